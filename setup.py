@@ -1,0 +1,19 @@
+"Everything about the package is in settings.ini"
+from configparser import ConfigParser
+from pathlib import Path
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+parser = ConfigParser(delimiters=['='])
+parser.read(here/'settings.ini', encoding='utf8')
+cfg = parser['DEFAULT']
+
+setup(name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'].split(),
+      author=cfg['author'], author_email=cfg['author_email'], url=cfg['git_url'], license='Apache-2.0',
+      classifiers=['Development Status :: 3 - Alpha', 'Intended Audience :: Science/Research', 'Topic :: Scientific/Engineering :: GIS',
+                   'Programming Language :: Python :: 3.11', 'Programming Language :: Python :: 3.12'],
+      packages=find_packages(include=['gapfill_baseline*']), include_package_data=True, python_requires=f">={cfg['min_python']},<3.13",
+      install_requires=cfg['requirements'].split(), extras_require=dict(dev=cfg['dev_requirements'].split()),
+      long_description=(here/'README.md').read_text(encoding='utf8') if (here/'README.md').exists() else '',
+      long_description_content_type='text/markdown', zip_safe=False,
+      entry_points=dict(console_scripts=cfg['console_scripts'].split()))
