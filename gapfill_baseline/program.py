@@ -27,13 +27,14 @@ def program(
     "Make `f` a command whose user's mistakes are one line and exit status 1"
     @wraps(f)
     def run(*args, **kwargs):
-        if not is_cli(): return f(*args, **kwargs)
+        if not is_cli(command): return f(*args, **kwargs)
         try: f(*args, **kwargs)
         except (ValueError, OSError) as e:
             if os.environ.get('GAPFILL_DEBUG'): raise
             sys.exit(f"{f.__name__}: {one_line(e)}")
         except KeyboardInterrupt: sys.exit(130)
-    return call_parse(run)
+    command = call_parse(run)
+    return command
 
 # %% ../nbs/00a_program.ipynb #758157e1
 @contextmanager
