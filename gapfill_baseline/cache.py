@@ -102,6 +102,7 @@ def pack(
         parts = [what, shape, np.dtype(dtype).str, skip_bad, names, digests(paths, cache_dir/'digests.json')]
         file = cache_dir/f"{what}-{blake2b(json.dumps(parts).encode(), digest_size=10).hexdigest()}.bin"; meta = file.with_suffix('.json')
         if not meta.exists():
+            for left in cache_dir.glob('.*.part'): left.unlink() # of a build that was killed
             need_room(cache_dir, len(paths)*int(np.prod(shape))*np.dtype(dtype).itemsize)
             kept,bad = _build(file, names, paths, read, skip_bad, what)
             with whole(meta) as o: o.write_text(json.dumps(dict(names=kept, bad=bad)))

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['free_options', 'published_columns', 'job_name', 'find_run', 'git_commit', 'software', 'write_config', 'read_config',
-           'same_options', 'open_run', 'usable_folder', 'epoch_line', 'read_history', 'plot_column', 'plot_history']
+           'same_options', 'refuse', 'open_run', 'usable_folder', 'epoch_line', 'read_history', 'plot_column',
+           'plot_history']
 
 # %% ../nbs/05b_runs.ipynb #912b615e
 import math, os, platform, subprocess
@@ -13,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from shutil import which
 import yaml
+from filelock import FileLock, Timeout
 from .program import whole
 
 # %% ../nbs/05b_runs.ipynb #4490336d
@@ -86,19 +88,34 @@ def same_options(
     off = [f"{k} (was {old.get(k)}, now {norm(v)})" for k,v in options.items() if k not in free_options and old.get(k) != norm(v)]
     if off: raise ValueError(f"{Path(folder).name} cannot be resumed with other options: {', '.join(off)}. Leave them as they were, or start under another --job_id.")
 
+# %% ../nbs/05b_runs.ipynb #362177e6
+def refuse(
+    out_dir:Path, # folder of runs
+    job_id:str, # name asked for; empty = one that does not exist yet
+    resume:bool # continue it
+):
+    "Complain about a run that exists and should not, or the other way round"
+    there = bool(job_id) and (Path(out_dir)/job_id).exists()
+    if there and not resume: raise ValueError(f"The run {job_id} exists already. Pass --resume to continue it, or another --job_id.")
+    if resume and not there: raise FileNotFoundError(f"There is no run {job_id} in {out_dir} to resume. Leave out --resume to start it.")
+
 # %% ../nbs/05b_runs.ipynb #965e271a
 def open_run(
     folder:Path, # of the run
     options:dict, # every option by name
     device:str # what it runs on, in words
-):
+)->FileLock: # held until it is released, or the process ends
     "Make the folder of a run, or check that it can be resumed"
     folder,resume = Path(folder),options['resume']
-    if folder.exists() and not resume: raise ValueError(f"The run {folder.name} exists already. Pass --resume to continue it, or another --job_id.")
-    if resume and not folder.exists(): raise FileNotFoundError(f"There is no run {folder.name} in {folder.parent} to resume. Leave out --resume to start it.")
+    refuse(folder.parent, folder.name, resume)
     if resume and (folder/'config.yml').exists(): same_options(folder, options)
     (folder/'checkpoints/last').mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder/'checkpoints/lock')
+    try: lock.acquire(timeout=0)
+    except Timeout: raise ValueError(f"The run {folder.name} is being trained by another process. Wait for it, or start under another --job_id.") from None
+    for left in folder.rglob('.*.part'): left.unlink() # of a process that was killed while it wrote
     write_config(folder, options, device)
+    return lock
 
 # %% ../nbs/05b_runs.ipynb #d9fc87db
 def usable_folder(
