@@ -88,6 +88,7 @@ def _halve(ids, ab, box, rng):
     second = cut[ids] & (np.where(axis[ids], ab[1], ab[0]) > np.where(axis, hi[:,1], hi[:,0])[ids])
     return ids + n*second, np.concatenate([lo, hi])
 
+# %% ../nbs/01a_sample.ipynb #568687ee
 def parcels(
     shape:tuple, # rows and columns
     rng:np.random.Generator, # source of randomness
@@ -350,7 +351,9 @@ def coverage_of(
     lo,hi = max(k%10/10, .01),min((k%10+1)/10 + .02*(k%10==9), 1.02); n = size*size
     return min(n, rng.integers(math.ceil(lo*n)+1, math.floor(hi*n)))/n
 
-def bin_of(cloud): return f"{(k := min(int(cloud*10), 9))/10:.1f}-{(k+1)/10:.1f}"
+def bin_of(cloud):
+    "The catalog's name of a share of cloud"
+    return f"{(k := min(int(cloud*10), 9))/10:.1f}-{(k+1)/10:.1f}"
 
 # %% ../nbs/01a_sample.ipynb #d4142dbd
 class Tile(NamedTuple):
@@ -399,10 +402,9 @@ class Spot(NamedTuple):
     chip_id:str
     tile:Tile
     slot:int # which chip of the tile
-    usage:str
+    usage:str # train or validate
     dates:list # `datetime.date`, (T,)
-    x:float # upper left corner, EPSG:5070, metres
-    y:float
+    corner:tuple # x and y of the upper left corner, EPSG:5070, metres
 
 def spots(
     n:int, # chips wanted
@@ -412,16 +414,14 @@ def spots(
     seed:int # of the dataset
 )->list: # `Spot` of each chip
     "Places for `n` chips: 4 to 8 to a tile, and all tiles again when they are used up"
-    out,turn,order = [],0,tile_order(usage, seed)
-    pitch = 30*max(round(size*1.1), size+16)
-    while len(out)<n:
+    out,order = [],tile_order(usage, seed); pitch = 30*max(round(size*1.1), size+16)
+    for turn in range(n//4+1):
         t = tile_at(order[turn%len(order)]); rng = _rng(seed, 1, t.number); first = 8*(turn//len(order))
         dates,slots = make_dates(time_steps, rng),rng.permutation(64); many = rng.integers(4, 9)
         for k in range(first, first+many):
             j,i = divmod(int(slots[k%64]) + 64*(k//64), 8)
-            x,y = (30*round(o/30) for o in (t.x+(i-4)*pitch, t.y-(j-4)*pitch))
-            out.append(Spot(f'chip_{t.number:03d}_{k:03d}', t, k, usage, dates, x, y))
-        turn += 1
+            corner = 30*round((t.x+(i-4)*pitch)/30),30*round((t.y-(j-4)*pitch)/30)
+            out.append(Spot(f'chip_{t.number:03d}_{k:03d}', t, k, usage, dates, corner))
     return out[:n]
 
 # %% ../nbs/01a_sample.ipynb #44b525b7
@@ -433,7 +433,7 @@ def make_chip(
     "Simulate the chip at a spot"
     import rasterio
     dn = simulate(size, s.dates, s.tile.region, (seed, 2, s.tile.number, s.slot), (seed, 3, s.tile.number), s.tile.lat)
-    return Chip(dn, tuple(s.dates), rasterio.CRS.from_epsg(5070), rasterio.Affine(30, 0, s.x, 0, -30, s.y))
+    return Chip(dn, tuple(s.dates), rasterio.CRS.from_epsg(5070), rasterio.Affine(30, 0, s.corner[0], 0, -30, s.corner[1]))
 
 # %% ../nbs/01a_sample.ipynb #0a4e4cab
 def chip_rows(
@@ -445,7 +445,7 @@ def chip_rows(
     from rasterio.warp import transform
     from gapfill_baseline.data import ordinals
     half = 15*size
-    lon,lat = transform('EPSG:5070', 'EPSG:4326', [s.x+half for s in where], [s.y-half for s in where])
+    lon,lat = transform('EPSG:5070', 'EPSG:4326', [s.corner[0]+half for s in where], [s.corner[1]-half for s in where])
     return [dict(chip_id=s.chip_id, chip_x=round(x, 6), chip_y=round(y, 6), tile=s.tile.name)
             | {f'{p}_{o}': v for p,v in (('valid',size*size), ('bad_pct',0.)) for o,_ in zip(ordinals, s.dates)}
             | {f'{o}_image_date': d.strftime(fmt) for o,d in zip(ordinals, s.dates)}
@@ -508,6 +508,7 @@ def _check_wish(dest, n_train, n_validate, n_masks, size, time_steps, seed, layo
     if layout not in (o.name for o in layouts): raise ValueError(f"layout is {layout!r}. Choose from: {', '.join(o.name for o in layouts)}.")
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())): raise ValueError(f"{dest} is already there and not empty. Choose another folder, or remove it first.")
 
+# %% ../nbs/01a_sample.ipynb #604fd8b4
 def make_sample(
     dest, # folder to make
     n_train:int=64, # training chips
