@@ -523,10 +523,10 @@ def make_sample(
     from gapfill_baseline.data import layouts
     dest = Path(dest); _check_wish(dest, n_train, n_validate, n_masks, size, time_steps, seed, layout)
     held = min(max(round(n_masks*n_validate/(n_train+n_validate)), 1), n_masks-1)
-    part = dest.with_name(f'.{dest.name}.{os.getpid()}.part'); part.mkdir(parents=True)
+    whole = dest.resolve(); part = whole.with_name(f'.{whole.name}.{os.getpid()}.part'); part.mkdir(parents=True)
     try:
         _write_sample(part, dict(train=n_train, validate=n_validate), dict(train=n_masks-held, validate=held), size, time_steps, seed, next(o for o in layouts if o.name==layout))
-        os.replace(part, dest)
+        os.replace(part, whole)
     finally: shutil.rmtree(part, ignore_errors=True)
     return dest
 
