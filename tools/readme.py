@@ -23,6 +23,7 @@ def readme(
     "Write README.md and its figures"
     nb = nbformat.read(root/'nbs/index.ipynb', 4)
     nb.cells = [c for c in map(visible, nb.cells) if c]
+    nb.metadata.language_info = dict(name='python')
     text,res = MarkdownExporter().from_notebook_node(nb, resources=dict(output_files_dir='images', unique_key='index'))
     images = root/'nbs/images'
     for old in images.glob('index_*'): old.unlink()
@@ -30,7 +31,8 @@ def readme(
         images.mkdir(exist_ok=True)
         (images/Path(name).name).write_bytes(data)
     text = re.sub(r'(\]\(|src=")([^)\s"]+)', relink, text)
-    (root/'README.md').write_text(re.sub(r'\n{3,}', '\n\n', text).strip()+'\n', encoding='utf8')
+    text = re.sub(r'```python\s*```|<style scoped>.*?</style>\n?', '', text, flags=re.S)
+    (root/'README.md').write_text(re.sub(r'\n\s*\n\s*\n', '\n\n', text).strip()+'\n', encoding='utf8')
 
 @call_parse
 def main(): readme(Path(__file__).resolve().parent.parent)
