@@ -16,7 +16,7 @@ def train(data, run):
     "Repeat the training notebook with other parameters; what it prints is shown as it comes"
     nb = run.with_suffix('.ipynb')
     args = [a for k,v in dict(params, dataroot=data, out_dir=run.parent, job_id=run.name).items() for a in ('-p', k, v)]
-    sh(bin/'papermill', root/'nbs/06_training.ipynb', nb, '--cwd', root/'nbs', '--stdout-file', '-', '--stderr-file', '-', *args)
+    sh(bin/'papermill', root/'nbs/06_training.ipynb', nb, '--cwd', root/'nbs', '--no-progress-bar', '--log-level', 'WARNING', '--stdout-file', '-', '--stderr-file', '-', *args)
     return nb
 
 def main():
