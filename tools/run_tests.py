@@ -16,15 +16,15 @@ class Failed(Exception): "Its text says what failed"
 
 def sh(*args, cwd=root):
     "Run a command in a process group of its own, so that what it started ends with it; `Failed` shows all it printed"
-    p = subprocess.Popen([str(a) for a in args], cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                         text=True, errors='replace', start_new_session=True)
-    running.add(p)
-    try: out,late = p.communicate(timeout=limit)[0], ''
-    except subprocess.TimeoutExpired:
+    with tempfile.TemporaryFile() as out:
+        p = subprocess.Popen([str(a) for a in args], cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        running.add(p)
+        try: why = f'exit status {status}' if (status := p.wait(limit)) else ''
+        except subprocess.TimeoutExpired: why = f'stopped after {limit} s'
         kill(p)
-        out,late = p.communicate()[0], f'stopped after {limit} s'
-    finally: running.discard(p)
-    if late or p.returncode: raise Failed(f"{out.rstrip()}\n{late or f'exit status {p.returncode}'}")
+        running.discard(p)
+        out.seek(0)
+        if why: raise Failed(f"{out.read().decode(errors='replace').rstrip()}\n{why}")
 
 def kill(p):
     try: os.killpg(p.pid, signal.SIGKILL)
@@ -41,7 +41,7 @@ def same(a, b, glob, way_out):
 def check_export(tmp):
     for p in (tmp/'gapfill_baseline').rglob('*.py'): p.unlink()
     sh(bin/'nbdev_export', cwd=tmp)
-    same(root, tmp, 'gapfill_baseline/**/*.py', 'not what the notebooks export. Run nbdev_export.')
+    same(root, tmp, 'gapfill_baseline/**/*.py', 'not what the notebooks export. Run make clean; delete a module that no notebook makes.')
 
 def check_clean(tmp):
     sh(bin/'nbdev_clean', cwd=tmp)
@@ -120,6 +120,6 @@ def main(
         if (root/'nbs/06_training.ipynb').exists(): checks.insert(0, ('training by papermill', check_training, tmp))
         done += together(checks)
     skipped = 0 if real else sum(map(n_real, nbs))
-    if skipped: print(f'{skipped} cells skipped: GAPFILL_REAL_DATA is not set')
+    if skipped: print(f'GAPFILL_REAL_DATA is not set; cells skipped: {skipped}')
     print(f"{sum(done)} passed, {done.count(False)} failed{f', {skipped} skipped' if skipped else ''}")
     sys.exit(not all(done))
