@@ -1,0 +1,36 @@
+"A sample dataset, a training run on it by papermill, and the scores"
+import csv, os, subprocess, sys, time
+from pathlib import Path
+
+root = Path(__file__).resolve().parent.parent
+bin = Path(sys.executable).parent
+demo = root/'runs'/'demo'
+params = dict(epochs=12, batch_size=8, model_cap=16)
+
+def sh(*args): subprocess.run([str(a) for a in args], cwd=root, check=True)
+
+def rows(path):
+    with path.open(newline='') as f: return list(csv.DictReader(f))
+
+def train(data, run):
+    "Repeat the training notebook with other parameters; what it prints is shown as it comes"
+    nb = run.with_suffix('.ipynb')
+    args = [a for k,v in dict(params, dataroot=data, out_dir=run.parent, job_id=run.name).items() for a in ('-p', k, v)]
+    sh(bin/'papermill', root/'nbs/06_training.ipynb', nb, '--cwd', root/'nbs', '--no-progress-bar', '--log-level', 'WARNING', '--stdout-file', '-', '--stderr-file', '-', *args)
+    return nb
+
+def main():
+    os.environ['PATH'] = f"{bin}{os.pathsep}{os.environ['PATH']}"
+    data,run = demo/'data', demo/time.strftime('demo_%Y-%m-%d-%H%M%S')
+    if not (data/'chip_catalog.csv').exists(): sh(bin/'gapfill_sample', data)
+    nb = train(data, run)
+    mae = dict(network=min(float(r['valid_gap_mae']) for r in rows(run/'history.csv')))
+    mae |= {r['filler']: float(r['gap_mae']) for r in rows(run/'result.csv') if r['filler'] in ('MeanFill','LinearFill')}
+    print(f'\nrun folder: {run}')
+    for name,v in (('network, best epoch', mae['network']), ('temporal mean', mae['MeanFill']), ('linear in time', mae['LinearFill'])):
+        print(f'validation MAE in the gap, {name:20}{v:.4f}')
+    print(f'executed notebook: {nb}')
+
+if __name__=='__main__':
+    try: main()
+    except subprocess.CalledProcessError as e: sys.exit(e.returncode)

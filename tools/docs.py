@@ -1,0 +1,55 @@
+"The documentation site in _docs: by Quarto where it is installed, else by smalldocs"
+import inspect, re, subprocess, sys
+from pathlib import Path
+from shutil import move, rmtree, which
+import fastcore.docments, yaml
+from fastcore.script import call_parse
+from nbdev.quarto import refresh_quarto_yml
+from nbdev.serve import proc_nbs
+
+root = Path(__file__).resolve().parent.parent
+sections = {'Words and data':'00 01 02', 'Fillers':'03', 'Training':'04 05 06', 'Results':'07 08 09 10 11', 'Scenes':'12'}
+
+def page(name): return re.sub(r'^\d+[a-z]?_', '', name)
+
+def sidebar(
+    root:Path # folder of the checkout; nbs/sidebar.yml is written there
+):
+    "List the notebooks by the section that their number puts them in"
+    names = sorted(p.name for p in (root/'nbs').glob('[!._]*.ipynb'))
+    parts = [dict(section=s, contents=found) for s,nums in sections.items() if (found := [n for n in names if n[:2] in nums.split()])]
+    rest = [n for n in names if not any(n in p['contents'] for p in parts)]
+    out = dict(website=dict(sidebar=dict(contents=rest+parts)))
+    (root/'nbs/sidebar.yml').write_text(yaml.dump(out, sort_keys=False), encoding='utf8')
+
+def rename(proc):
+    "Give the pages the names that nbdev's links use: `00_core.ipynb` becomes `core.ipynb`, and needs no `output-file`"
+    for p in list(proc.glob('*.ipynb')):
+        p.write_text(re.sub(r'output-file: \S+?\\n', '', p.read_text(encoding='utf8')), encoding='utf8')
+        p.rename(p.with_name(page(p.name)))
+    p = proc/'sidebar.yml'
+    p.write_text(re.sub(r'(?<= )\d+[a-z]?_(?=\w+\.ipynb)', '', p.read_text()))
+
+def as_written(f, eval_str=False, **kwargs):
+    "The signature of `f`; an annotation that only type checkers can look up stays the text it is"
+    try: return inspect.signature(f, eval_str=eval_str, **kwargs)
+    except NameError: return inspect.signature(f, **kwargs)
+
+@call_parse
+def main(
+    only_sidebar:bool=False # write nbs/sidebar.yml and stop
+):
+    "Make the documentation site"
+    sidebar(root)
+    if only_sidebar: return
+    refresh_quarto_yml()
+    fastcore.docments.signature = as_written
+    proc = proc_nbs(force=True, n_workers=0) # in this process, where `as_written` is
+    rename(proc)
+    quarto = which('quarto')
+    cmd = [quarto, 'render', '--no-cache'] if quarto else [Path(sys.executable).parent/'smalldocs', 'render', '--quiet']
+    subprocess.run(cmd, cwd=proc, check=True)
+    rmtree(root/'_docs', ignore_errors=True)
+    move(proc/'_docs', root)
+    rmtree(proc)
+    print(f"{root/'_docs'/'index.html'} ({'Quarto' if quarto else 'smalldocs'})")

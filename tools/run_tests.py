@@ -1,0 +1,125 @@
+"Everything that must pass, a line each; the last line is `N passed, N failed`"
+import json, os, signal, subprocess, sys, tempfile, time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from filecmp import cmp
+from pathlib import Path
+from shutil import copy2
+from fastcore.script import call_parse
+
+root = Path(__file__).resolve().parent.parent
+bin = Path(sys.executable).parent
+limit = 600 # seconds a notebook may take
+workers = min(2, os.cpu_count())
+running = set()
+
+class Failed(Exception): "Its text says what failed"
+
+def sh(*args, cwd=root):
+    "Run a command in a process group of its own, so that what it started ends with it; `Failed` shows all it printed"
+    with tempfile.TemporaryFile() as out:
+        p = subprocess.Popen([str(a) for a in args], cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        running.add(p)
+        try: why = f'exit status {status}' if (status := p.wait(limit)) else ''
+        except subprocess.TimeoutExpired: why = f'stopped after {limit} s'
+        kill(p)
+        running.discard(p)
+        out.seek(0)
+        if why: raise Failed(f"{out.read().decode(errors='replace').rstrip()}\n{why}")
+
+def kill(p):
+    try: os.killpg(p.pid, signal.SIGKILL)
+    except ProcessLookupError: pass
+
+def differing(a, b, glob):
+    "Names that match `glob` and are not the same file in both folders"
+    names = {p.relative_to(d) for d in (a,b) for p in d.glob(glob)}
+    return sorted(str(n) for n in names if not ((a/n).exists() and (b/n).exists() and cmp(a/n, b/n, shallow=False)))
+
+def same(a, b, glob, way_out):
+    if diff := differing(a, b, glob): raise Failed(f"{', '.join(diff)}: {way_out}")
+
+def check_export(tmp):
+    for p in (tmp/'gapfill_baseline').rglob('*.py'): p.unlink()
+    sh(bin/'nbdev_export', cwd=tmp)
+    same(root, tmp, 'gapfill_baseline/**/*.py', 'not what the notebooks export. Run make clean; delete a module that no notebook makes.')
+
+def check_clean(tmp):
+    sh(bin/'nbdev_clean', cwd=tmp)
+    same(root, tmp, 'nbs/**/[!._]*.ipynb', 'not clean. Run nbdev_clean.')
+
+def check_pages(tmp):
+    sh(sys.executable, tmp/'tools/docs.py', cwd=tmp)
+    same(root, tmp, 'nbs/sidebar.yml', 'does not list the notebooks. Run make clean.')
+
+def check_readme(tmp):
+    sh(sys.executable, tmp/'tools/readme.py', cwd=tmp)
+    for glob in ('README.md', 'nbs/images/index_*'): same(root, tmp, glob, 'not made from nbs/index.ipynb. Run make readme.')
+
+def check_training(tmp):
+    "A small run by papermill does what its parameters say"
+    data,run = tmp/'smoke_data', tmp/'runs'/'smoke'
+    sh(bin/'gapfill_sample', data, '--n_train', 8, '--n_validate', 4, '--n_masks', 8, '--size', 32)
+    params = dict(dataroot=data, out_dir=run.parent, job_id=run.name, epochs=2, batch_size=4, model_cap=4)
+    args = [a for k,v in params.items() for a in ('-p', k, v)]
+    sh(bin/'papermill', root/'nbs/06_training.ipynb', tmp/'smoke.ipynb', '--cwd', root/'nbs', '--no-progress-bar', *args)
+    rows = (run/'history.csv').read_text().splitlines()
+    if len(rows) != 3: raise Failed(f"{run}/history.csv has {len(rows)} lines; 2 epochs make 3.")
+
+def timed(name, f, *args):
+    start = time.time()
+    try: f(*args); error = ''
+    except Exception as e: error = str(e) if isinstance(e, Failed) else f'{type(e).__name__}: {e}'
+    print(f"{'FAIL' if error else 'ok':5}{name:30}{time.time()-start:6.1f} s", flush=True)
+    if error: print(error, flush=True)
+    return not error
+
+def copy_tree(tmp):
+    "What git knows or would add, as it lies here now"
+    names = subprocess.run(['git', 'ls-files', '-coz', '--exclude-standard'], cwd=root, capture_output=True, text=True, check=True).stdout
+    for p in (Path(o) for o in names.split('\0') if o and (root/o).is_file()):
+        (tmp/p).parent.mkdir(parents=True, exist_ok=True)
+        copy2(root/p, tmp/p)
+
+def n_real(nb):
+    "Cells of a notebook that want real data"
+    cells = json.loads(nb.read_text(encoding='utf8'))['cells']
+    return sum(c['cell_type']=='code' and 'GAPFILL_REAL_DATA' in ''.join(c['source']) for c in cells)
+
+def environment():
+    "This Python's programs come first, the cores are shared out; returns whether there is real data"
+    os.environ['PATH'] = f"{bin}{os.pathsep}{os.environ['PATH']}"
+    os.environ.setdefault('OMP_NUM_THREADS', str(max(1, os.cpu_count()//workers)))
+    real = os.environ.get('GAPFILL_REAL_DATA')
+    if real and not (root/real).is_dir(): sys.exit(f"GAPFILL_REAL_DATA is {real}; there is no such folder. Name one, or unset it.")
+    if real: os.environ['GAPFILL_REAL_DATA'] = str((root/real).resolve())
+    return bool(real)
+
+def together(checks):
+    "Run `checks` side by side; whatever ends this program also ends what they started"
+    pool = ThreadPoolExecutor(workers)
+    try: return [f.result() for f in as_completed([pool.submit(timed, *c) for c in checks])]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for p in list(running): kill(p)
+
+@call_parse
+def main(
+    flags:str='' # run cells with these flags too, such as slow
+):
+    "Test the notebooks, and that all that is made from them is up to date"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    real = environment()
+    nbs = sorted(p for p in (root/'nbs').rglob('*.ipynb') if not any(o[0] in '._' for o in p.relative_to(root).parts))
+    with tempfile.TemporaryDirectory() as d:
+        tmp = Path(d)
+        copy_tree(tmp)
+        done = [timed(*c, tmp) for c in (('modules match notebooks', check_export), ('notebooks are clean', check_clean))]
+        checks = [(p.stem, sh, bin/'nbdev_test', '--path', p, '--flags', flags) for p in reversed(nbs)]
+        checks.append(('documentation', check_pages, tmp))
+        if (root/'nbs/index.ipynb').exists(): checks.append(('readme', check_readme, tmp))
+        if (root/'nbs/06_training.ipynb').exists(): checks.insert(0, ('training by papermill', check_training, tmp))
+        done += together(checks)
+    skipped = 0 if real else sum(map(n_real, nbs))
+    if skipped: print(f'GAPFILL_REAL_DATA is not set; cells skipped: {skipped}')
+    print(f"{sum(done)} passed, {done.count(False)} failed{f', {skipped} skipped' if skipped else ''}")
+    sys.exit(not all(done))
