@@ -6,18 +6,17 @@
 __all__ = ['regions', 'country', 'crops', 'spectra', 'fractal', 'Region', 'parcels', 'Land', 'land_cover', 'Crop', 'fields',
            'green_dry', 'Weather', 'weather', 'Scene', 'scene', 'surface', 'observe', 'simulate', 'clouds',
            'coverage_of', 'bin_of', 'Tile', 'tile_at', 'tile_order', 'make_dates', 'Spot', 'spots', 'make_chip',
-           'chip_rows', 'date_sets', 'make_sample', 'gapfill_sample']
+           'chip_rows', 'make_sample', 'gapfill_sample', 'sample_data']
 
 # %% ../nbs/01a_sample.ipynb #6c5a20b7
-import math, os, shutil
+import hashlib, math, os, shutil
 from datetime import date, timedelta
-from itertools import combinations
 from pathlib import Path
 from statistics import NormalDist
 from typing import NamedTuple
 import numpy as np
-from .core import HLS, Chip
-from .program import program
+from .core import HLS, Chip, frozen_gaps, gap_patterns
+from .program import program, user_cache
 
 def _rng(*key): return np.random.default_rng(key)
 
@@ -451,21 +450,15 @@ def chip_rows(
             | {f'{o}_image_date': d.strftime(fmt) for o,d in zip(ordinals, s.dates)}
             | dict(bad_pct_max=0., na_count=0, usage=s.usage) for s,x,y in zip(where, lon, lat)]
 
-# %% ../nbs/01a_sample.ipynb #9970811c
-def date_sets(
-    time_steps:int # dates of a chip
-)->list: # of tuples of positions, single dates first
-    "All sets of dates that can be masked, in the published order"
-    every = (c for k in range(1, time_steps+1) for c in combinations(range(time_steps), k))
-    return sorted(every, key=lambda c: (len(c), c[-1]-c[0], c))
-
+# %% ../nbs/01a_sample.ipynb #e53ff3eb
 def _cut_out(dest, chips, masks):
     "Write the chips of the released test split with 0 under their clouds"
     from gapfill_baseline.data import write_chip
-    sets = date_sets(len(chips[0][1].dates))
-    for i,(name,c) in enumerate(chips):
+    T = len(chips[0][1].dates)
+    for (name,c),row in zip(chips, frozen_gaps(len(chips), len(masks), gap_patterns(T), T)):
         dn = c.dn.copy()
-        for t in sets[i%len(sets)]: dn[t][:,masks[(i+t)%len(masks)]] = 0
+        for t,m in enumerate(row):
+            if m >= 0: dn[t][:,masks[m]] = 0
         write_chip(dest/f'{name}_masked.tif', c._replace(dn=dn))
 
 # %% ../nbs/01a_sample.ipynb #35642fc0
@@ -545,3 +538,13 @@ def gapfill_sample(
     "Make a small simulated dataset to try things on"
     make_sample(dest, n_train, n_validate, n_masks, size, time_steps, seed, layout)
     print(f"Wrote {n_train} training chips, {n_validate} validation chips and {n_masks} cloud masks to {dest}. Next: gapfill_check {dest}")
+
+# %% ../nbs/01a_sample.ipynb #71f2c08c
+def sample_data()->Path: # its folder
+    "The default sample dataset, made on first use"
+    from filelock import FileLock
+    dest = user_cache()/f"sample-{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:10]}"
+    dest.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f'{dest}.lock'):
+        if not dest.exists(): make_sample(dest)
+    return dest
