@@ -24,11 +24,9 @@ def main():
     data,run = demo/'data', demo/time.strftime('demo_%Y-%m-%d-%H%M%S')
     if not (data/'chip_catalog.csv').exists(): sh(bin/'gapfill_sample', data)
     nb = train(data, run)
-    mae = dict(network=min(float(r['valid_gap_mae']) for r in rows(run/'history.csv')))
-    mae |= {r['filler']: float(r['gap_mae']) for r in rows(run/'result.csv') if r['filler'] in ('MeanFill','LinearFill')}
     print(f'\nrun folder: {run}')
-    for name,v in (('network, best epoch', mae['network']), ('temporal mean', mae['MeanFill']), ('linear in time', mae['LinearFill'])):
-        print(f'validation MAE in the gap, {name:20}{v:.4f}')
+    names = dict(cgan=f"CGAN, best of {params['epochs']} epochs", mean='temporal mean', linear='linear in days')
+    for r in rows(run/'result.csv'): print(f"validation MAE in the gap, {names[r['filler']]:25}{float(r['valid_gap_mae']):.4f}")
     print(f'executed notebook: {nb}')
 
 if __name__=='__main__':
