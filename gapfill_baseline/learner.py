@@ -44,7 +44,7 @@ class Meter:
     ):
         "Count `values` with `weight`"
         for k,v in values.items():
-            v = v.detach().double(); w = torch.as_tensor(weight, dtype=torch.float64, device=v.device)
+            v = v.detach().double(); w = weight.double() if torch.is_tensor(weight) else torch.full_like(v, weight)
             new = torch.stack([torch.where(w>0, v*w, 0.), w])
             self.sums[k] = self.sums[k]+new if k in self.sums else new
     def reduced(self, accelerator=None):

@@ -25,7 +25,8 @@ def sidebar(
 def rename(proc):
     "Give the pages the names that nbdev's links use: `00_core.ipynb` becomes `core.ipynb`, and needs no `output-file`"
     for p in list(proc.glob('*.ipynb')):
-        p.write_text(re.sub(r'output-file: \S+?\\n', '', p.read_text(encoding='utf8')), encoding='utf8')
+        text = re.sub(r'output-file: \S+?\\n', '', p.read_text(encoding='utf8'))
+        p.write_text(re.sub(r'(?<=\]\()\d+[a-z]?_(?=\w+\.ipynb)', '', text), encoding='utf8')
         p.rename(p.with_name(page(p.name)))
     p = proc/'sidebar.yml'
     p.write_text(re.sub(r'(?<= )\d+[a-z]?_(?=\w+\.ipynb)', '', p.read_text()))
