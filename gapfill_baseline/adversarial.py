@@ -9,14 +9,13 @@ __all__ = ['critic_weights', 'hinge_generator', 'hinge_critic', 'gap_mse', 'fill
 from collections.abc import Callable
 import torch
 import torch.nn.functional as F
-from torch.nn.utils import parameters_to_vector
 from .core import compose
 from .learner import Callback
 from .metrics import gap_sums, published_mae, published_mse, published_ssim
 
 # %% ../nbs/05a_adversarial.ipynb #877f2a3c
 def critic_weights(
-    gap:'Tensor', # True = to be filled, bool, (B,T,H,W)
+    gap:'Tensor', # True = filled and with a truth to compare, bool, (B,T,H,W)
     n_scales:int=2 # critics
 )->list: # one weight map a critic, 0 to 1, float32, (B,1,h,w)
     "Share of the dates with a gap in each critic's patch"
@@ -61,7 +60,7 @@ def fill_metrics(
     absolute,squared,n = gap_sums(pred, s.target, s.scored)
     meter.add(n, **{f'{prefix}_gap_mae': absolute/n, f'{prefix}_gap_rmse': squared/n})
     for name,f in dict(mse=published_mse, mae=published_mae, ssim=published_ssim).items():
-        v = f(pred, s.target, s.scored); meter.add(torch.isfinite(v), **{f'{prefix}_{name}': v})
+        meter.add(n>0, **{f'{prefix}_{name}': f(pred, s.target, s.scored)})
 
 # %% ../nbs/05a_adversarial.ipynb #b7b732cd
 class AdversarialCB(Callback):
@@ -92,6 +91,7 @@ def before_fit(self:AdversarialCB, learn):
 
 @patch
 def before_pass(self:AdversarialCB, learn):
+    "Training mode for training, eval mode for validation"
     for net in (self.generator, self.critic): net.train(learn.training)
 
 @patch
@@ -118,13 +118,14 @@ def critic_loss(self:AdversarialCB, critic, s, filled):
 
 @patch
 def step(self:AdversarialCB, learn, k, loss):
+    "Step network `k`, 0 = generator, 1 = critics"
     learn.accelerator.backward(loss); self.opts[k].step(); self.opts[k].zero_grad()
 
 # %% ../nbs/05a_adversarial.ipynb #6c48a5e3
 @patch
 def train_batch(self:AdversarialCB, learn):
     "Generator step, critic step"
-    s = self.prepare(learn.batch.to(learn.accelerator.device)); self.weights = critic_weights(s.gap, self.n_scales)
+    s = self.prepare(learn.batch.to(learn.accelerator.device)); self.weights = critic_weights(s.scored, self.n_scales)
     self.critic.requires_grad_(False)
     with learn.accelerator.autocast(): pred = self.g(s.observed); g_loss,filled = self.generator_loss(self.critic, s, pred)
     self.step(learn, 0, g_loss)
@@ -143,10 +144,11 @@ def refill(self:AdversarialCB, s, filled):
 @patch
 def valid_batch(self:AdversarialCB, learn):
     "Losses and errors of one prediction in eval mode"
-    s = self.prepare(learn.batch.to(learn.accelerator.device)); self.weights = critic_weights(s.gap, self.n_scales)
+    s = self.prepare(learn.batch.to(learn.accelerator.device)); self.weights = critic_weights(s.scored, self.n_scales)
     with learn.accelerator.autocast():
         pred = self.generator(s.observed); g_loss,filled = self.generator_loss(self.critic, s, pred)
         d_loss = self.critic_loss(self.critic, s, filled)
+    learn.loss = g_loss + d_loss
     learn.meter.add(valid_g_loss=g_loss, valid_d_loss=d_loss)
     fill_metrics(learn.meter, 'valid', pred, s)
 

@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
-import numpy as np, rasterio
+import numpy as np
 from filelock import FileLock
-from .core import HLS, Chip
-from .data import Catalog, _open, read_chip, read_mask
+from .core import HLS
+from .data import open_raster, read_chip, read_mask
 from .program import progress, whole
 
 # %% ../nbs/01c_cache.ipynb #076509da
@@ -35,17 +35,25 @@ def _digest(path):
     except OSError: return 'unreadable'
     return h.hexdigest()
 
+# %% ../nbs/01c_cache.ipynb #c936b5f2
+def _json(path):
+    "A JSON dictionary, empty where there is none that can be read"
+    try: d = json.loads(Path(path).read_text())
+    except (OSError, ValueError): return {}
+    return d if isinstance(d, dict) else {}
+
 # %% ../nbs/01c_cache.ipynb #a6c62388
 def digests(
     paths:Sequence, # files
     index:Path # where digests are remembered, JSON
 )->list: # one hash a file
     "Content hashes of files; only what changed since the last call is read"
-    try: old = json.loads(index.read_text())
-    except (OSError, ValueError): old = {}
+    old = _json(index)
     stamps = {str(Path(p).absolute()): _stamp(p) for p in paths}
-    todo = [p for p,s in stamps.items() if p not in old or old[p][0] != s]
+    todo = [p for p,s in stamps.items() if not isinstance(old.get(p), list) or len(old[p]) != 2 or old[p][0] != s]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as ex: old.update({p: [stamps[p], d] for p,d in zip(todo, ex.map(_digest, todo))})
+    for p in todo: # what was unreadable, or changed while it was read, is looked at again next time
+        if old[p][1]=='unreadable' or _stamp(p) != old[p][0]: old[p][0] = None
     if todo:
         with whole(index) as o: o.write_text(json.dumps(old))
     return [old[p][1] for p in stamps]
@@ -65,7 +73,7 @@ def need_room(
 ):
     "Complain now when `need` bytes will not fit"
     free = shutil.disk_usage(folder).free
-    if free < need: raise OSError(f"{folder} has {free/1e6:.0f} MB free; {need/1e6:.0f} MB are needed. Free some, or pass another --{option}.")
+    if free < need: raise OSError(f"{folder} has {free/1e6:.1f} MB free; {need/1e6:.1f} MB are needed. Free some, or pass another --{option}.")
 
 def _try(read, path):
     "What `read` gives, or the error it ends with"
@@ -85,6 +93,12 @@ def _build(file, names, paths, read, skip_bad, what):
                 else: bad[name] = str(a)
     return kept,bad
 
+# %% ../nbs/01c_cache.ipynb #ba60d4fb
+def _complete(file, meta, shape, dtype):
+    "Is a packed file there, described and of the size described"
+    names = _json(meta).get('names')
+    return isinstance(names, list) and file.exists() and file.stat().st_size==len(names)*int(np.prod(shape))*np.dtype(dtype).itemsize
+
 # %% ../nbs/01c_cache.ipynb #c5bf9eb2
 def pack(
     names:Sequence, # what each file is
@@ -99,14 +113,17 @@ def pack(
     "One mapped array of many files, built unless there is one of the same content"
     cache_dir = Path(cache_dir); names = list(map(str, names)); cache_dir.mkdir(parents=True, exist_ok=True)
     with FileLock(cache_dir/'lock'):
-        parts = [what, shape, np.dtype(dtype).str, skip_bad, names, digests(paths, cache_dir/'digests.json')]
+        parts = [what, shape, np.dtype(dtype).str, skip_bad and list(map(str, paths)), names, digests(paths, cache_dir/'digests.json')]
         file = cache_dir/f"{what}-{blake2b(json.dumps(parts).encode(), digest_size=10).hexdigest()}.bin"; meta = file.with_suffix('.json')
-        if not meta.exists():
+        if not _complete(file, meta, shape, dtype):
             for left in cache_dir.glob('.*.part'): left.unlink() # of a build that was killed
             need_room(cache_dir, len(paths)*int(np.prod(shape))*np.dtype(dtype).itemsize)
             kept,bad = _build(file, names, paths, read, skip_bad, what)
-            with whole(meta) as o: o.write_text(json.dumps(dict(names=kept, bad=bad)))
-        m = json.loads(meta.read_text())
+            group = blake2b(json.dumps([what, shape, skip_bad, names]).encode(), digest_size=10).hexdigest()
+            for m in cache_dir.glob(f'{what}-*.json'): # of the same files as they were before
+                if _json(m).get('group')==group: m.unlink(); m.with_suffix('.bin').unlink(missing_ok=True)
+            with whole(meta) as o: o.write_text(json.dumps(dict(names=kept, bad=bad, group=group)))
+        m = _json(meta)
     if not m['names']: raise ValueError(f"None of {len(names)} {what} can be read; the first: {next(iter(m['bad'].values()))}")
     return Pack(np.memmap(file, dtype, 'r', shape=(len(m['names']), *shape)), m['names'], m['bad'])
 
@@ -118,7 +135,7 @@ def frame_size(
     n = Counter()
     for p in list(paths)[::max(1, len(paths)//25)]:
         try:
-            with _open(p) as src: n[src.shape] += 1
+            with open_raster(p) as src: n[src.shape] += 1
         except (ValueError, OSError): pass
     if not n: raise ValueError(f"None of {len(paths)} files can be opened; the first is {paths[0]}.")
     return n.most_common(1)[0][0]

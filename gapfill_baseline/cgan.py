@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
-from .core import *
+from .core import HLS, Filler, Pred
 from .program import whole
 
 # %% ../nbs/03a_cgan.ipynb #22f21720
@@ -182,10 +182,11 @@ class MultiscaleCritic(nn.Module):
     )->list: # a map for each scale, (B,1,h,w)
         "Score both at every scale"
         x,least,maps = torch.cat([fold(o, self.time_steps, self.n_bands) for o in (condition, candidate)], 1),4*2**self.n_scales,[]
-        if max(x.shape[-2:])<=least: raise ValueError(f"The chip has {x.shape[-2]} × {x.shape[-1]} px; {self.n_scales} critics need more than {least} on one side.")
+        h,w = x.shape[-2:]
+        if max(h, w) <= least: x = enlarge(x, least)
         for i in range(self.n_scales):
             if i: x = F.avg_pool2d(x, 2, ceil_mode=True)
-            maps.append(getattr(self, f'disc_{i}')(x))
+            maps.append(getattr(self, f'disc_{i}')(x)[...,:math.ceil(h/2**(3+i)),:math.ceil(w/2**(3+i))])
         return maps
 
 # %% ../nbs/03a_cgan.ipynb #2afb529d
@@ -233,7 +234,9 @@ def save_weights(
 ):
     "Write weights and their configuration, whole or not at all"
     state = {k: v.detach().cpu().contiguous() for k,v in model.state_dict().items()}
-    with whole(path) as part: save_file(state, part, {'config': json.dumps(config, default=str)})
+    with whole(path) as part:
+        try: part.write_bytes(save(state, {'config': json.dumps(config, default=str)}))
+        except OSError as e: raise OSError(f"{path} cannot be written: {e.strerror}. Make room, then pass --resume.") from None
 
 # %% ../nbs/03a_cgan.ipynb #7b8554b2
 def load_weights(

@@ -9,9 +9,8 @@ __all__ = ['check_chip_table', 'check_mask_table', 'check_chip_files', 'check_ma
 # %% ../nbs/01b_check.ipynb #aa7b838a
 from concurrent.futures import ThreadPoolExecutor
 import os
-from fastcore.script import Param
 from .core import HLS
-from .program import program, progress
+from .program import program, progress, whole
 
 # %% ../nbs/01b_check.ipynb #76a9552d
 def _said(f, where):
@@ -48,11 +47,13 @@ def check_mask_table(
 # %% ../nbs/01b_check.ipynb #f06a7ffe
 def _chip_facts(path, time_steps, n_bands):
     "Size, place and missing pixels of a chip, or what is wrong with it"
-    from gapfill_baseline.data import read_chip
-    try: c = read_chip(path, time_steps, n_bands)
+    from gapfill_baseline.data import open_raster, read_chip
+    try:
+        c = read_chip(path, time_steps, n_bands)
+        with open_raster(path) as src: dtype = src.dtypes[0]
     except (ValueError, OSError) as e: return str(e)
     h,w = c.dn.shape[-2:]; (x0,y0),(x1,y1) = (c.transform*(0,0), c.transform*(w,h))
-    return dict(size=(h,w), holes=int((~c.valid).sum()), crs=str(c.crs), box=(min(x0,x1), min(y0,y1), max(x0,x1), max(y0,y1)))
+    return dict(size=(h,w), dtype=dtype, holes=int((~c.valid).sum()), crs=str(c.crs), box=(min(x0,x1), min(y0,y1), max(x0,x1), max(y0,y1)))
 
 def _mask_facts(path):
     "Size and share of cloud of a mask, or what is wrong with it"
@@ -76,7 +77,8 @@ def check_chip_files(
     for c,f in zip(chips.chip_id, facts):
         if isinstance(f, str): rows.append(('error', c, f))
         elif f['size'] != size: rows.append(('error', c, f"is {f['size'][0]} × {f['size'][1]} px; most are {size[0]} × {size[1]} px"))
-        elif f['holes']: rows.append(('warning', c, f"{f['holes']} pixels are nodata or NaN on some date; they are never scored"))
+        elif f['dtype'] != 'int16': rows.append(('warning', c, f"is {f['dtype']}; it is read as int16 DN (reflectance × 10000)"))
+        if isinstance(f, dict) and f['holes']: rows.append(('warning', c, f"{f['holes']} pixels are nodata or NaN on some date; they are never scored"))
     return rows
 
 # %% ../nbs/01b_check.ipynb #727602e0
@@ -109,6 +111,20 @@ def shared_places(
         out += np.where(hit.any(1), rows[hit.argmax(1)], -1).tolist()
     return out
 
+# %% ../nbs/01b_check.ipynb #b3030306
+def _tables(dataset, dataroot):
+    "Both catalogs, each None where it cannot be read, and rows that say why"
+    from pathlib import Path
+    from gapfill_baseline.data import find_layout, load_dataset, read_chips, read_masks
+    if dataset != 'gapfill':
+        cat,rows = _said(lambda: load_dataset(dataset, dataroot), dataset)
+        return (None, None, rows) if rows else (cat.chips, cat.masks, rows)
+    layout,rows = _said(lambda: find_layout(dataroot), str(dataroot))
+    if rows: return None,None,rows
+    chips,a = _said(lambda: read_chips(Path(dataroot)/'chip_catalog.csv', layout), 'chip_catalog.csv')
+    masks,b = _said(lambda: read_masks(Path(dataroot)/'cloud_catalog.csv', layout), 'cloud_catalog.csv')
+    return chips,masks,a+b
+
 # %% ../nbs/01b_check.ipynb #01730ccf
 def check_dataset(
     dataroot, # folder of the dataset
@@ -118,12 +134,12 @@ def check_dataset(
 ): # DataFrame of level, where and problem; no rows = no problem
     "Every problem of a dataset"
     import pandas as pd
-    from gapfill_baseline.data import load_dataset
     table = lambda rows: pd.DataFrame(rows, columns=['level','where','problem']).sort_values('level', kind='stable', ignore_index=True)
-    cat,rows = _said(lambda: load_dataset(dataset, dataroot), str(dataroot))
-    if rows: return table(rows)
-    rows = check_chip_table(cat.chips, time_steps) + check_mask_table(cat.masks)
-    return table(rows + _check_files(cat, time_steps, n_bands))
+    if time_steps < 1 or n_bands < 1: raise ValueError(f"time_steps is {time_steps} and n_bands is {n_bands}; pass numbers of at least 1.")
+    chips,masks,rows = _tables(dataset, dataroot)
+    if chips is not None: rows += check_chip_table(chips, time_steps)
+    if masks is not None: rows += check_mask_table(masks)
+    return table(rows + _check_files(chips, masks, time_steps, n_bands))
 
 # %% ../nbs/01b_check.ipynb #e430e984
 def _in_use(df):
@@ -133,15 +149,16 @@ def _in_use(df):
     if 'na_count' in df: ok &= df.na_count==0
     return df[ok].reset_index(drop=True)
 
-def _check_files(cat, time_steps, n_bands):
-    "Problems of all files of a catalog"
+def _check_files(chips, masks, time_steps, n_bands):
+    "Problems of all files of both catalogs"
     from collections import Counter
-    chips,masks = _in_use(cat.chips),_in_use(cat.masks)
+    if chips is None: return []
+    chips = _in_use(chips)
     cf = _facts(lambda p: _chip_facts(p, time_steps, n_bands), chips.path, 'reading chips')
-    mf = _facts(_mask_facts, masks.path, 'reading masks')
     good = [f for f in cf if not isinstance(f, str)]
     size = Counter(f['size'] for f in good).most_common(1)[0][0] if good else None
-    rows = check_chip_files(chips, cf, size) + (check_mask_files(masks, mf, size) if size else [])
+    rows = check_chip_files(chips, cf, size)
+    if masks is not None and size: masks = _in_use(masks); rows += check_mask_files(masks, _facts(_mask_facts, masks.path, 'reading masks'), size)
     for crs in {f['crs'] for f in good} - {'None'}:
         k = [i for i,f in enumerate(cf) if not isinstance(f, str) and f['crs']==crs]; train = [chips.usage[i]=='train' for i in k]
         shared = shared_places([cf[i]['box'] for i in k], train); v = [i for i,t in zip(k, train) if not t]
@@ -159,9 +176,11 @@ def gapfill_check(
 ):
     "List every problem of a dataset; exit status 1 if it cannot be trained on"
     df = check_dataset(dataroot, dataset, time_steps, n_bands)
-    if out: df.to_csv(out, index=False)
+    if out:
+        with whole(out) as o: df.to_csv(o, index=False)
     wide = df['where'].str.len().max() if len(df) else 0
     for r in df.itertuples(index=False): print(f'{r[0]:8s} {r[1]:{wide}s}  {r[2]}')
     errors = int((df.level=='error').sum())
-    if errors: raise ValueError(f"{dataroot} cannot be trained on: {errors} errors, {len(df)-errors} warnings. --skip_bad of gapfill_train leaves unreadable files out.")
-    print(f"{dataroot} can be trained on: no errors, {len(df)} warnings.")
+    count = lambda n, word: f"{n} {word}{'s'*(n!=1)}"
+    if errors: raise ValueError(f"{dataroot} cannot be trained on: {count(errors, 'error')}, {count(len(df)-errors, 'warning')}.")
+    print(f"{dataroot} can be trained on: no errors, {count(len(df), 'warning')}.")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np, torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
+from accelerate.utils import gather_object
 from .program import progress, whole
 
 # %% ../nbs/05_learner.ipynb #ccd20e92
@@ -30,7 +31,9 @@ def make_accelerator(
     if alone and not cpu:
         if not 0 <= local_rank < n: raise ValueError(f"local_rank is {local_rank}; there are {n} GPUs, counted from 0.")
         os.environ['ACCELERATE_TORCH_DEVICE'] = f'cuda:{local_rank}'
-    if alone: AcceleratorState._reset_state(True)
+    if alone:
+        AcceleratorState._reset_state(True)
+        if cpu: os.environ.pop('ACCELERATE_TORCH_DEVICE', None)
     return Accelerator(cpu=cpu, mixed_precision='bf16' if precision=='bf16' else 'no',
                        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)])
 
@@ -49,14 +52,17 @@ class Meter:
             self.sums[k] = self.sums[k]+new if k in self.sums else new
     def reduced(self, accelerator=None):
         "Sum and weight of each value over all processes, one transfer"
-        if not self.sums: return {}
-        t = torch.stack(list(self.sums.values()))
-        if accelerator is not None: t = accelerator.reduce(t, 'sum')
-        return dict(zip(self.sums, t.tolist()))
+        many = accelerator is not None and accelerator.num_processes > 1
+        names = list(dict.fromkeys(n for ns in gather_object([list(self.sums)]) for n in ns)) if many else list(self.sums)
+        if not names: return {}
+        t = torch.stack([self.sums[n] if n in self.sums else torch.zeros(2, dtype=torch.float64, device=accelerator.device) for n in names])
+        return dict(zip(names, (accelerator.reduce(t, 'sum') if many else t).tolist()))
     def means(self, accelerator=None):
         "Each value's mean over all processes"
         return {k: (s/w)**(.5 if k.endswith('rmse') else 1) if w else float('nan') for k,(s,w) in self.reduced(accelerator).items()}
-    def load(self, sums, device): self.sums = {k: torch.tensor(v, dtype=torch.float64, device=device) for k,v in sums.items()}
+    def load(self, sums, device):
+        "Go on from sums that `reduced` gave"
+        self.sums = {k: torch.tensor(v, dtype=torch.float64, device=device) for k,v in sums.items()}
 
 # %% ../nbs/05_learner.ipynb #97f11181
 class Callback:
@@ -131,7 +137,9 @@ def row(self:Learner, trained):
     return dict(epoch=self.epoch+1, seconds=round(seconds, 3), chips_per_second=round(self.chips()/max(trained, 1e-9), 3)) | self.meter.means(self.accelerator)
 
 @patch
-def chips(self:Learner): return sum(map(len, self.train_dl.sampler.batches))*self.accelerator.num_processes
+def chips(self:Learner):
+    "Chips trained on in an epoch, over all processes"
+    return sum(map(len, self.train_dl.sampler.batches))*self.accelerator.num_processes
 
 # %% ../nbs/05_learner.ipynb #dcdd0c95
 def write_state(
@@ -142,7 +150,7 @@ def write_state(
     with whole(path) as part:
         try:
             with open(part, 'wb') as f: torch.save(state, f); f.flush(); os.fsync(f.fileno())
-        except RuntimeError as e: raise OSError(f"{path} cannot be written ({str(e).splitlines()[0]}). Is the disk full?") from None
+        except RuntimeError: raise OSError(f"{path} cannot be written: is the disk full? Make room, then pass --resume.") from None
         except OSError as e: raise OSError(f"{path} cannot be written: {e.strerror}. Make room, then pass --resume.") from None
 
 # %% ../nbs/05_learner.ipynb #661943a5
@@ -165,6 +173,9 @@ class CheckpointCB(Callback):
     def before_fit(self, learn):
         if not self.resume or not self.path.exists(): return
         s = read_state(self.path)
+        try: self.restore(learn, s)
+        except (KeyError, TypeError, AttributeError, RuntimeError, ValueError): raise ValueError(f"{self.path} is not a checkpoint of this run. Start again under another --job_id.") from None
+    def restore(self, learn, s):
         for k,v in s['parts'].items(): learn.parts[k].load_state_dict(v)
         learn.epoch,learn.i,learn.seconds,learn.history = s['epoch'],s['i'],s['seconds'],s['history']
         if learn.main: learn.meter.load(s['meter'], learn.accelerator.device)
@@ -182,6 +193,7 @@ def log_to(
     show:bool=True # on standard output
 )->logging.Logger: # of the package
     "The package's log: one line an event, with the time"
+    logging.raiseExceptions = False # a closed pipe must not stop a run
     log = logging.getLogger('gapfill_baseline'); log.setLevel(logging.INFO); log.propagate = False
     for h in log.handlers[:]: h.close(); log.removeHandler(h)
     for h in [logging.StreamHandler(sys.stdout)]*show + ([logging.FileHandler(path)] if path else []):
@@ -210,7 +222,7 @@ class HistoryCB(Callback):
     def before_fit(self, learn):
         if not learn.main or not learn.history: return
         write_history(self.folder/'history.csv', learn.history)
-        done = (self.folder/'log_training.txt').read_text() if (self.folder/'log_training.txt').exists() else ''
+        done = (self.folder/'log_training.txt').read_text(errors='replace') if (self.folder/'log_training.txt').exists() else ''
         for r in learn.history:
             if self.line(r) not in done: self.log.info(self.line(r))
     def after_epoch(self, learn):
@@ -241,20 +253,25 @@ class BestCB(Callback):
 class FiniteCB(Callback):
     "Stops a run whose loss is no longer finite, before anything is saved"
     order = -10
-    def before_fit(self, learn): self.bad = torch.full((), -1, device=learn.accelerator.device)
+    def before_pass(self, learn): self.seen,self.bad = 0,torch.full((), -1, device=learn.accelerator.device)
     def after_batch(self, learn):
-        if learn.training: self.bad = torch.where((self.bad<0) & ~torch.isfinite(learn.loss), learn.i, self.bad)
-    def check(self, learn):
-        if (b := int(self.bad)) >= 0: raise ValueError(f"The loss is not finite in epoch {learn.epoch+1}, batch {b}. The last good state is kept: lower the learning rates, or resume with other data.")
+        self.seen += 1
+        self.bad = torch.where((self.bad<0) & ~torch.isfinite(learn.loss), learn.i if learn.training else self.seen, self.bad)
     def after_pass(self, learn):
-        if learn.training: self.check(learn)
+        "Look at what was remembered, in all processes"
+        bad = learn.accelerator.reduce((self.bad>=0).float(), 'sum') if learn.accelerator.num_processes>1 else self.bad>=0
+        if not bad: return
+        at = f", {'' if learn.training else 'validation '}batch {int(self.bad)}" if self.bad>=0 else ', in another process'
+        kept = f'The state after epoch {learn.epoch} is kept.' if learn.epoch else 'No state was saved yet.'
+        raise ValueError(f"The loss is not finite in epoch {learn.epoch+1}{at}. {kept} Start under another --job_id with lower learning rates.")
 
 # %% ../nbs/05_learner.ipynb #2e61bfc9
 class StopCB(Callback):
     "Stops cleanly when the minutes are over"
     def __init__(self,
-        minutes:float # from now
-    ): self.end = time.time()+60*minutes
+        minutes:float, # how many
+        start:float=None # time they are counted from; None = now
+    ): self.end = (start or time.time())+60*minutes
     def over(self, learn):
         late,acc = time.time() > self.end,learn.accelerator
         return late if acc.num_processes==1 else bool(acc.reduce(torch.tensor(float(late), device=acc.device), 'sum') > 0)

@@ -9,7 +9,7 @@ __all__ = ['fillers', 'FAR', 'band_prior', 'chip_mean', 'register_filler', 'get_
 # %% ../nbs/03_models.ipynb #4a23fab6
 import torch
 from torch import Tensor
-from .core import *
+from .core import HLS, Filler, Pred, Sample, Sensor
 
 # %% ../nbs/03_models.ipynb #e0ec5811
 def band_prior(

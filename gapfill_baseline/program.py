@@ -29,6 +29,9 @@ def program(
     @wraps(f)
     def run(*args, **kwargs):
         if not is_cli(command): return f(*args, **kwargs)
+        known = {f'--{k}' for k in inspect.signature(f).parameters}
+        if short := [a for a in sys.argv[1:] if a.startswith('--') and a.split('=')[0] not in known]:
+            print(f"{f.__name__}: {short[0]} is not an option. --help lists them.", file=sys.stderr); sys.exit(2)
         try: f(*args, **kwargs)
         except (ValueError, OSError) as e:
             if os.environ.get('GAPFILL_DEBUG'): raise
@@ -91,5 +94,5 @@ def progress(
             text = {'text/plain': str(self) if msg is None else msg}
             if hasattr(self, 'out'): self.out.update(text, raw=True)
             else: self.out = display(text, raw=True, display_id=True)
-    disable = not (in_notebook() or sys.stdout.isatty())
+    disable = not (in_notebook() or (sys.stdout and sys.stdout.isatty()))
     return Bar(items, desc=desc, total=total, unit=unit, leave=False, file=sys.stdout, ncols=88, mininterval=.5, disable=disable)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['free_options', 'published_columns', 'job_name', 'find_run', 'git_commit', 'software', 'write_config', 'read_config',
-           'same_options', 'refuse', 'open_run', 'usable_folder', 'epoch_line', 'read_history', 'plot_column',
-           'plot_history']
+           'same_options', 'same_tables', 'refuse', 'open_run', 'usable_folder', 'epoch_line', 'read_history',
+           'plot_column', 'plot_history']
 
 # %% ../nbs/05b_runs.ipynb #912b615e
 import math, os, platform, subprocess
@@ -60,9 +60,14 @@ def write_config(
     options:dict, # every option by name
     device:str # what it runs on, in words
 ):
-    "Write `config.yml`"
-    plain = {k: list(v) if isinstance(v, tuple) else str(v) if isinstance(v, Path) else v for k,v in options.items()}
-    with whole(Path(folder)/'config.yml') as o: o.write_text(yaml.safe_dump(plain | dict(software=software(device)), sort_keys=False, allow_unicode=True))
+    "Write `config.yml`; a resumed run adds what it goes on with"
+    p = Path(folder)/'config.yml'; before = read_config(folder).get('software', []) if p.exists() else []
+    asked = {k: _plain(v) for k,v in options.items() if k != 'resume'}
+    with whole(p) as o: o.write_text(yaml.safe_dump(asked | dict(software=before+[software(device)]), sort_keys=False, allow_unicode=True))
+
+def _plain(v):
+    "A value as YAML gives it back"
+    return list(v) if isinstance(v, tuple) else str(v) if isinstance(v, Path) else v
 
 # %% ../nbs/05b_runs.ipynb #59bb39e0
 def read_config(
@@ -72,7 +77,7 @@ def read_config(
     p = Path(folder)/'config.yml'
     if not p.exists(): raise FileNotFoundError(f"{p} does not exist: {Path(folder).name} is not the folder of a run.")
     try: c = yaml.safe_load(p.read_text())
-    except yaml.YAMLError: c = None
+    except (yaml.YAMLError, UnicodeError): c = None
     if not isinstance(c, dict): raise ValueError(f"{p} is not a configuration in YAML.")
     return c
 
@@ -84,9 +89,19 @@ def same_options(
     options:dict # what it is asked for now
 ):
     "Complain when a resumed run is asked for something else than it began with"
-    old = read_config(folder); norm = lambda v: list(v) if isinstance(v, tuple) else str(v) if isinstance(v, Path) else v
-    off = [f"{k} (was {old.get(k)}, now {norm(v)})" for k,v in options.items() if k not in free_options and old.get(k) != norm(v)]
+    old = read_config(folder)
+    if absent := [k for k in options if k not in old and k != 'resume']: raise ValueError(f"config.yml of {Path(folder).name} lacks {absent[0]}: it is not whole. Start again under another --job_id.")
+    off = [f"{k} (was {old[k]}, now {_plain(v)})" for k,v in options.items() if k not in free_options and old[k] != _plain(v)]
     if off: raise ValueError(f"{Path(folder).name} cannot be resumed with other options: {', '.join(off)}. Leave them as they were, or start under another --job_id.")
+
+# %% ../nbs/05b_runs.ipynb #eceaee21
+def same_tables(
+    folder:Path, # of the run to resume
+    tables:dict # file name -> text, as the dataset gives them now
+):
+    "Complain when the dataset is no longer the one that a run began with"
+    off = [n for n,text in tables.items() if (Path(folder)/n).exists() and (Path(folder)/n).read_text() != text]
+    if off: raise ValueError(f"{Path(folder).name} cannot be resumed: the dataset gives another {', '.join(off)} than when it began. Bring the data back, or start under another --job_id.")
 
 # %% ../nbs/05b_runs.ipynb #362177e6
 def refuse(
@@ -103,18 +118,22 @@ def refuse(
 def open_run(
     folder:Path, # of the run
     options:dict, # every option by name
-    device:str # what it runs on, in words
+    device:str, # what it runs on, in words
+    tables:dict=None # file name -> text of the tables of chips, masks and gaps
 )->FileLock: # held until it is released, or the process ends
     "Make the folder of a run, or check that it can be resumed"
     folder,resume = Path(folder),options['resume']
     refuse(folder.parent, folder.name, resume)
-    if resume and (folder/'config.yml').exists(): same_options(folder, options)
+    if (folder/'config.yml').exists(): same_options(folder, options); same_tables(folder, tables or {})
+    elif (folder/'checkpoints/last/state.pt').exists(): raise FileNotFoundError(f"{folder/'config.yml'} does not exist, so the options of {folder.name} cannot be compared. Start again under another --job_id.")
     (folder/'checkpoints/last').mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder/'checkpoints/lock')
     try: lock.acquire(timeout=0)
     except Timeout: raise ValueError(f"The run {folder.name} is being trained by another process. Wait for it, or start under another --job_id.") from None
     for left in folder.rglob('.*.part'): left.unlink() # of a process that was killed while it wrote
     write_config(folder, options, device)
+    for name,text in (tables or {}).items():
+        with whole(folder/name) as o: o.write_text(text)
     return lock
 
 # %% ../nbs/05b_runs.ipynb #d9fc87db
@@ -134,7 +153,7 @@ published_columns = {f'{p}_{k}': f for p in ('train','valid') for k,f in dict(g_
 def epoch_line(
     row:dict # of the history
 )->str: # as it is logged
-    "An epoch in the grammar of the published log"
+    "An epoch as the published log writes it"
     new = {k: '.5f' for k in row if k not in published_columns and k not in ('epoch','seconds','chips_per_second')}
     cols = {k: f for k,f in (published_columns | new).items() if k in row}
     return ', '.join([f"epoch {row['epoch']:3d}"] + [f'{k}:{row[k]:{f}}' for k,f in cols.items()] + [f"chips_per_second:{row['chips_per_second']:.1f}"])

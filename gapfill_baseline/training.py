@@ -25,7 +25,7 @@ def gapfill_train(
     n_scales:int=2, # critics, each at half the resolution of the one before
     n_bands:int=len(HLS.bands), # bands a date
     time_steps:int=3, # dates a chip
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations unless given', str, nargs='+')=None,
+    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all', str, nargs='+')=('2',),
     cloud_range:Param('least and largest share of cloud of a training mask', float, nargs=2)=(.01, 1.),
     training_length:int=None, # training chips, drawn at random; all unless given
     training_len:int=None, # the same as training_length
@@ -37,7 +37,7 @@ def gapfill_train(
     seed:int=0, # of everything random: the same seed gives the same run
     suffix:str=None, # a remark at the end of the run's name
     checkpoint_dir:str=None, # run whose weights training starts from: a path, or a name under out_dir
-    visualization:str=None, # image = a picture of the first validation chip after each epoch
+    visualization:str='image', # image = a picture of the first validation chip after each epoch; none = no picture
     local_rank:int=0, # which GPU, when there are several
     job_id:str=None, # name of the run; made of length, seed and time unless given
     resume:bool=False, # continue the run job_id where it stopped
@@ -69,5 +69,5 @@ def sample_run(
     base = user_cache()/'runs'; base.mkdir(parents=True, exist_ok=True)
     job = f'sample-{epochs}-{blake2b(code, digest_size=5).hexdigest()}'; run = base/job
     with FileLock(base/f'{job}.lock'):
-        if not (run/'result.csv').exists(): gapfill_train(dataroot=str(sample_data()), out_dir=str(base), job_id=job, epochs=epochs, batch_size=8, model_cap=8, device='cpu', resume=run.exists())
+        if not (run/'result.csv').exists(): gapfill_train(dataroot=str(sample_data()), out_dir=str(base), job_id=job, epochs=epochs, batch_size=8, model_cap=8, mask_position='all', device='cpu', resume=run.exists())
     return run

@@ -1,5 +1,5 @@
 "Everything that must pass, a line each; the last line is `N passed, N failed`"
-import json, os, signal, subprocess, sys, tempfile, time
+import csv, json, os, signal, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from filecmp import cmp
 from pathlib import Path
@@ -56,14 +56,23 @@ def check_readme(tmp):
     for glob in ('README.md', 'nbs/images/index_*'): same(root, tmp, glob, 'not made from nbs/index.ipynb. Run make readme.')
 
 def check_training(tmp):
-    "A small run by papermill does what its parameters say"
-    data,run = tmp/'smoke_data', tmp/'runs'/'smoke'
+    "A small run by papermill gives the history of the same run by command, and refuses a name that is no option"
+    data,runs = tmp/'smoke_data',tmp/'runs'
     sh(bin/'gapfill_sample', data, '--n_train', 8, '--n_validate', 4, '--n_masks', 8, '--size', 32)
-    params = dict(dataroot=data, out_dir=run.parent, job_id=run.name, epochs=2, batch_size=4, model_cap=4)
-    args = [a for k,v in params.items() for a in ('-p', k, v)]
-    sh(bin/'papermill', root/'nbs/06_training.ipynb', tmp/'smoke.ipynb', '--cwd', root/'nbs', '--no-progress-bar', *args)
-    rows = (run/'history.csv').read_text().splitlines()
-    if len(rows) != 3: raise Failed(f"{run}/history.csv has {len(rows)} lines; 2 epochs make 3.")
+    params = dict(dataroot=data, out_dir=runs, epochs=2, batch_size=4, model_cap=4, device='cpu')
+    notebook = bin/'papermill', root/'nbs/06_training.ipynb', tmp/'smoke.ipynb', '-k', 'python3', '--cwd', root/'nbs', '--no-progress-bar'
+    sh(*notebook, *(a for k,v in dict(params, job_id='notebook').items() for a in ('-p', k, v)))
+    sh(bin/'gapfill_train', *(a for k,v in dict(params, job_id='command').items() for a in (f'--{k}', v)))
+    a,b = (history(runs/job) for job in ('notebook', 'command'))
+    if a != b or len(a) != 2: raise Failed(f"papermill and gapfill_train give different histories:\n{a}\n{b}")
+    try: sh(*notebook, '-p', 'epoch', 3)
+    except Failed as e:
+        if 'epoch is not a parameter of gapfill_train' not in str(e): raise
+    else: raise Failed("papermill ran with the parameter 'epoch', which does not exist.")
+
+def history(run):
+    "Rows of a run's history, without the clock"
+    with (run/'history.csv').open(newline='') as f: return [{k: v for k,v in r.items() if k not in ('seconds','chips_per_second')} for r in csv.DictReader(f)]
 
 def timed(name, f, *args):
     start = time.time()
