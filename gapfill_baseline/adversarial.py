@@ -9,6 +9,7 @@ __all__ = ['critic_weights', 'hinge_generator', 'hinge_critic', 'gap_mse', 'fill
 from collections.abc import Callable
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from .core import compose
 from .learner import Callback
 from .metrics import gap_sums, published_mae, published_mse, published_ssim
@@ -78,8 +79,6 @@ class AdversarialCB(Callback):
         self.lrs = generator_lr,discriminator_lr
 
 # %% ../nbs/05a_adversarial.ipynb #e031e088
-from fastcore.basics import patch
-
 @patch
 def before_fit(self:AdversarialCB, learn):
     "Put the networks where accelerate wants them"
@@ -89,11 +88,13 @@ def before_fit(self:AdversarialCB, learn):
     self.g,self.d,*self.opts = acc.prepare(self.generator, self.critic, *adam)
     learn.parts |= dict(generator=self.generator, critic=self.critic, generator_opt=self.opts[0], critic_opt=self.opts[1])
 
+# %% ../nbs/05a_adversarial.ipynb #d420e48f
 @patch
 def before_pass(self:AdversarialCB, learn):
     "Training mode for training, eval mode for validation"
     for net in (self.generator, self.critic): net.train(learn.training)
 
+# %% ../nbs/05a_adversarial.ipynb #7376962a
 @patch
 def after_pass(self:AdversarialCB, learn):
     "Give all processes the same running statistics"
@@ -103,21 +104,35 @@ def after_pass(self:AdversarialCB, learn):
 
 # %% ../nbs/05a_adversarial.ipynb #6b954601
 @patch
-def generator_loss(self:AdversarialCB, critic, s, pred):
+def generator_loss(self:AdversarialCB,
+    critic, # (condition, candidate) -> list of maps
+    s, # a `Sample`
+    pred # reflectance, (B,T,C,H,W)
+): # loss, scalar; filled chip, (B,T,C,H,W)
     "Loss of the generator, and the filled chip"
     filled = compose(s.observed, pred.float(), s.gap)*s.valid[:,:,None]
     hinge = hinge_generator(critic(s.observed, filled), self.weights)
     return hinge + self.alpha*gap_mse(pred, s.target, s.scored), filled
 
+# %% ../nbs/05a_adversarial.ipynb #9385c2fe
 @patch
-def critic_loss(self:AdversarialCB, critic, s, filled):
+def critic_loss(self:AdversarialCB,
+    critic, # (condition, candidate) -> list of maps
+    s, # a `Sample`
+    filled # reflectance, (B,T,C,H,W)
+): # scalar
     "Loss of the critics; truth and filled chip go through in one pass"
     maps = critic(torch.cat([s.observed]*2), torch.cat([s.target, filled.detach()]))
     real,fake = zip(*(m.chunk(2) for m in maps))
     return hinge_critic(real, fake, self.weights)
 
+# %% ../nbs/05a_adversarial.ipynb #d7ebe6f6
 @patch
-def step(self:AdversarialCB, learn, k, loss):
+def step(self:AdversarialCB,
+    learn, # `Learner`
+    k, # which network
+    loss # scalar
+):
     "Step network `k`, 0 = generator, 1 = critics"
     learn.accelerator.backward(loss); self.opts[k].step(); self.opts[k].zero_grad()
 
@@ -136,11 +151,16 @@ def train_batch(self:AdversarialCB, learn):
     learn.meter.add(train_g_loss=g_loss, train_d_loss=d_loss)
     fill_metrics(learn.meter, 'train', pred, s)
 
+# %% ../nbs/05a_adversarial.ipynb #57630433
 @patch
-def refill(self:AdversarialCB, s, filled):
+def refill(self:AdversarialCB,
+    s, # a `Sample`
+    filled # as the generator step saw it, (B,T,C,H,W)
+): # as the critics see it, same shape
     "The filled chip that the critics see in their own step"
     return filled
 
+# %% ../nbs/05a_adversarial.ipynb #ed63fc1d
 @patch
 def valid_batch(self:AdversarialCB, learn):
     "Losses and errors of one prediction in eval mode"

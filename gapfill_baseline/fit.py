@@ -101,7 +101,10 @@ def build_networks(
         if state is not None: nets[part] = fitting(make[part], state)
     return nets['generator'],nets['critic']
 
-def fitting(make, state):
+def fitting(
+    make, # builds the network
+    state # its weights by name
+): # the network
     "The network with these weights, or one line why they do not fit"
     try: return with_state(make, state)
     except ValueError as e: raise ValueError(f"{e} Pass the --model_cap, --n_sampling, --n_scales, --time_steps and --n_bands of that run.") from None

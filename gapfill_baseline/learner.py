@@ -11,6 +11,7 @@ import csv, logging, os, sys, time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 import numpy as np, torch
+from fastcore.basics import patch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object
@@ -89,8 +90,6 @@ class Learner:
         for cb in self.cbs: getattr(cb, event, lambda learn: None)(self)
 
 # %% ../nbs/05_learner.ipynb #729db2c4
-from fastcore.basics import patch
-
 @patch
 def fit(self:Learner,
     epochs:int # to have in all, those of an earlier call counted in
@@ -103,6 +102,7 @@ def fit(self:Learner,
         self('finish')
     finally: self('after_fit')
 
+# %% ../nbs/05_learner.ipynb #0429cb11
 @patch
 def one_epoch(self:Learner):
     "Training pass, validation pass, one row of history"
@@ -116,6 +116,7 @@ def one_epoch(self:Learner):
     self.epoch,self.i,self.seconds = self.epoch+1,0,0.
     self('after_epoch')
 
+# %% ../nbs/05_learner.ipynb #4a1613f3
 @patch
 def run(self:Learner, training):
     "One pass over the batches"
@@ -130,12 +131,14 @@ def run(self:Learner, training):
         if self.stopping: break
     self('after_pass')
 
+# %% ../nbs/05_learner.ipynb #25638535
 @patch
 def row(self:Learner, trained):
     "What is known of the epoch that ended"
     seconds = time.time()-self.started
     return dict(epoch=self.epoch+1, seconds=round(seconds, 3), chips_per_second=round(self.chips()/max(trained, 1e-9), 3)) | self.meter.means(self.accelerator)
 
+# %% ../nbs/05_learner.ipynb #d669fecf
 @patch
 def chips(self:Learner):
     "Chips trained on in an epoch, over all processes"

@@ -10,6 +10,7 @@ __all__ = ['mask_positions', 'Plan', 'draw_plan', 'training_subset', 'RawBatch',
 from typing import NamedTuple
 import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from torch.utils.data import DataLoader, Dataset
 from .core import HLS, Sample, day_of_year, days_since, frozen_gaps, gap_fraction, gap_patterns, hidden_dates
 from .data import Catalog, chip_dates, select_chips, select_masks
@@ -127,8 +128,6 @@ def _rows(names, wanted):
     return np.array([at[w] for w in map(str, wanted)])
 
 # %% ../nbs/02_masks.ipynb #28417776
-from fastcore.basics import patch
-
 @patch
 def plan(self:GapDataset,
     epoch:int=0 # counted from 0
@@ -149,6 +148,7 @@ def clouds(self:GapDataset,
     if on.any(): out[on] = unpack_masks(self.mask_pack.data[self.mask_rows[masks[on]]], self.size[1])
     return out
 
+# %% ../nbs/02_masks.ipynb #1325e4ef
 @patch
 def __getitem__(self:GapDataset, key):
     "The batch of `(epoch, slots)`"
