@@ -26,11 +26,13 @@ def main():
     rmtree(data, ignore_errors=True)
     sh(bin/'gapfill_sample', data)
     nb = train(data, run)
-    print(f'\nrun folder: {run}')
     names = dict(cgan=f"CGAN, best of {params['epochs']} epochs", mean='temporal mean', linear='linear in days')
-    for r in rows(run/'result.csv'): print(f"validation MAE in the gap, {names[r['filler']]:25}{float(r['valid_gap_mae']):.4f}")
-    print(f'executed notebook: {nb}\n\nA network trained this briefly loses to linear interpolation. Its curves, with the environment activated (. .venv/bin/activate):')
-    print(f'papermill nbs/06a_training_graphs.ipynb {run}/curves.ipynb -k python3 -p job_id {run}')
+    mae = {r['filler']: float(r['valid_gap_mae']) for r in rows(run/'result.csv')}
+    if mae['cgan'] > mae['linear']: print('\nTrained this briefly, the CGAN loses to linear interpolation.')
+    print(f'Curves, once the environment is active (. .venv/bin/activate):\n  papermill nbs/06a_training_graphs.ipynb {run}/curves.ipynb -k python3 -p job_id {run}')
+    print(f'\nrun folder: {run}')
+    for k,v in mae.items(): print(f"validation MAE in the gap, {names[k]:25}{v:.4f}")
+    print(f'executed notebook: {nb}')
 
 if __name__=='__main__':
     try: main()
