@@ -95,4 +95,4 @@ def progress(
             if hasattr(self, 'out'): self.out.update(text, raw=True)
             else: self.out = display(text, raw=True, display_id=True)
     disable = not (in_notebook() or (sys.stdout and sys.stdout.isatty()))
-    return Bar(items, desc=desc, total=total, unit=unit, leave=False, file=sys.stdout, ncols=88, mininterval=.5, disable=disable)
+    return Bar(items, desc=desc, total=total, unit=unit, leave=False, file=sys.stdout, ncols=88, nrows=20, mininterval=.5, disable=disable)
