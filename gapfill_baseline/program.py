@@ -63,6 +63,9 @@ def whole(
     try:
         yield part
         os.replace(part, path)
+    except OSError as e:
+        if e.filename is None: e.filename = str(path) # a full disk does not say which file it met
+        raise
     finally: part.unlink(missing_ok=True)
 
 # %% ../nbs/00a_program.ipynb #f1ceb791
