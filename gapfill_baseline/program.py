@@ -64,7 +64,7 @@ def whole(
         yield part
         os.replace(part, path)
     except OSError as e:
-        if e.filename is None: e.filename = str(path) # a full disk does not say which file it met
+        if e.errno and not e.filename: e.filename = str(path) # a full disk does not say which file it met
         raise
     finally: part.unlink(missing_ok=True)
 
