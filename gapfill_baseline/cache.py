@@ -111,7 +111,7 @@ def pack(
     what:str='files' # for the progress bar
 )->Pack: # rows in the order of `names`
     "One mapped array of many files, built unless there is one of the same content"
-    cache_dir = Path(cache_dir); names = list(map(str, names)); cache_dir.mkdir(parents=True, exist_ok=True)
+    cache_dir,names,paths = Path(cache_dir),list(map(str, names)),list(paths); cache_dir.mkdir(parents=True, exist_ok=True)
     with FileLock(cache_dir/'lock'):
         parts = [what, shape, np.dtype(dtype).str, skip_bad and list(map(str, paths)), names, digests(paths, cache_dir/'digests.json')]
         file = cache_dir/f"{what}-{blake2b(json.dumps(parts).encode(), digest_size=10).hexdigest()}.bin"; meta = file.with_suffix('.json')
@@ -119,9 +119,9 @@ def pack(
             for left in cache_dir.glob('.*.part'): left.unlink() # of a build that was killed
             need_room(cache_dir, len(paths)*int(np.prod(shape))*np.dtype(dtype).itemsize)
             kept,bad = _build(file, names, paths, read, skip_bad, what)
-            group = blake2b(json.dumps([what, shape, skip_bad, names]).encode(), digest_size=10).hexdigest()
+            group = blake2b(json.dumps([what, shape, skip_bad, names, str(Path(paths[0]).absolute().parent)]).encode(), digest_size=10).hexdigest()
             for m in cache_dir.glob(f'{what}-*.json'): # of the same files as they were before
-                if _json(m).get('group')==group: m.unlink(); m.with_suffix('.bin').unlink(missing_ok=True)
+                if m != meta and _json(m).get('group')==group: m.unlink(); m.with_suffix('.bin').unlink(missing_ok=True)
             with whole(meta) as o: o.write_text(json.dumps(dict(names=kept, bad=bad, group=group)))
         m = _json(meta)
     if not m['names']: raise ValueError(f"None of {len(names)} {what} can be read; the first: {next(iter(m['bad'].values()))}")
