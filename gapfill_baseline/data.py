@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['layouts', 'ordinals', 'datasets', 'open_raster', 'to_dn', 'read_chip', 'write_raster', 'write_chip', 'read_mask',
-           'write_mask', 'Layout', 'find_layout', 'date_columns', 'read_chips', 'read_masks', 'Catalog', 'read_catalog',
-           'chip_dates', 'select_chips', 'select_masks', 'register_dataset', 'load_dataset']
+           'write_mask', 'read_gaps', 'Layout', 'find_layout', 'date_columns', 'read_chips', 'read_masks', 'Catalog',
+           'read_catalog', 'chip_dates', 'select_chips', 'select_masks', 'register_dataset', 'load_dataset']
 
 # %% ../nbs/01_data.ipynb #b432e338
 import importlib.util
@@ -110,6 +110,20 @@ def write_mask(
     "Write a cloud mask as a GeoTIFF of 0 and 1"
     write_raster(path, mask[None].astype(np.uint8), crs, transform, 255)
 
+# %% ../nbs/01_data.ipynb #3b23885f
+def read_gaps(
+    path, # a GeoTIFF of a chip with 0 under its clouds
+    clear, # the GeoTIFF of the same chip without clouds
+    time_steps:int=3, # dates in it
+    n_bands:int=len(HLS.bands) # bands a date
+)->np.ndarray: # True = cut out, bool, (T,H,W)
+    "Read the gaps of a chip whose gaps were cut out"
+    a,b = (read_chip(p, time_steps, n_bands).dn for p in (path, clear))
+    if a.shape != b.shape: raise ValueError(f"{path} is {a.shape[2]} × {a.shape[3]} px; {clear} is {b.shape[2]} × {b.shape[3]} px.")
+    gap = (a==0).all(1) & (b!=0).any(1)
+    if off := ((a!=b).any(1) & ~gap).sum(): raise ValueError(f"{path} differs from {clear} in {off} pixels that are not 0: it belongs to another chip. Copy it again.")
+    return gap
+
 # %% ../nbs/01_data.ipynb #69c71ac0
 class Layout(NamedTuple):
     "Where a dataset keeps its files"
@@ -119,9 +133,10 @@ class Layout(NamedTuple):
     mask_dirs:tuple # folders of masks
     mask_key:str    # column that names a mask
     date_format:str # how dates are written
+    premasked:str='' # validation chips with their gaps cut out, a file each
 
 layouts = [Layout('baseline', dict(train='chips_filtered', validate='chips_filtered'), '{}_merged.tif', ('cloud_mask',), 'fmask_name', '%Y-%m-%d'),
-           Layout('released', dict(train='train/hls_chips', validate='test/hls_chips'), '{}.tif', ('train/cloud_masks', 'test/cloud_masks'), 'cloud_mask_id', '%Y/%m/%d')]
+           Layout('released', dict(train='train/hls_chips', validate='test/hls_chips'), '{}.tif', ('train/cloud_masks', 'test/cloud_masks'), 'cloud_mask_id', '%Y/%m/%d', 'test/hls_chips_masked/{}_masked.tif')]
 
 # %% ../nbs/01_data.ipynb #e656312a
 def find_layout(

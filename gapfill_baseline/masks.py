@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['mask_positions', 'Plan', 'draw_plan', 'training_subset', 'RawBatch', 'as_pair', 'GapDataset', 'next_kept',
-           'open_split', 'to_sample', 'EpochBatches', 'make_loader', 'gap_table']
+           'premasked_gaps', 'has_premasked', 'rule_gaps', 'open_split', 'to_sample', 'EpochBatches', 'make_loader',
+           'gap_table']
 
 # %% ../nbs/02_masks.ipynb #ae63e475
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from fastcore.basics import patch
 from torch.utils.data import DataLoader, Dataset
 from .core import HLS, Sample, day_of_year, days_since, frozen_gaps, gap_fraction, gap_patterns, hidden_dates
 from .data import Catalog, chip_dates, select_chips, select_masks
-from .cache import Pack, pack_chips, pack_masks, unpack_masks
+from .cache import Pack, pack_chips, pack_gaps, pack_masks, unpack_masks
 
 # %% ../nbs/02_masks.ipynb #99618566
 def mask_positions(
@@ -173,7 +174,49 @@ def next_kept(
     step = ahead[np.searchsorted(ahead, np.arange(n))] % n
     return np.where(rows < 0, -1, (np.cumsum(kept)-1)[step[rows]])
 
-# %% ../nbs/02_masks.ipynb #d20900d0
+# %% ../nbs/02_masks.ipynb #dd0ecab9
+def premasked_gaps(
+    catalog:Catalog, # tables of the dataset
+    chips:pd.DataFrame, # the chips used, in order
+    shape:tuple, # of a chip, (T,C,H,W)
+    cache_dir, # folder of packed files
+    skip_bad:bool=False # leave out unreadable chips
+)->tuple: # chips left; masks, a row a chip and date; their `Pack`; row of the mask over each date, -1 = none, (n,T)
+    "The gaps that validation chips bring along"
+    T,_,H,W = shape
+    p = pack_gaps(chips, [catalog.root/catalog.layout.premasked.format(c) for c in chips.chip_id], cache_dir, shape, skip_bad)
+    part = np.bitwise_count(p.data).sum((-2,-1), dtype=np.int64)/(H*W)
+    masks = pd.DataFrame(dict(mask_id=[f'{c}_masked_{t+1}' for c in p.names for t in range(T)], cloud_pct=part.ravel(), usage='validate', path=''))
+    frozen = np.where(part>0, np.arange(part.size).reshape(part.shape), -1)
+    return chips[chips.chip_id.isin(p.names)].reset_index(drop=True), masks, Pack(p.data.reshape(-1, *p.data.shape[2:]), list(masks.mask_id), p.bad), frozen
+
+# %% ../nbs/02_masks.ipynb #ad6355f3
+def has_premasked(
+    catalog:Catalog # tables of the dataset
+)->bool: # is their folder there?
+    "Does a dataset bring validation chips with their gaps cut out"
+    return bool(catalog.layout.premasked) and (catalog.root/catalog.layout.premasked).parent.is_dir()
+
+# %% ../nbs/02_masks.ipynb #5276dfb6
+def rule_gaps(
+    catalog:Catalog, # tables of the dataset
+    split:str, # train or validate
+    n_chips:int, # chips of the split, unreadable ones too
+    patterns:list, # combinations of dates, counted from 0
+    shape:tuple, # of a chip, (T,C,H,W)
+    cache_dir, # folder of packed files
+    cloud_range:tuple=(.01,1.), # least and largest share of cloud
+    skip_bad:bool=False # leave out unreadable masks
+)->tuple: # masks; their `Pack`; row of the mask over each date of a validation chip, -1 = none, (n,T), None in training
+    "The masks of a split, and where they lie"
+    masks = select_masks(catalog.masks, split, cloud_range)
+    p = pack_masks(catalog.masks[catalog.masks.usage==split], cache_dir, shape[2:], skip_bad)
+    clear = masks.mask_id.isin(p.names).to_numpy()
+    if not clear.any(): raise ValueError(f"None of the {split} masks asked for can be read. Run gapfill_check.")
+    frozen = None if split=='train' else next_kept(frozen_gaps(n_chips, len(masks), patterns, shape[0]), clear)
+    return masks[clear].reset_index(drop=True), p, frozen
+
+# %% ../nbs/02_masks.ipynb #3a62c275
 def open_split(
     catalog:Catalog, # tables of the dataset
     split:str, # train or validate
@@ -185,21 +228,25 @@ def open_split(
     training_length:int=None, # training chips to use; None = all
     seed:int=0, # of the run
     crop=None, # window in pixels, a side or (height, width)
-    skip_bad:bool=False # leave out unreadable files
+    skip_bad:bool=False, # leave out unreadable files
+    premasked:bool=True # validation takes the gaps of pre-masked chips where there are some; else `positions` and masks
 )->GapDataset: # of that split
     "Chips and masks of a split, packed and ready to draw from"
-    patterns,train = mask_positions(positions, time_steps),split=='train'
-    all_chips,all_masks = chips,_ = select_chips(catalog.chips, split),catalog.masks[catalog.masks.usage==split]
-    chip_dates(chips, time_steps)
-    masks = select_masks(catalog.masks, split, cloud_range if train else (.01,1.))
-    if train: chips = chips.iloc[training_subset(len(chips), training_length, seed)].reset_index(drop=True)
-    hide = hidden_dates(len(chips), patterns, time_steps); frozen = None if train else frozen_gaps(len(chips), len(masks), patterns, time_steps)
-    chip_pack = pack_chips(all_chips, cache_dir, time_steps, n_bands, skip_bad)
-    mask_pack = pack_masks(all_masks, cache_dir, chip_pack.data.shape[-2:], skip_bad)
-    good,clear = (df[k].isin(p.names).to_numpy() for df,k,p in ((chips,'chip_id',chip_pack), (masks,'mask_id',mask_pack)))
-    if not (good.any() and clear.any()): raise ValueError(f"None of the {split} {'masks' if good.any() else 'chips'} asked for can be read. Run gapfill_check.")
-    if not train: frozen = next_kept(frozen[good], clear)
-    return GapDataset(chips[good].reset_index(drop=True), masks[clear].reset_index(drop=True), chip_pack, mask_pack, hide[good], frozen, seed, crop)
+    train,chips = split=='train',select_chips(catalog.chips, split); chip_dates(chips, time_steps)
+    own = not train and premasked and has_premasked(catalog)
+    if not own: select_masks(catalog.masks, split, cloud_range if train else (.01,1.)) # before hours of packing
+    patterns = mask_positions(positions, time_steps)
+    rows = training_subset(len(chips), training_length, seed) if train else np.arange(len(chips))
+    chip_pack = pack_chips(chips, cache_dir, time_steps, n_bands, skip_bad)
+    chips,shape = chips.iloc[rows].reset_index(drop=True),chip_pack.data.shape[1:]
+    good = chips.chip_id.isin(chip_pack.names).to_numpy()
+    if not good.any(): raise ValueError(f"None of the {split} chips asked for can be read. Run gapfill_check.")
+    if own:
+        chips,masks,mask_pack,frozen = premasked_gaps(catalog, chips[good], shape, cache_dir, skip_bad)
+        return GapDataset(chips, masks, chip_pack, mask_pack, frozen>=0, frozen, seed, crop)
+    masks,mask_pack,frozen = rule_gaps(catalog, split, len(chips), patterns, shape, cache_dir, cloud_range if train else (.01,1.), skip_bad)
+    hide = hidden_dates(len(chips), patterns, time_steps)
+    return GapDataset(chips[good].reset_index(drop=True), masks, chip_pack, mask_pack, hide[good], None if train else frozen[good], seed, crop)
 
 # %% ../nbs/02_masks.ipynb #a3cca0b1
 def to_sample(
