@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['free_options', 'published_columns', 'colors', 'parts', 'job_name', 'find_run', 'git_commit', 'software',
            'write_config', 'from_published', 'read_config', 'same_options', 'same_tables', 'refuse', 'open_run',
-           'usable_folder', 'epoch_line', 'parse_log', 'read_history', 'best_row', 'best_by', 'curve_columns',
-           'epoch_axes', 'plot_column', 'curve_panels', 'shared_legend', 'plot_history']
+           'usable_folder', 'epoch_line', 'parse_log', 'read_history', 'best_row', 'best_by', 'chosen_by',
+           'curve_columns', 'epoch_axes', 'plot_column', 'curve_panels', 'shared_legend', 'plot_history']
 
 # %% ../nbs/05b_runs.ipynb #912b615e
 import math, os, platform, re, subprocess
@@ -232,7 +232,7 @@ def best_by(
     "The column by which a history's best epoch is chosen"
     return next((c for c in (monitor, 'valid_gap_mae') if c in history), 'valid_ssim')
 
-# %% ../nbs/05b_runs.ipynb #18f24039
+# %% ../nbs/05b_runs.ipynb #11f412ec
 colors = dict(train='#E69F00', valid='#0072B2') # orange and blue, told apart by every kind of colour vision
 parts = dict(train='training', valid='validation')
 
@@ -242,8 +242,11 @@ def _label(column):
     names = dict(g_loss='generator loss', d_loss='critic loss', gap_mae='MAE in the gap', gap_rmse='RMSE in the gap', ssim='SSIM (published)', mae='MAE (published)', mse='MSE (published)')
     return names.get(column, column.replace('_', ' ')) + unit
 
-def _score(monitor):
-    "In words, how the best epoch was chosen"
+# %% ../nbs/05b_runs.ipynb #0b45786f
+def chosen_by(
+    monitor:str # column that decides which epoch is best
+)->str: # in words
+    "How the best epoch was chosen"
     name = _label(monitor.removeprefix('valid_')).split(' [')[0]
     return ('highest' if monitor.endswith('ssim') else 'lowest') + (' validation ' if monitor.startswith('valid_') else ' ') + name
 
@@ -266,7 +269,7 @@ def epoch_axes(
     import numpy as np
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
     v = np.asarray(values, float); v = v[np.isfinite(v)]; e = np.asarray(epochs)
-    ax.set(xlabel='epoch', ylabel=_label(column)); ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.set_xlabel('epoch'); ax.set_ylabel(_label(column), fontsize=9); ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if e.min()==e.max(): ax.set_xlim(e.min()-.6, e.max()+.6)
     if column.endswith(('mae','mse')) and v.size and v.min() > 0 and v.max() > 10*v.min():
         ax.set_yscale('log'); ax.yaxis.set_major_locator(LogLocator(subs=(1,2,5))); ax.yaxis.set_minor_formatter(NullFormatter())
@@ -317,6 +320,6 @@ def plot_history(
     for c,ax in zip(columns, axs.flat):
         plot_column(history, c, ax, legend=False)
         if best is None: continue
-        ax.axvline(best.epoch, color='.35', lw=.8, zorder=1, label=f'best epoch {best.epoch:.0f}: {_score(monitor)}, {best[monitor]:.4f}')
+        ax.axvline(best.epoch, color='.35', lw=.8, zorder=1, label=f'best epoch {best.epoch:.0f}: {chosen_by(monitor)}, {best[monitor]:.4f}')
         if f'valid_{c}'==monitor: ax.plot(best.epoch, best[monitor], 'o', mfc='none', mec='.2', ms=8)
     return shared_legend(axs)

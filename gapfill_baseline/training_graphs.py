@@ -10,7 +10,7 @@ __all__ = ['find_runs', 'run_monitor', 'best_line', 'across_runs', 'plot_across'
 from pathlib import Path
 from fastcore.script import Param
 from .program import program, whole
-from .runs import best_by, best_row, colors, curve_columns, curve_panels, epoch_axes, find_run, parts, plot_history, read_config, read_history, shared_legend, usable_folder
+from .runs import best_by, best_row, chosen_by, colors, curve_columns, curve_panels, epoch_axes, find_run, parts, plot_history, read_config, read_history, shared_legend, usable_folder
 
 # %% ../nbs/06a_training_graphs.ipynb #c331dab4
 def find_runs(
@@ -74,7 +74,7 @@ def plot_across(
         ax.fill_between(e, a['min'].astype(float), a['max'].astype(float), color=colors[p], alpha=.22, lw=3 if a['mean'].count()==1 else 0, label=f'{parts[p]}, min to max')
         ax.plot(e, a['mean'], '--' if p=='train' else '-', lw=1.6, label=f'{parts[p]}, mean of {len(histories)} runs', **style)
         left = n < len(histories); rest = t[left | left.shift(-1, fill_value=False) | left.shift(fill_value=False)] if left.any() else t[:0]
-        for _,r in rest.items(): ax.plot(r.index, r, ':' if p=='train' else '-', color=colors[p], lw=.8, alpha=.7)
+        for _,r in rest.items(): ax.plot(r.index, r, ls=(0,(2,1.5)) if p=='train' else '-', color=colors[p], lw=.9)
     values = pd.concat([*drawn.values()], axis=1) if drawn else pd.DataFrame(index=histories[0].epoch)
     return epoch_axes(ax, values.index, column, values)
 
@@ -87,13 +87,13 @@ def plot_runs(
     "Losses above, errors below, over several runs"
     monitors = monitors or [best_by(h) for h in histories]; columns = curve_columns(*histories) if columns is None else columns
     best = [r for h,m in zip(histories, monitors) if (r := best_row(h, m)) is not None]
-    by = monitors[0] if len(set(monitors))==1 else "each run's own column"; axs = curve_panels(len(columns))
+    by = chosen_by(monitors[0]) if len(set(monitors))==1 else "by each run's own column"; axs = curve_panels(len(columns))
     for c,ax in zip(columns, axs.flat):
         plot_across(histories, c, ax); dots = [(r.epoch, r[f'valid_{c}']) for r in best if f'valid_{c}' in r]
-        if dots: ax.plot(*zip(*dots), 'o', mfc='none', mec='.25', mew=.9, ms=6, ls='none', label=f'best epoch of a run, by {by}')
+        if dots: ax.plot(*zip(*dots), 'o', mfc='none', mec='.25', mew=.9, ms=6, ls='none', label=f'best epoch of a run: {by}')
     last = [h.epoch.max() for h in histories]
     if min(last) < max(last):
-        for ax in axs.flat[:len(columns)]: ax.axvline(min(last), color='.6', lw=.8, ls=':', zorder=0, label=f'from here on single runs: not all {len(last)} go on')
+        for ax in axs.flat[:len(columns)]: ax.axvline(min(last), color='.4', lw=.9, ls=(0,(1,2)), zorder=0, label=f'the first of {len(last)} runs ends; the others go on singly')
     return shared_legend(axs)
 
 # %% ../nbs/06a_training_graphs.ipynb #2c13f83b
