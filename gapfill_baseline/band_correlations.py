@@ -18,9 +18,9 @@ from .program import program, progress, whole
 # %% ../nbs/10_band_correlations.ipynb #b4fd97ad
 class Bins(NamedTuple):
     "Bins of equal width along the reflectance of a band"
-    low:float=-.02005 # lower edge of the first, reflectance
+    low:float=-.02255 # lower edge of the first, reflectance
     width:float=.0025 # reflectance
-    n:int=288 # number of bins
+    n:int=290 # number of bins; the first and the last take what lies beyond
     @property
     def edges(self):
         "Between and around the bins, reflectance, float64, (n+1,)"
@@ -160,16 +160,15 @@ def band_table(
 # %% ../nbs/10_band_correlations.ipynb #35dd1b7d
 def shown_bins(
     counts:list, # `BandCounts` that are to be compared
-    share:float=.998, # of the pixels that must be in sight
+    share:float=.998, # of the pixels of each that must be in sight
     most:int=48 # bins along an axis
 )->list: # per band, bin numbers at the drawn edges, int64
     "The bins that a picture shows, several taken together"
-    n = min((m for c in counts if (m := c.n.sum())), default=1); most = int(np.clip(2*n**(1/3), 12, most))
+    n = min((m for c in counts if (m := c.n.sum())), default=1); most = int(np.clip(2*n**(1/3), min(16, most), most))
     out = []
-    for one in sum(c.single for c in counts):
-        cum = np.cumsum(one)/max(one.sum(), 1)
-        a,b = np.searchsorted(cum, [(1-share)/2, (1+share)/2]) if one.any() else (0, len(one)-1)
-        a,b = max(a-4, 0),min(b+5, len(one))
+    for each in zip(*(c.single for c in counts)):
+        ab = [np.searchsorted(np.cumsum(v)/v.sum(), [(1-share)/2, (1+share)/2]) for v in each if v.any()] or [(1, len(each[0])-2)]
+        a,b = np.clip([min(a for a,_ in ab)-4, max(b for _,b in ab)+5], [1, 6], [len(each[0])-6, len(each[0])-1])
         out.append(np.append(np.arange(a, b, -(-(b-a)//most)), b))
     return out
 
@@ -243,7 +242,7 @@ def write_r(
 ): # the axes
     "A coefficient and its error as text on a coloured ground"
     from matplotlib import colormaps
-    if np.isfinite(r): ax.set_facecolor((*colormaps['RdBu_r'](.5+.5*np.clip(r/top, -1, 1))[:3], .45))
+    if np.isfinite(r): ax.set_facecolor((*colormaps['RdBu_r'](.5+.36*np.clip(r/top, -1, 1))[:3], .6))
     value = ('Δ ' if delta else '')+(f'{r:{"+" if delta else ""}.3f}'.replace('-', '−') if np.isfinite(r) else 'no value')
     ax.text(.5, .58, value, transform=ax.transAxes, ha='center', va='center', fontsize=10)
     if np.isfinite(error): ax.text(.5, .3, f'± {error:.3f}', transform=ax.transAxes, ha='center', va='center', fontsize=8)
@@ -261,7 +260,7 @@ def band_grid(
     "Densities of band against band, each band alone on the diagonal, coefficients above"
     bands = bands or [f'band {k+1}' for k in range(c.n_bands)]; shown = shown or shown_bins([c]); norm = norm or log_norm([c], shown)
     r,error = with_error(c)
-    def one(ax, x): d,e,_ = density(c, x, x, shown); ax.stairs(d, e, fill=True, color='.55'); ax.set_ylim(0, d.max()*1.08 or 1)
+    def one(ax, x): d,e,_ = density(c, x, x, shown); ax.stairs(d, e, fill=True, color='.55'); ax.set_ylim(0, d.max()*1.3 or 1); _beyond(ax, c, x, shown)
     def two(ax, x, y):
         d,ex,ey = density(c, x, y, shown)
         ax.m = ax.pcolormesh(ex, ey, np.ma.masked_equal(d, 0).T, norm=norm, cmap='magma_r', rasterized=True)
@@ -269,9 +268,14 @@ def band_grid(
     if c.n_bands > 1: _colorbar(axs, axs[1,0].m, 'pixels [share per 0.01 × 0.01 of reflectance]')
     return axs
 
-def _colorbar(axs, mesh, label):
+def _beyond(ax, c, x, shown, color='k'):
+    "Say how much of a band is out of sight, or that there is nothing"
+    n = c.single[x].sum(); out = 1-c.single[x][shown[x][0]:shown[x][-1]].sum()/n if n else 0
+    if out > .005 or not n: ax.text(.5, .97, f'{out:.0%} outside' if n else 'no pixels', color=color, transform=ax.transAxes, ha='center', va='top', fontsize=8)
+
+def _colorbar(axs, mesh, label, **kw):
     "One scale beside the grid"
-    bar = axs[0,0].figure.colorbar(mesh, ax=axs, shrink=.6, aspect=40, pad=.01)
+    bar = axs[0,0].figure.colorbar(mesh, ax=axs, shrink=.6, aspect=40, pad=.01, **kw)
     bar.set_label(label, fontsize=8); bar.ax.tick_params(labelsize=8)
 
 # %% ../nbs/10_band_correlations.ipynb #c57bdba1
@@ -299,16 +303,16 @@ def difference_grid(
     "Where `a` has more pixels than `b` and where fewer, and how far the coefficients differ"
     bands = bands or [f'band {k+1}' for k in range(a.n_bands)]; shown = shown or shown_bins([a, b])
     delta,error = with_error(a, b); most = np.nanmax(np.abs(delta), initial=1e-3)
-    every = [np.abs(excess(a, b, x, y, shown)).ravel() for x,y in a.at]; top = max(np.quantile(np.concatenate(every), .998), 1e-6) if every else 1.
+    every = [np.abs(excess(a, b, x, y, shown)).ravel() for x,y in a.at]; most_seen = max((e.max() for e in every), default=0); top = np.clip(most_seen, 1e-6, 1)
     def one(ax, x):
-        for c,kw in ((b, dict(fill=True, color='.75', label=names[1])), (a, dict(color='tab:red', lw=1.2, label=names[0]))): d,e,_ = density(c, x, x, shown); ax.stairs(d, e, **kw)
-        ax.set_ylim(0, None)
+        for c,kw in ((b, dict(fill=True, color='.75', label=names[1])), (a, dict(color='tab:red', label=names[0]))): d,e,_ = density(c, x, x, shown); ax.stairs(d, e, **kw)
+        ax.set_ylim(0, ax.dataLim.y1*1.3 or 1); _beyond(ax, a, x, shown, 'tab:red')
     def two(ax, x, y):
         e = [c.bins.edges[shown[k]] for k in (x, y) for c in (a,)]
         ax.m = ax.pcolormesh(*e, excess(a, b, x, y, shown).T, vmin=-top, vmax=top, cmap='RdBu_r', rasterized=True)
     axs = pair_axes([a.bins.edges[s] for s in shown], bands, one, two, lambda ax,x,y: write_r(ax, delta[x,y], error[x,y], most, True), title, fig)
-    axs[0,0].figure.legend(*axs[0,0].get_legend_handles_labels(), loc='outside upper right', frameon=False, fontsize=8, ncols=2)
-    if a.n_bands > 1: _colorbar(axs, axs[1,0].m, f'{names[0]} − {names[1]} [share of the highest density, {names[1]}]')
+    axs[0,0].figure.legend(*axs[0,0].get_legend_handles_labels(), loc='outside lower right', frameon=False, fontsize=8, ncols=2)
+    if a.n_bands > 1: _colorbar(axs, axs[1,0].m, f'{names[0]} − {names[1]} [share of the highest density, {names[1]}]', extend='both' if most_seen > 1 else 'neither')
     return axs
 
 # %% ../nbs/10_band_correlations.ipynb #5e487d3e
@@ -355,7 +359,7 @@ def choices(
     low,full = smallest_largest(gap); n = min(n_chips, len(gap)); ids = ev.ds.chips.chip_id.to_numpy()
     def one(title, slots):
         steps = progress(ev.filled(slots), 'band correlations', -(-len(slots)//ev.batch_size), 'batch')
-        return Choice(f'{title}, {gap[slots].mean():.1%} of {ev.ds.time_steps} dates hidden', band_histograms(steps, parts=len(slots)==1), len(slots))
+        return Choice(f'{title}; gap fraction {gap[slots].mean():.3f}, mean of {ev.ds.time_steps} dates', band_histograms(steps, parts=len(slots)==1), len(slots))
     return {'lowest': one(f'smallest gap: {ids[low]}', [low]), 'full': one(f'largest gap: {ids[full]}', [full]),
             f'first_{n}': one(f'the first {n} validation chips', list(range(n)))}
 
@@ -395,6 +399,6 @@ def gapfill_band_correlations(
     if n_chips < 1: raise ValueError(f"n_chips is {n_chips}; pass 1 or more.")
     ev = open_evaluation(job_id, dataroot=dataroot, batch_size=batch_size, device=device, cache_dir=cache_dir, out_dir=out_dir)
     folder = usable_folder(figures_dir or ev.run/'figures', 'figures_dir')
-    save_choices(choices(ev, n_chips), ev.sensor.bands, folder)
+    save_choices(choices(ev, n_chips), ev.bands, folder)
     print(f'figures and table: {folder}')
     return folder
