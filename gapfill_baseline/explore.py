@@ -60,7 +60,8 @@ def plot_spectrum(
         if d != date: ax.plot(of.band, of.truth, style, color='.65', lw=1.2, label=f'truth, {d}' + (' (in a gap)' if of.gap.any() else ''))
     one = spectrum[spectrum.date==date]
     ax.plot(one.band, one.truth, 'o-', color='#0072B2', lw=2, label=f'truth, {date}'); ax.plot(one.band, one.filled, 's--', color='#D55E00', lw=2, label=f'filled, {date}')
-    ax.set(ylabel='reflectance', ylim=(min(0, spectrum[['truth','filled']].min().min()), None)); ax.tick_params(labelsize=9); ax.legend(fontsize=8, frameon=False)
+    low = spectrum[['truth','filled']].min().min()
+    ax.set(ylabel='reflectance', ylim=(1.1*low if low < 0 else 0, None)); ax.tick_params(labelsize=9); ax.legend(fontsize=8, frameon=False)
     off = average((one.filled-one.truth).abs().to_numpy())
     ax.set_title('clear on this date' if not one.gap.any() else 'in the gap, no truth' if np.isnan(off) else f'in the gap, off by {off:.4f} on average', fontsize=9)
     return ax
@@ -79,7 +80,7 @@ swipe_css = '''
 # %% ../nbs/07a_explore.ipynb #77e00c3b
 swipe_js = '''
 function render({ model, el }) {
-  const box = document.createElement('div'); box.className = 'gapfill-swipe'; el.append(box);
+  const box = document.createElement('div'); box.className = 'gapfill-swipe'; box.dataset.lmSuppressShortcuts = 'true'; el.append(box);
   box.innerHTML = '<div class="frame"><img class="right"><img class="left"><span class="name l"></span><span class="name r"></span><div class="bar"></div><div class="mark"></div></div><input type="range" min="0" max="1" step="0.005" aria-label="line between the pictures">';
   const $ = s => box.querySelector(s), frame = $('.frame'), bar = $('.bar'), slider = $('input'), urls = {};
   const picture = side => { const old = urls[side]; urls[side] = URL.createObjectURL(new Blob([model.get(side)], {type: 'image/png'})); $('img.'+side).src = urls[side]; if (old) URL.revokeObjectURL(old); };
