@@ -1,4 +1,4 @@
-"The documentation site in _docs: by Quarto where it is installed, else by smalldocs"
+"The documentation site in _docs: by Quarto where it is installed, else by smalldocs; then checked"
 import inspect, re, subprocess, sys
 from pathlib import Path
 from shutil import move, rmtree, which
@@ -6,11 +6,10 @@ import fastcore.docments, yaml
 from fastcore.script import call_parse
 from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
+from check_site import faults, page
 
 root = Path(__file__).resolve().parent.parent
 sections = {'Words and data':'00 01 02', 'Fillers':'03', 'Training':'04 05 06', 'Results':'07 08 09 10 11', 'Scenes':'12'}
-
-def page(name): return re.sub(r'^\d+[a-z]?_', '', name)
 
 def sidebar(
     root:Path # folder of the checkout; nbs/sidebar.yml is written there
@@ -40,7 +39,7 @@ def as_written(f, eval_str=False, **kwargs):
 def main(
     only_sidebar:bool=False # write nbs/sidebar.yml and stop
 ):
-    "Make the documentation site"
+    "Make the documentation site and check it"
     sidebar(root)
     if only_sidebar: return
     refresh_quarto_yml()
@@ -53,4 +52,5 @@ def main(
     rmtree(root/'_docs', ignore_errors=True)
     move(proc/'_docs', root)
     rmtree(proc)
+    if out := faults(root/'_docs', root/'nbs'): print(*out, sep='\n'); sys.exit(1)
     print(f"{root/'_docs'/'index.html'} ({'Quarto' if quarto else 'smalldocs'})")
