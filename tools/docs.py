@@ -1,4 +1,4 @@
-"The documentation site in _docs: by Quarto where it is installed, else by smalldocs"
+"The documentation site in _docs: by Quarto where it is installed, else by smalldocs; then checked"
 import inspect, re, subprocess, sys
 from pathlib import Path
 from shutil import move, rmtree, which
@@ -6,19 +6,27 @@ import fastcore.docments, yaml
 from fastcore.script import call_parse
 from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
+from check_site import faults, page
 
 root = Path(__file__).resolve().parent.parent
-sections = {'Words and data':'00 01 02', 'Fillers':'03', 'Training':'04 05 06', 'Results':'07 08 09 10 11', 'Scenes':'12'}
+sections = {'Data': '00 01 02', 'Fillers': '03', 'Metrics': '04', 'Training': '05 06', 'Results': '06a 06c 07 08 09 10 11', 'Scenes': '12'}
+titled = dict(published='Results') # pages without a number
 
-def page(name): return re.sub(r'^\d+[a-z]?_', '', name)
+def section(
+    name:str # of a notebook
+): # its section; None = above all sections
+    "By its whole number where that is listed, such as 06a, else by its digits, 06"
+    number = re.match(r'(\d+)[a-z]?(?=_)', name)
+    if not number: return titled.get(Path(name).stem)
+    return next((s for n in number.group(0,1) for s,nums in sections.items() if n in nums.split()), None)
 
 def sidebar(
     root:Path # folder of the checkout; nbs/sidebar.yml is written there
 ):
     "List the notebooks by the section that their number puts them in"
     names = sorted(p.name for p in (root/'nbs').glob('[!._]*.ipynb'))
-    parts = [dict(section=s, contents=found) for s,nums in sections.items() if (found := [n for n in names if n[:2] in nums.split()])]
-    rest = [n for n in names if not any(n in p['contents'] for p in parts)]
+    parts = [dict(section=s, contents=found) for s in sections if (found := [n for n in names if section(n)==s])]
+    rest = [n for n in names if not section(n)]
     out = dict(website=dict(sidebar=dict(contents=rest+parts)))
     (root/'nbs/sidebar.yml').write_text(yaml.dump(out, sort_keys=False), encoding='utf8')
 
@@ -40,7 +48,7 @@ def as_written(f, eval_str=False, **kwargs):
 def main(
     only_sidebar:bool=False # write nbs/sidebar.yml and stop
 ):
-    "Make the documentation site"
+    "Make the documentation site and check it"
     sidebar(root)
     if only_sidebar: return
     refresh_quarto_yml()
@@ -53,4 +61,5 @@ def main(
     rmtree(root/'_docs', ignore_errors=True)
     move(proc/'_docs', root)
     rmtree(proc)
+    if out := faults(root/'_docs', root/'nbs'): print(*out, sep='\n'); sys.exit(1)
     print(f"{root/'_docs'/'index.html'} ({'Quarto' if quarto else 'smalldocs'})")

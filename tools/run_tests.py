@@ -1,4 +1,4 @@
-"Everything that must pass, a line each; the last line is `N passed, N failed`"
+"Everything that must pass, a line each; the last line is `N passed, N failed`, and `N skipped` where something was"
 import csv, json, os, signal, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from filecmp import cmp
@@ -13,9 +13,10 @@ workers = min(2, os.cpu_count())
 running = set()
 
 class Failed(Exception): "Its text says what failed"
+class Skipped(Exception): "Its text says what is not here"
 
 def sh(*args, cwd=root):
-    "Run a command in a process group of its own, so that what it started ends with it; `Failed` shows all it printed"
+    "Run a command in a process group of its own, so that what it started ends with it; returns what it printed, and `Failed` shows it"
     with tempfile.TemporaryFile() as out:
         p = subprocess.Popen([str(a) for a in args], cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
         running.add(p)
@@ -24,7 +25,9 @@ def sh(*args, cwd=root):
         kill(p)
         running.discard(p)
         out.seek(0)
-        if why: raise Failed(f"{out.read().decode(errors='replace').rstrip()}\n{why}")
+        text = out.read().decode(errors='replace').rstrip()
+    if why: raise Failed(f"{text}\n{why}")
+    return text
 
 def kill(p):
     try: os.killpg(p.pid, signal.SIGKILL)
@@ -50,6 +53,12 @@ def check_clean(tmp):
 def check_pages(tmp):
     sh(sys.executable, tmp/'tools/docs.py', cwd=tmp)
     same(root, tmp, 'nbs/sidebar.yml', 'does not list the notebooks. Run make clean.')
+    sh(sys.executable, tmp/'tools/check_site.py', '--self_test')
+
+def check_browser(tmp):
+    "Pages made to be complained about, then the site that `check_pages` has built"
+    for args in (['--self_test'], ['--site', tmp/'_docs']):
+        if (text := sh(sys.executable, tmp/'tools/browse_site.py', *args)).startswith('skipped: '): raise Skipped(text)
 
 def check_readme(tmp):
     sh(sys.executable, tmp/'tools/readme.py', cwd=tmp)
@@ -75,12 +84,15 @@ def history(run):
     with (run/'history.csv').open(newline='') as f: return [{k: v for k,v in r.items() if k not in ('seconds','chips_per_second')} for r in csv.DictReader(f)]
 
 def timed(name, f, *args):
+    "Print a line; returns whether it passed, None where it was skipped"
     start = time.time()
-    try: f(*args); error = ''
-    except Exception as e: error = str(e) if isinstance(e, Failed) else f'{type(e).__name__}: {e}'
-    print(f"{'FAIL' if error else 'ok':5}{name:30}{time.time()-start:6.1f} s", flush=True)
-    if error: print(error, flush=True)
-    return not error
+    say,text,done = 'ok','',True
+    try: f(*args)
+    except Skipped as e: say,text,done = 'skip',str(e),None
+    except Exception as e: say,text,done = 'FAIL',str(e) if isinstance(e, Failed) else f'{type(e).__name__}: {e}',False
+    print(f"{say:5}{name:30}{time.time()-start:6.1f} s", flush=True)
+    if text: print(text, flush=True)
+    return done
 
 def copy_tree(tmp):
     "What git knows or would add, as it lies here now"
@@ -128,7 +140,8 @@ def main(
         if (root/'nbs/index.ipynb').exists(): checks.append(('readme', check_readme, tmp))
         if (root/'nbs/06_training.ipynb').exists(): checks.insert(0, ('training by papermill', check_training, tmp))
         done += together(checks)
-    skipped = 0 if real else sum(map(n_real, nbs))
-    if skipped: print(f'GAPFILL_REAL_DATA is not set; cells skipped: {skipped}')
-    print(f"{sum(done)} passed, {done.count(False)} failed{f', {skipped} skipped' if skipped else ''}")
-    sys.exit(not all(done))
+        done.append(timed('pages in Chromium', check_browser, tmp))
+    cells = 0 if real else sum(map(n_real, nbs)); skipped = cells+done.count(None)
+    if cells: print(f'GAPFILL_REAL_DATA is not set; cells skipped: {cells}')
+    print(f"{done.count(True)} passed, {done.count(False)} failed{f', {skipped} skipped' if skipped else ''}")
+    sys.exit(False in done)
