@@ -384,7 +384,7 @@ def save_choices(
 # %% ../nbs/10_band_correlations.ipynb #dd0f3f16
 @program
 def gapfill_band_correlations(
-    job_id:str, # run: a path, or a name under out_dir
+    job_id:str=None, # run: a path, or a name under out_dir
     out_dir:str='data/results', # folder of runs
     n_chips:int=200, # validation chips, the first in catalog order
     figures_dir:str=None, # folder to write to; figures in the run's folder unless given
@@ -397,6 +397,7 @@ def gapfill_band_correlations(
     from gapfill_baseline.evaluate import open_evaluation
     from gapfill_baseline.runs import usable_folder
     if n_chips < 1: raise ValueError(f"n_chips is {n_chips}; pass 1 or more.")
+    if not job_id: raise ValueError("No run is named. Pass --job_id, a path or a name under --out_dir.")
     ev = open_evaluation(job_id, dataroot=dataroot, batch_size=batch_size, device=device, cache_dir=cache_dir, out_dir=out_dir)
     folder = usable_folder(figures_dir or ev.run/'figures', 'figures_dir')
     save_choices(choices(ev, n_chips), ev.bands, folder)

@@ -29,7 +29,7 @@ def main():
     names = dict(cgan=f"CGAN, best of {params['epochs']} epochs", mean='temporal mean', linear='linear in days')
     mae = {r['filler']: float(r['valid_gap_mae']) for r in rows(run/'result.csv')}
     if mae['cgan'] > mae['linear']: print('\nTrained this briefly, the CGAN loses to linear interpolation.')
-    print(f'Curves, once the environment is active (. .venv/bin/activate):\n  papermill nbs/06a_training_graphs.ipynb {run}/curves.ipynb -k python3 -p job_id {run}')
+    print(f'Curves and tables, once the environment is active (. .venv/bin/activate):\n  gapfill_training_graphs --job_id {run}\n  gapfill_stats --checkpoint_dir {run}')
     print(f'\nrun folder: {run}')
     for k,v in mae.items(): print(f"validation MAE in the gap, {names[k]:25}{v:.4f}")
     print(f'executed notebook: {nb}')
