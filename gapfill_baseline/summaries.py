@@ -219,7 +219,13 @@ def _combination(c):
     "Hidden dates as text, also when the file was read as numbers"
     return '' if c is None or c != c else str(int(c)) if isinstance(c, (float,np.floating)) else str(c)
 
-# %% ../nbs/08a_summaries.ipynb #c0f97a64
+# %% ../nbs/08a_summaries.ipynb #2eb7aed9
+def _turn(combination):
+    "Combinations sort as they take turns: by how many dates, then by how far apart, then by date"
+    d = [int(t) for t in (combination.split(',') if ',' in combination else combination)]
+    return len(d),d[-1]-d[0],d
+
+# %% ../nbs/08a_summaries.ipynb #f182a469
 def gap_groups(
     rows:pd.DataFrame, # of `joined`, those with an error
     n_fraction:int=10, # groups by gap fraction
@@ -232,7 +238,7 @@ def gap_groups(
         ends = one[kind].groupby(g).agg(['min','max'])
         names = [f'{a:{form}}' if f'{a:{form}}'==f'{b:{form}}' else f'{a:{form}}–{b:{form}}' for i,a,b in ends.itertuples() if i >= 0]
         out[kind] = rows[key].merge(one[key].assign(g=g), on=key, how='left').g.to_numpy(),names
-    c = rows.combination.map(_combination); names = sorted(set(c) - {''}, key=lambda s: (len(s), ord(s[-1])-ord(s[0]), s))
+    c = rows.combination.map(_combination); names = sorted(set(c) - {''}, key=_turn)
     return out | dict(combination=(c.map({s: i for i,s in enumerate(names)}).fillna(-1).astype(int).to_numpy(), names))
 
 # %% ../nbs/08a_summaries.ipynb #c6743126
