@@ -154,7 +154,7 @@ def read_stats(
     except (ValueError, UnicodeError): raise ValueError(f"{p} is not a table. Make it again with gapfill_stats.") from None
     if 'strict_mae' not in df and name != 'scores.csv': raise ValueError(f"{p} was not made by gapfill_stats: it has no strict_mae. Make it with gapfill_stats --checkpoint_dir {run}.")
     text = [c for c in df if c in ('combination','mask_id') or c.startswith('mask_id_')]
-    return df.assign(**{c: df[c].fillna('').astype(str) for c in text} | {c: pd.to_datetime(df[c]) for c in df if c.endswith('_image_date')})
+    return df.assign(**{c: df[c].astype(object).where(df[c].notna(), '').astype(str) for c in text} | {c: pd.to_datetime(df[c]) for c in df if c.endswith('_image_date')})
 
 def read_band_stats(
     run # folder of the tables
