@@ -398,7 +398,7 @@ def gapfill_band_correlations(
     from gapfill_baseline.runs import usable_folder
     if n_chips < 1: raise ValueError(f"n_chips is {n_chips}; pass 1 or more.")
     if not job_id: raise ValueError("No run is named. Pass --job_id, a path or a name under --out_dir.")
-    ev = open_evaluation(job_id, dataroot=dataroot, batch_size=batch_size, device=device, cache_dir=cache_dir, out_dir=out_dir)
+    ev = open_evaluation(job_id, dataroot=dataroot, batch_size=batch_size, device=device, cache_dir=cache_dir, out_dir=out_dir, critic=False)
     folder = usable_folder(figures_dir or ev.run/'figures', 'figures_dir')
     save_choices(choices(ev, n_chips), ev.bands, folder)
     print(f'figures and table: {folder}')

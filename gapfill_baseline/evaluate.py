@@ -88,9 +88,10 @@ def run_and_dest(
 )->tuple: # folder of the run, folder of the results
     "Which run is meant, and where its results go"
     if not checkpoint_dir: raise ValueError("No run is named. Pass --checkpoint_dir, a path or a name under --out_dir.")
-    if out_dir is not None and not (Path(out_dir)/checkpoint_dir).is_dir(): return find_run(str(checkpoint_dir), 'data/results'), Path(out_dir)
-    run = find_run(str(checkpoint_dir), out_dir or 'data/results')
-    return run, run/inside if out_dir is None or (Path(out_dir)/checkpoint_dir).resolve().is_relative_to(Path(out_dir).resolve()) else Path(out_dir)
+    base = out_dir if out_dir is not None and (Path(out_dir)/checkpoint_dir).is_dir() else 'data/results'
+    run = find_run(str(checkpoint_dir), base)
+    at_home = out_dir is None or run.resolve().is_relative_to(Path(out_dir).resolve())
+    return run, run/inside if at_home else Path(out_dir)
 
 # %% ../nbs/06c_evaluate.ipynb #cf527e5d
 class Evaluation(NamedTuple):
@@ -98,7 +99,7 @@ class Evaluation(NamedTuple):
     run:Path         # its folder
     config:dict      # every option by name
     generator:Any    # best weights, eval mode, on the device
-    critic:Any       # the same; None where the run has none
+    critic:Any       # the same; None where the run has none, or they were not asked for
     ds:GapDataset    # validation chips under frozen gaps
     prepare:Any      # batch -> `Sample`
     device:Any       # where
@@ -140,6 +141,7 @@ def open_evaluation(
     out_dir='data/results', # folder of runs
     skip_bad:bool=None, # leave unreadable files out; None = as the run did
     local_rank:int=0, # which GPU, when there are several
+    critic:bool=True, # read the critics too
     **architecture # options that must not contradict the run
 )->Evaluation: # with networks on the device
     "Open a run of ours or of the published code"
@@ -147,10 +149,10 @@ def open_evaluation(
     check_architecture(config, architecture, run.name)
     if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1): raise ValueError(f"batch_size is {batch_size}; pass a whole number of at least 1.")
     where = make_accelerator(device, local_rank=local_rank).device
-    generator,critic = (run_network(run, p, config) for p in ('generator','critic'))
+    generator,critics = run_network(run, 'generator', config),run_network(run, 'critic', config) if critic else None
     if generator is None: raise FileNotFoundError(f"{run} has no weights: neither best.safetensors nor model_gnet_best.pt. No epoch of it has ended, or it is another folder.")
     ds = run_split(config, run, dataset, dataroot, mask_position, cache_dir, skip_bad)
-    return Evaluation(run, config, generator.to(where), critic if critic is None else critic.to(where), ds,
+    return Evaluation(run, config, generator.to(where), critics.to(where) if critics else None, ds,
                       partial(to_sample, resize=as_pair(config.get('resize'), 'resize')), where, batch_size or config.get('batch_size') or 16)
 
 # %% ../nbs/06c_evaluate.ipynb #1d35fd86

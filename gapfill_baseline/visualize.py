@@ -388,8 +388,8 @@ def picked(
 # %% ../nbs/07_visualize.ipynb #508480fb
 @program
 def gapfill_visualize(
-    checkpoint_dir:str=None, # run to draw: a path, or a name under data/results
-    out_dir:str=None, # folder of the pictures; images in the run unless given
+    checkpoint_dir:str=None, # run to draw: a path, or a name under out_dir
+    out_dir:str=None, # folder of runs that holds the run, or where the pictures go; data/results and images in the run unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
     dataset:str=None, # a registered dataset, or a Python file that registers one; the run's unless given
     batch_size:int=None, # chips a batch; the run's unless given
@@ -399,8 +399,11 @@ def gapfill_visualize(
     bands:str='true', # composite: true, cir or swir
     critic:bool=False, # draw what the critics say as well
     format:str='png', # png or jpg
+    cloud_range:Param('of training masks; taken as the published program takes it, changes nothing here', float, nargs=2)=None,
     device:str='auto', # auto, cpu or cuda
+    local_rank:int=0, # which GPU, when there are several
     cache_dir:str=None, # folder of packed files; the run's unless given
+    skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
     model_cap:int=None, # width of the generator's first layer; this and what follows must not contradict the run
     n_sampling:int=None, # times the generator halves the resolution
     n_scales:int=None, # critics
@@ -408,17 +411,17 @@ def gapfill_visualize(
     time_steps:int=None, # dates a chip
 )->'Path': # index.html
     "Draw what a run makes of its validation chips"
-    o = dict(locals()); own = ('out_dir','every','n','bands','critic','format')
-    if not checkpoint_dir: raise ValueError("checkpoint_dir is not given. Pass --checkpoint_dir the folder of a run.")
+    o = dict(locals()); own = ('checkpoint_dir','out_dir','every','n','bands','format','cloud_range','skip_bad')
     if bands not in HLS.composites: raise ValueError(f"bands is {bands}; choose from {', '.join(HLS.composites)}.")
     suffix = dict(png='png', jpg='jpg', jpeg='jpg').get(format)
     if not suffix: raise ValueError(f"format is {format}; choose from png, jpg.")
     picked(1, 1, every, n)
-    from gapfill_baseline.evaluate import open_evaluation
+    from gapfill_baseline.evaluate import open_evaluation, run_and_dest
     from gapfill_baseline.runs import usable_folder
-    ev = open_evaluation(**{k: v for k,v in o.items() if k not in own}); slots = picked(len(ev.ds), ev.batch_size, every, n)
+    run,folder = run_and_dest(checkpoint_dir, out_dir, 'images')
+    ev = open_evaluation(run, skip_bad=skip_bad or None, **{k: v for k,v in o.items() if k not in own}); slots = picked(len(ev.ds), ev.batch_size, every, n)
     chips = filled_chips(ev, slots, critic)
-    folder = usable_folder(out_dir or ev.run/'images')
+    usable_folder(folder)
     table = write_pictures(progress(chips, 'drawing', len(slots), 'chip'), folder, ev.rgb(bands), caption(bands, ev.bands, ev.rgb(bands)), ev.run.name, suffix)
     print(f"{len(table)} of {len(ev.ds)} chips drawn, MAE {table.mae.mean():.4f} on average. Open {folder/'index.html'}")
     return folder/'index.html'
