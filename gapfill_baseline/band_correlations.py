@@ -308,7 +308,7 @@ def difference_grid(
         for c,kw in ((b, dict(fill=True, color='.75', label=names[1])), (a, dict(color='tab:red', label=names[0]))): d,e,_ = density(c, x, x, shown); ax.stairs(d, e, **kw)
         ax.set_ylim(0, ax.dataLim.y1*1.3 or 1); _beyond(ax, a, x, shown, 'tab:red')
     def two(ax, x, y):
-        e = [c.bins.edges[shown[k]] for k in (x, y) for c in (a,)]
+        e = [a.bins.edges[shown[k]] for k in (x, y)]
         ax.m = ax.pcolormesh(*e, excess(a, b, x, y, shown).T, vmin=-top, vmax=top, cmap='RdBu_r', rasterized=True)
     axs = pair_axes([a.bins.edges[s] for s in shown], bands, one, two, lambda ax,x,y: write_r(ax, delta[x,y], error[x,y], most, True), title, fig)
     axs[0,0].figure.legend(*axs[0,0].get_legend_handles_labels(), loc='outside lower right', frameon=False, fontsize=8, ncols=2)
