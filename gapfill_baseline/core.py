@@ -132,6 +132,7 @@ class Pred(NamedTuple):
     "What a filler gives back"
     mean:'Tensor' # reflectance, float32, (...,T,C,H,W)
     scale:'Tensor|None'=None # predicted scale of the error, reflectance, same shape
+    draft:'Tensor|None'=None # an earlier stage's answer, for training only, same shape
 
 # %% ../nbs/00_core.ipynb #f2cdc741
 class Filler:

@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 import numpy as np, pandas as pd, torch
-from .cgan import Generator, MultiscaleCritic, NetFill, with_state
-from .core import HLS, Pred
+from .cgan import Generator, MultiscaleCritic
+from .networks import NetFill, with_state
+from .core import HLS
 from .data import load_dataset
 from .fit import run_weights
 from .learner import make_accelerator
@@ -176,4 +177,4 @@ class BatchFill(NetFill):
         time_steps:int=None # dates it needs; None = what `net` says
     ): super().__init__(copy.deepcopy(net).train(), time_steps)
     @torch.no_grad()
-    def predict(self, s): return Pred(self.net(*self.inputs(s)).float())
+    def predict(self, s): return self.ask(s)

@@ -101,7 +101,7 @@ def run_tables(
     ev # `Evaluation`
 )->dict: # file name -> table
     "All tables of a run"
-    from gapfill_baseline.cgan import NetFill
+    from gapfill_baseline.networks import NetFill
     from gapfill_baseline.evaluate import BatchFill, fill_sums
     from gapfill_baseline.masks import gap_table
     sums = fill_sums(NetFill(ev.generator), ev, desc='strict'),fill_sums(BatchFill(ev.generator), ev, 16, 'published')
