@@ -154,14 +154,12 @@ class UNet(nn.Module):
 
 # %% ../nbs/03b_unet.ipynb #d7b82dd5
 def gated(
-    z:Tensor, # what the network says, float32, (N,K+C,H,W) for K answers
-    linear:Tensor, # straight line, reflectance, (N,C,H,W)
-    *answers:Tensor # one or two better answers, reflectance, (N,C,H,W)
+    z:Tensor, # what the network says, float32, (N,K+C,H,W)
+    *answers:Tensor # K answers, the line first, reflectance, (N,C,H,W)
 )->Tensor: # reflectance, (N,C,H,W)
-    "Mean of the answers, moved towards the line or towards one of them, and corrected"
-    base,k = sum(answers)/len(answers),len(answers)
-    out = base + z[:,:1].tanh()*(linear-base) + UNIT*z[:,k:]
-    return out + z[:,1:2].tanh()*(answers[1]-answers[0])/2 if k>1 else out
+    "A mix of the answers, and a correction to it"
+    k = len(answers); start = z.new_tensor([-3.]+[0.]*(k-1)).view(k,1,1)
+    return (torch.stack(answers, 1)*(z[:,:k]+start).softmax(1)[:,:,None]).sum(1) + UNIT*z[:,k:]
 
 # %% ../nbs/03b_unet.ipynb #c8f10121
 def as_scale(
@@ -211,11 +209,11 @@ class GapUNet(DateNet):
         uncertainty:bool=False # predict a scale of the error
     ):
         super().__init__(); positive(n_bands=n_bands, width=width)
-        self.net = UNet(5*n_bands+9, 1+n_bands*(1+uncertainty), width)
+        self.net = UNet(5*n_bands+9, 2+n_bands*(1+uncertainty), width)
     def answer(self, s, v):
         r = careful(s, v); C = r.shape[1]
         z = self.net(torch.cat([others_planes(v), own_planes(v), (r-v.linear)/UNIT], 1)).float()
-        return Pred(gated(z[:,:1+C], v.linear, r), as_scale(z[:,1+C:]) if z.shape[1]>1+C else None)
+        return Pred(gated(z[:,:2+C], v.linear, r), as_scale(z[:,2+C:]) if z.shape[1]>2+C else None)
 
 # %% ../nbs/03b_unet.ipynb #4aecb203
 class RidgeFeatures(nn.Module):
@@ -244,9 +242,9 @@ class RidgeUNet(DateNet):
         uncertainty:bool=False # predict a scale of the error
     ):
         super().__init__(); positive(n_bands=n_bands, width=width); n = width+4
-        self.features = RidgeFeatures(3*n_bands+6, n); self.net = UNet(6*n_bands+9+n, 2+n_bands*(1+uncertainty), width)
+        self.features = RidgeFeatures(3*n_bands+6, n); self.net = UNet(6*n_bands+9+n, 3+n_bands*(1+uncertainty), width)
     def answer(self, s, v):
         r,planes = careful(s, v),others_planes(v); C = r.shape[1]
         f,draft = self.features(v, planes)
         z = self.net(torch.cat([planes, own_planes(v), f, (r-v.linear)/UNIT, (draft-v.linear)/UNIT], 1)).float()
-        return Pred(gated(z[:,:2+C], v.linear, r, draft), as_scale(z[:,2+C:]) if z.shape[1]>2+C else None, draft)
+        return Pred(gated(z[:,:3+C], v.linear, r, draft), as_scale(z[:,3+C:]) if z.shape[1]>3+C else None, draft)
