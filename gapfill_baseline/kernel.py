@@ -55,7 +55,7 @@ def kernel_dates(
     said = regress_dates(s, base, b, t, misses=False); clear = ~s.gap[b,t]
     u,missed,every = comparison(s, base, b, t), (s.observed[b,t]-said)*clear[:,None], max(1, said.shape[-2:].numel()//2**14)
     for seed in range(draws):
-        e = F.pad(waves(u, n, seed), (0,0,1,0), value=1)
+        e = F.pad(torch.cat([u[:,:-2], waves(u, n, seed)], 1), (0,0,1,0), value=1)
         w = solve_ridge(*moments(e[...,::every], missed.flatten(-2)[...,::every], clear.flatten(-2)[...,::every]), lam)
         said = said + (w@e).view_as(said)/draws
     return said + spread(s.observed[b,t]-said, clear)
