@@ -194,6 +194,7 @@ def check_leaks(
         with whole(out) as o: table.to_csv(o)
     print(f"{len(use):,} chips in {len(set(places(use))):,} places. Validation chips that touch a training chip, are of its tile, or of its tile and all its dates:")
     print(*leak_lines(table), sep='\n')
+    if 'blocked' not in table.index: print('A blocked split needs chips of at least 2 places.')
     return table
 
 # %% ../nbs/01e_check.ipynb #d51c017e

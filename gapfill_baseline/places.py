@@ -132,7 +132,7 @@ def linked(
 # %% ../nbs/01b_places.ipynb #3599b7cd
 def _tile(chips):
     "HLS tile of each chip, '' = not known"
-    return chips.tile.fillna('').astype(str).str.strip().to_numpy(object) if 'tile' in chips else np.full(len(chips), '', object)
+    return chips.tile.astype(object).where(chips.tile.notna(), '').astype(str).str.strip().to_numpy(object) if 'tile' in chips else np.full(len(chips), '', object)
 
 # %% ../nbs/01b_places.ipynb #1e132331
 def places(

@@ -94,6 +94,7 @@ def blocked_split(
     boxes:np.ndarray=None # of the chips, metres, (N,4); None = `footprints`
 )->pd.DataFrame: # the catalog with `usage` dealt out anew: train, validate or buffer
     "Deal out whole places, with a margin between the two sides"
+    if not buffer >= 0: raise ValueError(f"buffer is {buffer} m; a distance is 0 or more.")
     ok = usable(chips); use = chips[ok]
     boxes = _known(use, None if boxes is None else boxes[ok], 'its neighbours are not known')
     names,block,n = np.unique(places(use, boxes, distance).astype(str), return_inverse=True, return_counts=True)
@@ -112,12 +113,12 @@ def leak_table(
     seed:int=0, # of the blocked split, and of the first random one
     repeats:int=20 # random splits to take the mean of
 )->pd.DataFrame: # a row a split, columns as in `leaks`
-    "What leaks in the catalog's own split, in random ones, and in a blocked one"
+    "What leaks in the catalog's own split, in random ones, and in a blocked one where there are two places or more"
     boxes = _known(chips := chips[usable(chips)].reset_index(drop=True), None, 'what it touches is not known')
     rows = {'published': leaks(chips, boxes)} if 'usage' in chips and chips.usage.nunique()==2 else {}
     part = _share(chips, None)
     rows[f'random {100*(1-part):.0f}/{100*part:.0f}'] = pd.DataFrame([leaks(random_split(chips, seed+k), boxes) for k in range(repeats)]).mean()
-    rows['blocked'] = leaks(blocked_split(chips, seed, boxes=boxes), boxes)
+    if len(set(places(chips, boxes))) > 1: rows['blocked'] = leaks(blocked_split(chips, seed, boxes=boxes), boxes)
     return pd.DataFrame(rows).T.rename_axis('split')
 
 # %% ../nbs/01d_splits.ipynb #12f49635
