@@ -61,6 +61,7 @@ class GapViT(GapNet):
         super().__init__(); d = decoder_width or width; positive(n_bands=n_bands, width=width, depth=depth, patch=patch, decoder_width=d, decoder_depth=decoder_depth)
         for k,v in dict(width=width, decoder_width=d).items():
             if v%16: raise ValueError(f"{k} is {v}; the encoding of positions needs a multiple of 16.")
+        self.arguments = dict(n_bands=n_bands, width=width, uncertainty=uncertainty, depth=depth, patch=patch, decoder_width=d, decoder_depth=decoder_depth)
         self.patch,self.uncertainty,told,out = patch,uncertainty,(n_bands+1)*patch**2+6,n_bands*patch**2
         self.patch_embed = nn.ModuleDict(dict(proj=nn.Conv3d(n_bands, width, (1,patch,patch), (1,patch,patch))))
         self.cls_token,self.mask_token = (nn.Parameter(torch.zeros(1,1,n)) for n in (width, d))
