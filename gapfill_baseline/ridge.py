@@ -33,8 +33,9 @@ def solve_ridge(
     "Coefficients of a centred ridge regression, for every entry of the batch"
     n = gram[...,:1,:1]; N = n.clamp(min=1)
     x,y = gram[...,:1,1:]/N, cross[...,:1,:]/N
+    floor = lam/100*n + lam + 8*torch.finfo(n.dtype).eps*gram.diagonal(dim1=-2, dim2=-1).sum(-1)[...,None,None]
     eye = torch.eye(x.shape[-1], dtype=n.dtype, device=n.device)
-    w = torch.linalg.solve(gram[...,1:,1:] - n*x.mT*x + (lam/100*n+lam)*eye, cross[...,1:,:] - n*x.mT*y)
+    w = torch.linalg.solve_ex(gram[...,1:,1:] - n*x.mT*x + floor*eye, cross[...,1:,:] - n*x.mT*y)[0]
     return (torch.cat([y-x@w, w], -2)*(n/(n+prior).clamp(min=1))).mT
 
 # %% ../nbs/02a_ridge.ipynb #fbf8fb22
