@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from .core import Pred, Sample
-from .models import chip_mean
+from .models import between_looks, chip_mean, in_order
 from .networks import GapNet, positive, register_network
 from .ridge import regress_dates, ridge, spread
 
@@ -65,13 +65,6 @@ class View(NamedTuple):
     doy:Tensor    # day of the year, (N,)
 
 # %% ../nbs/03b_unet.ipynb #162ca09b
-def _line(x, clear, days, mean):
-    "Straight line in days at day 0, from looks that are asked nearest first"
-    side = days<=0
-    (xa,a,da),(xb,b,db) = (nearest_look(x, clear & o[...,None,None], days) for o in (side, ~side))
-    w = torch.where(a & b, -da/(db-da).clamp(min=1e-6), b.float())[:,None]
-    return torch.where((a|b)[:,None], xa.lerp(xb, w), mean)
-
 def view(
     s:Sample, # a batch
     b:Tensor, # chips of the hidden dates, int64, (N,)
@@ -79,9 +72,9 @@ def view(
 )->View: # of these dates
     "What the other dates show"
     order,days = by_distance(s.days[b], t); at = b[:,None],order
-    x,clear,mean = s.observed[at],~s.gap[at],chip_mean(s)[b]
+    x,clear,line = s.observed[at],~s.gap[at],in_order(lambda s: between_looks(s, own=False), s)[b,t]
     slots = [nearest_look(x[:,k::2], clear[:,k::2], days[:,k::2]) for k in (0,1)]
-    return View(b, t, s.observed[b,t], s.gap[b,t][:,None], *(torch.stack(o, 1) for o in zip(*slots)), _line(x, clear, days, mean), mean, s.doy[b,t])
+    return View(b, t, s.observed[b,t], s.gap[b,t][:,None], *(torch.stack(o, 1) for o in zip(*slots)), line, chip_mean(s)[b], s.doy[b,t])
 
 # %% ../nbs/03b_unet.ipynb #dd4d05c8
 UNIT = .1 # reflectance that the networks see as 1
