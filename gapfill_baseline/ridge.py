@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['moments', 'solve_ridge', 'ridge', 'spread', 'nearest_dates', 'single_looks', 'paired_looks', 'first_of', 'answer',
-           'regress_dates', 'regress']
+           'regress_dates', 'by_dates', 'regress']
 
 # %% ../nbs/02a_ridge.ipynb #6a14343e
 from itertools import combinations
@@ -148,7 +148,8 @@ def regress_dates(
     t:Tensor,    # positions of these dates, int64, (K,)
     careful:bool=True, # regress the difference to `base`, shrink, spread the misses
     lam:float=1e-3,    # penalty on the slopes, squared reflectance
-    prior:float=20     # pixels that `base` is worth
+    prior:float=20,    # pixels that `base` is worth
+    misses:bool=True   # spread the misses, if careful
 )->Tensor: # reflectance, (K,C,H,W)
     "Regress these dates on the others of their chips"
     others = nearest_dates(s.days)[b,t]; shape = s.observed.shape[-3:]
@@ -163,18 +164,28 @@ def regress_dates(
         said,has = _choose(both, two, said), has|both
     if not careful: return _choose(has, said, start).view(-1, *shape)
     said = (start+said).view(-1, *shape)
-    return said + spread(truth.view(said.shape)-said, clear.view(-1, *shape[1:]))
+    return said + spread(truth.view(said.shape)-said, clear.view(-1, *shape[1:])) if misses else said
 
 # %% ../nbs/02a_ridge.ipynb #a8b0bd1e
-def regress(
+def by_dates(
+    f, # takes a batch, `base`, chips and positions of dates (K,); gives reflectance (K,C,H,W)
     s:Sample,    # a batch
-    base:Tensor, # what the other dates say without this one, reflectance, (B,T,C,H,W)
-    **kwargs     # `careful`, `lam` and `prior` of `regress_dates`
-)->Tensor: # reflectance, (B,T,C,H,W); `base` on dates without a gap
-    "Regress every date that has a gap on the other dates of its chip"
+    base:Tensor, # what dates without a gap get, reflectance, (B,T,C,H,W)
+    at_once:int=2**20, # on a CPU: numbers of a batch worked at together
+    **kwargs     # passed to `f`
+)->Tensor: # reflectance, (B,T,C,H,W)
+    "Fill date by date with `f`"
     B,T,C,H,W = s.observed.shape; cpu = base.device.type=='cpu'
     todo = s.gap.any(-1).any(-1) if cpu else torch.ones_like(s.gap[...,0,0])
     b,t = todo.nonzero(as_tuple=True) if cpu else (i.flatten() for i in torch.meshgrid(*(torch.arange(n, device=base.device) for n in (B,T)), indexing='ij'))
-    out,step = base.clone(), max(1, (2**20 if cpu else 2**28)//(T*C*H*W))
-    for i,j in zip(b.split(step), t.split(step)): out[i,j] = regress_dates(s, base, i, j, **kwargs)
+    out,step = base.clone(), max(1, (at_once if cpu else 2**28)//(T*C*H*W))
+    for i,j in zip(b.split(step), t.split(step)): out[i,j] = f(s, base, i, j, **kwargs)
     return out
+
+def regress(
+    s:Sample,    # a batch
+    base:Tensor, # what the other dates say without this one, reflectance, (B,T,C,H,W)
+    **kwargs     # of `regress_dates`: `careful`, `lam`, `prior`, `misses`
+)->Tensor: # reflectance, (B,T,C,H,W); `base` on dates without a gap
+    "Regress every date that has a gap on the other dates of its chip"
+    return by_dates(regress_dates, s, base, **kwargs)
