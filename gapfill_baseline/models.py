@@ -81,11 +81,12 @@ class MedianFill(Filler):
     "Median of the pixel's clear dates"
     def predict(self, s):
         hidden = s.gap.unsqueeze(-3).to(s.observed); n = (1-hidden).sum(-4)
-        x = list(torch.add(s.observed, hidden, alpha=FAR).unbind(-4)); T = len(x)
+        x = list(torch.add(s.observed, hidden, alpha=FAR).unbind(-4)); T,spare = len(x),torch.empty_like(x[0])
         for i in range(T):
-            for j in range(i%2, T-1, 2): x[j],x[j+1] = torch.minimum(x[j], x[j+1]), torch.maximum(x[j], x[j+1])
-        mid = chip_mean(s)*(n==0)
-        for t in range(T): mid = torch.addcmul(mid, x[t], (1-(n-2*t-1).abs()/2).clamp(min=0)*(n>0))
+            for j in range(i%2, T-1, 2):
+                low = torch.minimum(x[j], x[j+1], out=spare); torch.maximum(x[j], x[j+1], out=x[j+1]); x[j],spare = low,x[j]
+        mid = torch.mul(chip_mean(s), n==0, out=spare)
+        for t in range(T): mid.addcmul_(x[t], (1-(n-2*t-1).abs()/2).clamp(min=0)*(n>0))
         return Pred(mid.unsqueeze(-4).expand_as(s.observed))
 
 # %% ../nbs/03_models.ipynb #22bd19f5

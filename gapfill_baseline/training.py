@@ -68,7 +68,7 @@ def gapfill_train(
     return train(o)
 
 # %% ../nbs/06_training.ipynb #71731890
-training_modules = '__init__ adversarial cache cgan core data fit learner masks metrics models networks places program ridge runs sample series splits supervised tokens training unet vit'.split()
+training_modules = '__init__ adversarial cache cgan core data fit kernel learner masks metrics models networks places program ridge runs sample series splits supervised tokens training unet vit'.split()
 
 def sample_run(
     epochs:int=5 # of training
