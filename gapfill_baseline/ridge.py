@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['moments', 'solve_ridge', 'ridge', 'spread', 'nearest_dates', 'single_looks', 'paired_looks', 'first_of', 'answer',
-           'regress_dates', 'regress']
+           'regress_dates', 'by_dates', 'regress']
 
 # %% ../nbs/02a_ridge.ipynb #6a14343e
 from itertools import combinations
@@ -33,8 +33,9 @@ def solve_ridge(
     "Coefficients of a centred ridge regression, for every entry of the batch"
     n = gram[...,:1,:1]; N = n.clamp(min=1)
     x,y = gram[...,:1,1:]/N, cross[...,:1,:]/N
+    floor = lam/100*n + lam + 8*torch.finfo(n.dtype).eps*gram.diagonal(dim1=-2, dim2=-1).sum(-1)[...,None,None]
     eye = torch.eye(x.shape[-1], dtype=n.dtype, device=n.device)
-    w = torch.linalg.solve(gram[...,1:,1:] - n*x.mT*x + (lam/100*n+lam)*eye, cross[...,1:,:] - n*x.mT*y)
+    w = torch.linalg.solve_ex(gram[...,1:,1:] - n*x.mT*x + floor*eye, cross[...,1:,:] - n*x.mT*y)[0]
     return (torch.cat([y-x@w, w], -2)*(n/(n+prior).clamp(min=1))).mT
 
 # %% ../nbs/02a_ridge.ipynb #fbf8fb22
@@ -60,6 +61,12 @@ def _smooth(x):
     for _ in range(4): x = x[...,1:,:]+x[...,:-1,:]
     return x/256
 
+def _halve(x):
+    "Means of 2 by 2 cells of (B,C,H,W); at an odd edge of the cells there are"
+    x = F.pad(x, (0,x.shape[-1]%2,0,x.shape[-2]%2), mode='replicate')
+    x = x[...,::2,:]+x[...,1::2,:]
+    return (x[...,::2]+x[...,1::2])/4
+
 def spread(
     r:Tensor, # known at clear pixels; read there only, (...,C,H,W)
     clear:Tensor, # where it is known, bool, (...,H,W)
@@ -68,7 +75,7 @@ def spread(
 )->Tensor: # an estimate everywhere, same shape; differentiable in `r`
     "Spread what is known at clear pixels over the chip, wide means first"
     w = clear.unsqueeze(-3).to(r); x = torch.cat([r*w, w], -3); steps = [x.reshape(-1, *x.shape[-3:])]
-    while len(steps) < levels: steps.append(F.avg_pool2d(steps[-1], 2, ceil_mode=True))
+    while len(steps) < levels: steps.append(_halve(steps[-1]))
     out = torch.zeros_like(steps[-1][:,:-1])
     for x in reversed(steps):
         if out.shape[-2:] != x.shape[-2:]: out = F.interpolate(out, scale_factor=2, mode='bilinear')[...,:x.shape[-2],:x.shape[-1]]
@@ -108,11 +115,11 @@ def paired_looks(
 # %% ../nbs/02a_ridge.ipynb #3c9664d1
 def first_of(
     use:Tensor # where each model applies, best model first, bool, (B,G,N)
-)->Tensor: # at most one True a pixel, bool, (B,G,N)
+)->tuple: # at most one True a pixel, bool, (B,G,N); whether there is one, bool, (B,N)
     "Let the first model that applies answer"
-    taken = torch.zeros_like(use[:,:1]); out = torch.empty_like(use)
-    for k in range(use.shape[1]): out[:,k:k+1] = use[:,k:k+1]&~taken; taken = taken|use[:,k:k+1]
-    return out
+    taken = torch.zeros(len(use), use.shape[2], dtype=torch.bool, device=use.device); out = torch.empty_like(use)
+    for k in range(use.shape[1]): out[:,k] = use[:,k]&~taken; taken = taken|use[:,k]
+    return out,taken
 
 # %% ../nbs/02a_ridge.ipynb #2507d0ad
 def answer(
@@ -127,8 +134,9 @@ def answer(
     gram,cross = moments(e, y.unsqueeze(1), clear.unsqueeze(1))
     use = use & (gram[...,:1,0]>=least)
     w = solve_ridge(gram, cross, **kwargs)*(gram[...,:1,:1]>=least)
-    if use.shape[1]>1: e = e*first_of(use).unsqueeze(2)
-    return w.transpose(1,2).flatten(2)@e.flatten(1,2), use.any(1)
+    first,taken = first_of(use)
+    if use.shape[1]>1: e = e*first.unsqueeze(2)
+    return w.transpose(1,2).flatten(2)@e.flatten(1,2), taken
 
 # %% ../nbs/02a_ridge.ipynb #2d58d845
 def _choose(here, a, b):
@@ -148,13 +156,14 @@ def regress_dates(
     t:Tensor,    # positions of these dates, int64, (K,)
     careful:bool=True, # regress the difference to `base`, shrink, spread the misses
     lam:float=1e-3,    # penalty on the slopes, squared reflectance
-    prior:float=20     # pixels that `base` is worth
+    prior:float=20,    # pixels that `base` is worth
+    misses:bool=True   # spread the misses, if careful
 )->Tensor: # reflectance, (K,C,H,W)
     "Regress these dates on the others of their chips"
     others = nearest_dates(s.days)[b,t]; shape = s.observed.shape[-3:]
     x,seen = s.observed[b[:,None],others].flatten(-2), ~s.gap[b[:,None],others].flatten(-2)
     truth,start,clear = s.observed[b,t].flatten(-2), base[b,t].flatten(-2), (~s.gap[b,t]).flatten(-2)
-    if careful: start = _towards_mean(start, truth, clear, ~seen.any(1), prior)
+    if careful: start = _towards_mean(start, truth, clear, ~first_of(seen)[1], prior)
     kw = dict(lam=lam, prior=prior) if careful else dict(lam=1e-7, prior=0, least=30)
     y = (truth-start)*clear[:,None] if careful else truth
     said,has = answer(*single_looks(x, seen), y, clear, **kw)
@@ -163,18 +172,28 @@ def regress_dates(
         said,has = _choose(both, two, said), has|both
     if not careful: return _choose(has, said, start).view(-1, *shape)
     said = (start+said).view(-1, *shape)
-    return said + spread(truth.view(said.shape)-said, clear.view(-1, *shape[1:]))
+    return said + spread(truth.view(said.shape)-said, clear.view(-1, *shape[1:])) if misses else said
 
 # %% ../nbs/02a_ridge.ipynb #a8b0bd1e
+def by_dates(
+    f, # takes a batch, `base`, chips and positions of dates (K,); gives reflectance (K,C,H,W)
+    s:Sample,    # a batch
+    base:Tensor, # what dates without a gap get, reflectance, (B,T,C,H,W)
+    at_once:int=2**20, # on a CPU: numbers of a batch worked at together
+    **kwargs     # passed to `f`
+)->Tensor: # reflectance, (B,T,C,H,W)
+    "Fill date by date with `f`"
+    B,T,C,H,W = s.observed.shape; cpu = base.device.type=='cpu'
+    todo = s.gap.flatten(-2).any(-1) if cpu else torch.ones_like(s.gap[...,0,0])
+    b,t = todo.nonzero(as_tuple=True) if cpu else (i.flatten() for i in torch.meshgrid(*(torch.arange(n, device=base.device) for n in (B,T)), indexing='ij'))
+    out,step = base.clone(), max(1, (at_once if cpu else 2**28)//(T*C*H*W))
+    for i,j in zip(b.split(step), t.split(step)): out[i,j] = f(s, base, i, j, **kwargs)
+    return out
+
 def regress(
     s:Sample,    # a batch
     base:Tensor, # what the other dates say without this one, reflectance, (B,T,C,H,W)
-    **kwargs     # `careful`, `lam` and `prior` of `regress_dates`
+    **kwargs     # of `regress_dates`: `careful`, `lam`, `prior`, `misses`
 )->Tensor: # reflectance, (B,T,C,H,W); `base` on dates without a gap
     "Regress every date that has a gap on the other dates of its chip"
-    B,T,C,H,W = s.observed.shape; cpu = base.device.type=='cpu'
-    todo = s.gap.any(-1).any(-1) if cpu else torch.ones_like(s.gap[...,0,0])
-    b,t = todo.nonzero(as_tuple=True) if cpu else (i.flatten() for i in torch.meshgrid(*(torch.arange(n, device=base.device) for n in (B,T)), indexing='ij'))
-    out,step = base.clone(), max(1, (2**20 if cpu else 2**28)//(T*C*H*W))
-    for i,j in zip(b.split(step), t.split(step)): out[i,j] = regress_dates(s, base, i, j, **kwargs)
-    return out
+    return by_dates(regress_dates, s, base, **kwargs)
