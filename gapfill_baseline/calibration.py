@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['band_colours', 'half_width', 'Calibration', 'band_groups', 'coverage_table', 'scale_table', 'calibrate', 'band_style',
            'plot_coverage', 'plain_log', 'plot_scale', 'plot_calibration', 'save_calibration', 'coverage_text',
-           'gapfill_calibration']
+           'gapfill_calibration', 'uncertain_run']
 
 # %% ../nbs/11b_calibration.ipynb #cb32cbdd
 from pathlib import Path
@@ -215,3 +215,14 @@ def gapfill_calibration(
     c = calibrate(NetFill(ev.generator), steps); usable_folder(dest)
     print(coverage_text(save_calibration(c, ev.bands, dest, f'{run.name}: {len(ev.ds)} validation chips')), f"{len(ev.ds)} chips; share of gap pixels inside, width in reflectance; tables and figure in {dest}", sep='\n')
     return dest
+
+# %% ../nbs/11b_calibration.ipynb #f34a751b
+def uncertain_run()->Path: # folder of the run
+    "A small run with a predicted scale on the embedded sample, made on first use"
+    from filelock import FileLock
+    from gapfill_baseline.sample import sample_data
+    from gapfill_baseline.training import gapfill_train, sample_run
+    run = sample_run(); run = run.with_name(f'uncertain-{run.name}')
+    with FileLock(run.parent/f'{run.name}.lock'):
+        if not (run/'result.csv').exists(): gapfill_train(dataroot=str(sample_data()), out_dir=str(run.parent), job_id=run.name, model='vit', width=48, uncertainty=True, epochs=24, batch_size=8, mask_position='all', device='cpu', visualization='none', resume=run.exists())
+    return run
