@@ -64,6 +64,8 @@ class NetModel:
     def builders(self, arguments=None):
         "What builds the network"
         given = {k: self.o[k] for k in ('width','uncertainty') if self.o.get(k)}
+        for k,v in given.items():
+            if (arguments or {}).get(k, v) != v: raise ValueError(f"{k} is {v}; these weights were made with {arguments[k]}.")
         return dict(generator=partial(self.net, **dict(n_bands=self.o['n_bands']) | given | (arguments or {})))
     def objective(self, nets, prepare):
         "The training step"
