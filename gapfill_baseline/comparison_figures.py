@@ -165,13 +165,13 @@ def _lines(ax, parts, kind, names, dodge=0., style='-'):
     "One kind of cut, a line or a row of points for each filler"
     for j,name in enumerate(names):
         t = parts[(parts.kind==kind)&(parts.filler==name)].sort_values('position'); x = t.position.to_numpy()+dodge*(j-(len(names)-1)/2)
-        ok = t.low.notna(); ax.vlines(x[ok], t.low[ok], t.high[ok], color=_colours[j], lw=1, alpha=.7); ax.plot(x, t.mae, style, marker=_markers[j], ms=4.5, lw=1.3, color=_colours[j], label=name)
+        ok = t.low.notna(); ax.vlines(x[ok], t.low[ok], t.high[ok], color=_colours[j], lw=1, alpha=.7); ax.plot(x, t.mae, linestyle=style, marker=_markers[j], ms=4.5, lw=1.3, color=_colours[j], label=name)
     t = parts[(parts.kind==kind)&(parts.filler==names[0])].sort_values('position'); tight = t.group.astype(str).str.len().max() > 6
     ax.set_xticks(t.position, t.group.astype(str).str.replace('_', ' '), fontsize=8, rotation=40 if tight else 0, ha='right' if tight else 'center', rotation_mode='anchor'); ax.set_ylim(bottom=0); return _frame(ax, 'y')
 
 def _legend(fig, ax, title=''):
-    "One legend beside the axes, one line above"
-    h,l = ax.get_legend_handles_labels(); fig.legend(h, l, loc='outside right upper', frameon=False, fontsize=9)
+    "One legend below the axes, one line above"
+    h,l = ax.get_legend_handles_labels(); fig.legend(h, l, loc='outside lower center', ncols=min(4, len(l)), frameon=False, fontsize=9)
     fig.suptitle(title, fontsize=9, x=.01, ha='left')
 
 # %% ../nbs/10b_comparison_figures.ipynb #eea6c5bd
@@ -182,7 +182,7 @@ def plot_gap_fraction(
 ): # the axes
     "Error against how much of a date is hidden"
     import matplotlib.pyplot as plt
-    fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 3.6); ax = fig.subplots(); names = names or shown_rows(parts)
+    fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 4); ax = fig.subplots(); names = names or shown_rows(parts)
     _lines(ax, parts, 'gap_fraction', names, .07); ax.set_xlabel('gap fraction of a date, in tenths of all dates with a gap', fontsize=9); ax.set_ylabel('MAE in the gap [reflectance]', fontsize=9)
     _legend(fig, ax, interval_line(parts)); return ax
 
@@ -196,9 +196,9 @@ def plot_cuts(
 ): # dict of axes
     "Error by hidden dates, time gap and band"
     import matplotlib.pyplot as plt
-    fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 5.4); axs = fig.subplot_mosaic([['combination']*2, ['band','time_gap']]); names = names or shown_rows(parts)
+    fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 5.8); axs = fig.subplot_mosaic([['combination']*2, ['band','time_gap']]); names = names or shown_rows(parts)
     for kind,ax in axs.items():
-        if (parts.kind==kind).any(): _lines(ax, parts, kind, names, .7/max(len(names), 1), '')
+        if (parts.kind==kind).any(): _lines(ax, parts, kind, names, .7/max(len(names), 1), 'none')
         ax.set_xlabel(_said[kind], fontsize=9); ax.set_ylabel('MAE [reflectance]', fontsize=9)
     _legend(fig, axs['combination'], interval_line(parts)); return axs
 
