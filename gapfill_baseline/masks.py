@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['mask_positions', 'Plan', 'draw_plan', 'training_subset', 'RawBatch', 'as_pair', 'GapDataset', 'next_kept',
-           'premasked_gaps', 'has_premasked', 'rule_gaps', 'open_split', 'to_sample', 'EpochBatches', 'make_loader',
-           'gap_table']
+           'premasked_gaps', 'has_premasked', 'rule_gaps', 'same_pool', 'open_split', 'to_sample', 'EpochBatches',
+           'make_loader', 'gap_table']
 
 # %% ../nbs/02_masks.ipynb #ae63e475
 from typing import NamedTuple
@@ -149,14 +149,24 @@ def clouds(self:GapDataset,
     if on.any(): out[on] = unpack_masks(self.mask_pack.data[self.mask_rows[masks[on]]], self.size[1])
     return out
 
-# %% ../nbs/02_masks.ipynb #1325e4ef
+# %% ../nbs/02_masks.ipynb #d3a99b70
+@patch
+def looks(self:GapDataset,
+    epoch:int, # counted from 0
+    slots:np.ndarray, # of the epoch, (B,)
+    i:np.ndarray # chip in each slot, (B,)
+)->tuple: # DN, int16, (B,T,C,H,W); days since the first date and days of the year, float32, (B,T)
+    "What was seen of the chips: their own dates"
+    return self.chip_pack.data[self.rows[i]],self.days[i],self.doy[i]
+
+# %% ../nbs/02_masks.ipynb #415337c4
 @patch
 def __getitem__(self:GapDataset, key):
     "The batch of `(epoch, slots)`"
     plan,slots = self.plan(key[0]),np.asarray(key[1])
-    i = plan.chips[slots]; dn,cloud = self.chip_pack.data[self.rows[i]],self.clouds(plan.masks[slots])
+    i = plan.chips[slots]; (dn,days,doy),cloud = self.looks(key[0], slots, i),self.clouds(plan.masks[slots])
     if self.crop: dn,cloud = (_crop(x, plan.corner[slots], self.crop) for x in (dn, cloud))
-    return RawBatch(torch.from_numpy(dn), torch.from_numpy(cloud), self.days[i], self.doy[i], torch.from_numpy(i))
+    return RawBatch(torch.from_numpy(dn), torch.from_numpy(cloud), days, doy, torch.from_numpy(i))
 
 # %% ../nbs/02_masks.ipynb #8c01019e
 def _crop(a, corner, size):
@@ -216,7 +226,16 @@ def rule_gaps(
     frozen = None if split=='train' else next_kept(frozen_gaps(n_chips, len(masks), patterns, shape[0]), clear)
     return masks[clear].reset_index(drop=True), p, frozen
 
-# %% ../nbs/02_masks.ipynb #3a62c275
+# %% ../nbs/02_masks.ipynb #ec496a2a
+def same_pool(
+    chips:pd.DataFrame, # all chips of a dataset
+    used:pd.DataFrame # those of a split
+)->pd.DataFrame: # all usable chips with a `pool` that occurs in `used`; `used` itself where there are no pools
+    "The chips that are packed together, so that another way to split them needs no other packed file"
+    if 'pool' not in chips: return used
+    return pd.concat([select_chips(chips, u) for u in chips.usage[chips.pool.isin(used.pool)].unique()]).sort_values('chip_id', ignore_index=True)
+
+# %% ../nbs/02_masks.ipynb #703c5d75
 def open_split(
     catalog:Catalog, # tables of the dataset
     split:str, # train or validate
@@ -237,7 +256,7 @@ def open_split(
     if not own: select_masks(catalog.masks, split, cloud_range if train else (.01,1.)) # before hours of packing
     patterns = mask_positions(positions, time_steps)
     rows = training_subset(len(chips), training_length, seed) if train else np.arange(len(chips))
-    chip_pack = pack_chips(chips, cache_dir, time_steps, n_bands, skip_bad)
+    chip_pack = pack_chips(same_pool(catalog.chips, chips), cache_dir, time_steps, n_bands, skip_bad)
     chips,shape = chips.iloc[rows].reset_index(drop=True),chip_pack.data.shape[1:]
     good = chips.chip_id.isin(chip_pack.names).to_numpy()
     if not good.any(): raise ValueError(f"None of the {split} chips asked for can be read. Run gapfill_check.")
