@@ -263,7 +263,7 @@ def score_table(
         new = dict(n_pixels=next(iter(s.values()))[...,0].long())
         if 'strict' in s: new |= {k: v for k,v in strict_scores(s['strict']).items() if k != 'n'}
         if 'published' in s: new |= {f'published_{k}': v for k,v in published_scores(s['published']).items()}
-        out.append(pd.concat([pd.DataFrame(dict(filler=e.row, seed='' if e.seed is None else str(e.seed)), index=rows.index), rows, pd.DataFrame({k: v.numpy().ravel() for k,v in new.items()})], axis=1))
+        out.append(pd.concat([pd.DataFrame(dict(filler=e.row, seed='' if e.seed is None else str(e.seed), selected_on=e.selected_on), index=rows.index), rows, pd.DataFrame({k: v.numpy().ravel() for k,v in new.items()})], axis=1))
     return pd.concat(out, ignore_index=True)
 
 # %% ../nbs/11_compare.ipynb #492bd86a
@@ -347,8 +347,9 @@ def all_tables(
     draws = all_draws(sums, rows, units, counts); each = seed_table(entries, sums)
     off = pd.concat([differences(draws[k], k, units.n) for k in ('mae','rmse','ssim','published_mae','published_ssim') if k in draws], ignore_index=True)
     parts = cuts(sums[main], rows, cell_groups(cells, scored, bands), units, counts)
-    return {'scores.csv': score_table(entries, sums, cells, bands), 'seeds.csv': each, 'differences.csv': off.assign(drawn_again=units.kind, interval_note=units.note),
-            'cuts.csv': parts.assign(protocol=main, drawn_again=units.kind, interval_note=units.note), 'summary.csv': with_spread(summary_table(entries, draws, sums, units), each)}
+    on,how = {e.row: e.selected_on for e in entries},dict(drawn_again=units.kind, interval_note=units.note)
+    return {'scores.csv': score_table(entries, sums, cells, bands), 'seeds.csv': each, 'differences.csv': off.assign(a_selected_on=off.a.map(on), b_selected_on=off.b.map(on), **how),
+            'cuts.csv': parts.assign(protocol=main, selected_on=parts.filler.map(on), **how), 'summary.csv': with_spread(summary_table(entries, draws, sums, units), each)}
 
 # %% ../nbs/11_compare.ipynb #3d9241c9
 def check_options(
@@ -360,7 +361,7 @@ def check_options(
     if not o['fillers'] and not o['runs']: raise ValueError("There is nothing to compare. Pass --fillers NAME ..., or --fillers all, or --runs FOLDER ....")
     if not o['out_dir']: raise ValueError("out_dir is not given. Pass --out_dir, the folder for tables and figures.")
     if not o['dataroot'] and not o['runs']: raise ValueError("dataroot is not given. Pass --dataroot, the folder that holds chip_catalog.csv.")
-    for k,allowed in dict(protocol=('strict','published','both'), split=('published','blocked')).items():
+    for k,allowed in dict(protocol=('strict','published','both')).items():
         if o[k] not in allowed: raise ValueError(f"{k} is {o[k]}; choose from {', '.join(allowed)}.")
     if not isinstance(o['batch_size'], int) or o['batch_size'] < 1: raise ValueError(f"batch_size is {o['batch_size']}; pass a whole number of at least 1.")
     return o
@@ -375,15 +376,15 @@ def open_chips(
     first = read_config(find_run(str(o['runs'][0]), 'data/results')) if o['runs'] else {}
     root = o['dataroot'] or first.get('dataroot')
     if not root or not Path(root).is_dir(): raise FileNotFoundError(f"dataroot {root} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
-    cat = _with_split(load_dataset(o['dataset'], root), o['split'], first); T,C = (o[k] or first.get(k) or n for k,n in (('time_steps',3), ('n_bands',len(HLS.bands))))
+    cat = _with_split(load_dataset(o['dataset'], root), o['split'] or first.get('split') or 'published', first); T,C = (o[k] or first.get(k) or n for k,n in (('time_steps',3), ('n_bands',len(HLS.bands))))
     return open_split(cat, 'validate', usable_folder(o['cache_dir'] or Path(o['out_dir'])/'.cache', 'cache_dir'), o['mask_position'], T, C, skip_bad=o['skip_bad'], premasked=o['mask_position'] is None)
 
 def _with_split(catalog, split, config):
     "The catalog under the split asked for"
     if split=='published': return catalog
-    try: from gapfill_baseline.splits import apply_split
+    try: from gapfill_baseline.splits import split_catalog
     except ImportError: raise ValueError(f"split is {split}; only published is known here.") from None
-    return apply_split(catalog, split, config.get('seed', 0))
+    return split_catalog(catalog, split, config.get('split_seed') or 0)
 
 # %% ../nbs/11_compare.ipynb #0bd19997
 def _identity(o, ds, entries):
@@ -437,7 +438,7 @@ def gapfill_compare(
     runs:Param('folders of trained runs; those that differ in the seed alone are one row', str, nargs='+')=None,
     out_dir:str=None, # folder for tables and figures
     protocol:str='both', # strict, published or both
-    split:str='published', # published or blocked: which chips are for validation
+    split:str=None, # published, blocked or swapped: which chips are for validation; the first run's, or published, unless given
     seeds:Param('take runs of these seeds only, and give them to fillers that draw at random; all runs and seed 0 unless given', int, nargs='+')=None,
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,
     ensemble:bool=False, # a row for the mean of the predictions of each row of several seeds

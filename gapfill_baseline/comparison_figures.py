@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['columns', 'blue', 'grey', 'marked', 'number', 'ranged', 'text_table', 'footnotes', 'difference_rows',
-           'summary_markdown', 'terminal_table', 'plot_forest', 'interval_line', 'shown_rows', 'plot_gap_fraction',
-           'plot_cuts', 'plot_chip', 'save_chip', 'save_figures']
+           'summary_markdown', 'terminal_table', 'plot_forest', 'far_off', 'interval_line', 'shown_rows',
+           'plot_gap_fraction', 'plot_cuts', 'plot_chip', 'save_chip', 'save_figures']
 
 # %% ../nbs/10b_comparison_figures.ipynb #abd2f0ea
 import math
@@ -45,7 +45,7 @@ def _cells(row, have):
     "A row of the summary as text"
     spread = f" ± {row.mae_sd:.4f}" if 'mae_sd' in row and not math.isnan(row.mae_sd) else ''
     values = [ranged(row[k], row[f'{k}_low'], row[f'{k}_high'], _digits.get(k, 4)) if k==have[0] or k.startswith('skill') else number(row[k], _digits.get(k, 4)) for k in have]
-    return [marked(row), f'{row.seeds}{spread}', *values, f'{row.chips_per_second:.3g}', f'{row.parameters:,}' if row.parameters else '0']
+    return [marked(row), f'{row.seeds}{spread}', *values, f'{row.chips_per_second:,.0f}' if row.chips_per_second >= 10 else f'{row.chips_per_second:.1f}', f'{row.parameters:,}' if row.parameters else '0']
 
 def text_table(
     head:list, # of each column
@@ -103,7 +103,7 @@ def terminal_table(
     note = summary.interval_note[0]
     return t.to_string(float_format='%.4f', na_rep='') + (f'\nintervals in summary.csv are {note}' if note else '') + ('\n† best epoch chosen on the validation chips' if (summary.selected_on=='validation').any() else '')
 
-# %% ../nbs/10b_comparison_figures.ipynb #7fb84cda
+# %% ../nbs/10b_comparison_figures.ipynb #fa3193d6
 blue,grey = '#0072B2','.35'
 
 def _frame(ax, axis='x'):
@@ -111,13 +111,14 @@ def _frame(ax, axis='x'):
     ax.grid(axis=axis, color='.9', lw=.7); ax.set_axisbelow(True); ax.spines[['top','right']].set_visible(False); ax.tick_params(labelsize=9)
     return ax
 
-def _bars(ax, y, v, lo, hi, colours, hollow):
-    "Values with horizontal intervals"
-    for y,v,l,h,c,o in zip(y, v, lo, hi, colours, hollow):
+def _bars(ax, y, v, lo, hi, colours, hollow, far):
+    "Values with horizontal intervals; those beyond the scale as a number at the edge"
+    for y,v,l,h,c,o,f in zip(y, v, lo, hi, colours, hollow, far):
+        if f: ax.annotate(f'{v:.3f} →', (1, y), xycoords=('axes fraction','data'), ha='right', va='center', fontsize=9, color=c); continue
         if not math.isnan(l): ax.plot([l,h], [y,y], '-', color=c, lw=1.8, solid_capstyle='butt')
         ax.plot(v, y, 'o', ms=6, color=c, mfc='w' if o else c, mew=1.4)
 
-# %% ../nbs/10b_comparison_figures.ipynb #fcaa73e6
+# %% ../nbs/10b_comparison_figures.ipynb #c81fc8d0
 def plot_forest(
     summary:pd.DataFrame, # summary.csv, best first
     off:pd.DataFrame, # differences.csv
@@ -129,7 +130,7 @@ def plot_forest(
     import matplotlib.pyplot as plt
     k = metric or next(c for c in columns if c in summary); base = reference if reference in set(summary.filler) else summary.filler[0]
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 1.35+.29*len(summary)); axs = fig.subplots(1, 2, sharey=True); y = np.arange(len(summary))
-    style = [blue if p else grey for p in summary.parameters],[' (mean of ' in f for f in summary.filler]
+    style = [blue if p else grey for p in summary.parameters],[' (mean of ' in f for f in summary.filler],far_off(summary[k], summary[k][summary.filler==base].iloc[0])
     _bars(axs[0], y, summary[k], summary[f'{k}_low'], summary[f'{k}_high'], *style)
     d = off[(off.metric==k)&(off.b==base)].set_index('a').reindex(summary.filler); d.loc[base, ['difference','low','high']] = 0.
     _bars(axs[1], y, d.difference, d.low, d.high, *style); axs[1].axvline(0, color='.5', lw=1, zorder=0)
@@ -137,6 +138,15 @@ def plot_forest(
     axs[0].set_xlabel(f'{columns[k]} in the gap [reflectance]', fontsize=9); axs[1].set_xlabel(f'difference to {base} [reflectance]\nbetter ←  → worse', fontsize=9)
     for ax in axs: _frame(ax)
     fig.suptitle(interval_line(summary), fontsize=9, x=.01, ha='left'); return axs
+
+# %% ../nbs/10b_comparison_figures.ipynb #04cad455
+def far_off(
+    errors, # of each filler, reflectance
+    reference:float # error of the reference, reflectance
+)->np.ndarray: # bool
+    "Which fillers would squeeze the others into a corner: more than twice the reference's error, where at least two have less"
+    e = np.asarray(errors, float); far = e > 2*reference
+    return far & ((~far).sum() >= 2)
 
 # %% ../nbs/10b_comparison_figures.ipynb #094e1cf5
 def interval_line(
@@ -157,7 +167,8 @@ def shown_rows(
     keep:str='linear' # always among them
 )->list: # names, best first
     "The fillers that a figure shows"
-    order = parts[parts.kind=='all'].sort_values('mae').filler.tolist(); first = order[:most]
+    whole = parts[parts.kind=='all'].sort_values('mae'); ref = whole.mae[whole.filler==keep] if keep in set(whole.filler) else whole.mae
+    order = whole.filler[~far_off(whole.mae, ref.iloc[0])].tolist(); first = order[:most]
     return first if keep in first or keep not in order else [*first[:most-1], keep]
 
 # %% ../nbs/10b_comparison_figures.ipynb #8b9ed434
@@ -165,7 +176,7 @@ def _lines(ax, parts, kind, names, dodge=0., style='-'):
     "One kind of cut, a line or a row of points for each filler"
     for j,name in enumerate(names):
         t = parts[(parts.kind==kind)&(parts.filler==name)].sort_values('position'); x = t.position.to_numpy()+dodge*(j-(len(names)-1)/2)
-        ok = t.low.notna(); ax.vlines(x[ok], t.low[ok], t.high[ok], color=_colours[j], lw=1, alpha=.7); ax.plot(x, t.mae, linestyle=style, marker=_markers[j], ms=4.5, lw=1.3, color=_colours[j], label=name)
+        ok = t.low.notna(); ax.vlines(x[ok], t.low[ok], t.high[ok], color=_colours[j], lw=1, alpha=.7); ax.plot(x, t.mae, linestyle=style, marker=_markers[j], ms=4.5, lw=1.3, color=_colours[j], label=name + (' †' if 'selected_on' in t and (t.selected_on=='validation').any() else ''))
     t = parts[(parts.kind==kind)&(parts.filler==names[0])].sort_values('position'); tight = t.group.astype(str).str.len().max() > 6
     ax.set_xticks(t.position, t.group.astype(str).str.replace('_', ' '), fontsize=8, rotation=40 if tight else 0, ha='right' if tight else 'center', rotation_mode='anchor'); ax.set_ylim(bottom=0); return _frame(ax, 'y')
 
@@ -212,7 +223,7 @@ def plot_chip(
 ): # array of axes
     "The same chip filled by every filler, above its error"
     import matplotlib.pyplot as plt
-    order = sorted(chips, key=lambda k: np.nan_to_num(chips[k].mae[t], nan=9.)); first = chips[order[0]]; n = len(order)+1; rows = -(-n//across); top = error_limit(np.stack([c.error[t] for c in chips.values()]))
+    order = sorted(chips, key=lambda k: np.nan_to_num(chips[k].mae[t], nan=9.)); first = chips[order[0]]; n = len(order)+1; rows = -(-n//across); top = float(np.median([error_limit(c.error[t]) for c in chips.values()]))
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, .75+3.3*rows*5/across); axs = fig.subplots(2*rows, min(across, n), squeeze=False); bands = [min(b, first.target.shape[1]-1) for b in rgb]
     for ax in axs.flat: ax.set_axis_off()
     cell = lambda k: [axs[2*(k//across)+j, k%across] for j in (0,1)]

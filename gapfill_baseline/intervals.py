@@ -10,6 +10,7 @@ __all__ = ['fields', 'not_told', 'made_sums', 'place_labels', 'Units', 'units_of
 # %% ../nbs/10a_intervals.ipynb #38e3fae9
 import json, math, warnings
 from hashlib import blake2b
+from importlib import import_module
 from typing import NamedTuple
 import numpy as np, pandas as pd
 from .summaries import _turn, quantile_groups
@@ -36,11 +37,16 @@ def place_labels(
     chips:pd.DataFrame # catalog of the chips
 )->np.ndarray: # text, (N,)
     "The place of each chip: its tile, or the chip itself where no tile is known"
-    try: from gapfill_baseline.splits import places
-    except ImportError: tile = chips['tile'] if 'tile' in chips else pd.Series('', chips.index)
-    else: tile = pd.Series(np.asarray(places(chips)), chips.index)
-    tile = tile.astype(object).where(tile.notna(), '').astype(str)
+    tile = _places(chips); tile = tile.astype(object).where(tile.notna(), '').astype(str)
     return tile.where(tile != '', chips.chip_id.astype(str)).to_numpy(str)
+
+def _places(chips):
+    "Tiles, or clusters of near chips where the split knows how to find them"
+    for module in ('places','splits'):
+        try: found = getattr(import_module(f'gapfill_baseline.{module}'), 'places')(chips)
+        except (ImportError, AttributeError): continue
+        return pd.Series(np.asarray(found), chips.index)
+    return chips['tile'] if 'tile' in chips else pd.Series('', chips.index)
 
 # %% ../nbs/10a_intervals.ipynb #d3323281
 class Units(NamedTuple):
@@ -161,18 +167,18 @@ def row_names(
 # %% ../nbs/10a_intervals.ipynb #ddb7ad04
 def interval(
     draws:np.ndarray, # row 0 is the value, (D,...)
-    n_units:int=2, # units that were drawn from
+    n_units:int=3, # units that were drawn from
     level:float=.95 # share of the draws inside
 )->np.ndarray: # value, low, high, (3,...)
     "A value and the middle of its draws"
-    if n_units < 2: return np.stack([draws[0], *np.full((2, *draws[0].shape), np.nan)])
+    if n_units < 3: return np.stack([draws[0], *np.full((2, *draws[0].shape), np.nan)])
     return np.stack([draws[0], *quiet(np.nanpercentile, draws[1:], [50-50*level, 50+50*level], axis=0)])
 
 # %% ../nbs/10a_intervals.ipynb #ef15d01b
 def differences(
     rows:dict, # name -> draws of a score, (D,)
     metric:str='mae', # its name
-    n_units:int=2 # units that were drawn from
+    n_units:int=3 # units that were drawn from
 )->pd.DataFrame: # metric, a, b, difference (a − b), low, high, certain
     "Paired differences of every pair of rows"
     out = []
@@ -207,14 +213,14 @@ def cuts(
     units:Units, # what is drawn again
     counts:np.ndarray, # of `draw_counts`, (D,n)
     reference:str='linear' # row that the others are set against
-)->pd.DataFrame: # filler, kind, position, group, n_pixels, mae, low, high, rmse, bias, ssim, difference, difference_low, difference_high
+)->pd.DataFrame: # filler, kind, position, group, n_pixels, n_units, mae, low, high, rmse, bias, ssim, difference, difference_low, difference_high
     "Scores of each row in each part, with intervals, and the difference to the reference"
     M,N,T,C,_ = sums.shape; out,position = [],{}
     for kind,name,mask in groups:
         draws = row_draws(strict_draws(np.where(mask.reshape(N,T,C,1), sums, 0.), units, counts), rows); at = position[kind] = position.get(kind, -1)+1
-        n = sums[0,...,0][mask.reshape(N,T,C)].sum(); base = draws['mae'].get(reference)
+        n = (sums[0,...,0]*mask.reshape(N,T,C)).sum((1,2)); u = len(np.unique(units.of[n > 0])); base = draws['mae'].get(reference)
         for r,d in draws['mae'].items():
-            v,off = interval(d, units.n),np.full(3, np.nan) if base is None else interval(d-base, units.n)
-            out.append(dict(filler=r, kind=kind, position=at, group=name, n_pixels=int(n), **dict(zip(('mae','low','high'), v)), **{k: draws[k][r][0] for k in ('rmse','bias','ssim')},
+            v,off = interval(d, u),np.full(3, np.nan) if base is None else interval(d-base, u)
+            out.append(dict(filler=r, kind=kind, position=at, group=name, n_pixels=int(n.sum()), n_units=u, **dict(zip(('mae','low','high'), v)), **{k: draws[k][r][0] for k in ('rmse','bias','ssim')},
                             **dict(zip(('difference','difference_low','difference_high'), off))))
     return pd.DataFrame(out)
