@@ -128,6 +128,7 @@ def plot_forest(
 ): # array of two axes
     "Error of each filler with its interval, and its difference to the reference"
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
     k = metric or next(c for c in columns if c in summary); base = reference if reference in set(summary.filler) else summary.filler[0]
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 1.35+.29*len(summary)); axs = fig.subplots(1, 2, sharey=True); y = np.arange(len(summary))
     style = [blue if p else grey for p in summary.parameters],[' (mean of ' in f for f in summary.filler],far_off(summary[k], summary[k][summary.filler==base].iloc[0])
@@ -136,7 +137,7 @@ def plot_forest(
     _bars(axs[1], y, d.difference, d.low, d.high, *style); axs[1].axvline(0, color='.5', lw=1, zorder=0)
     axs[0].set_yticks(y, [marked(r) for r in summary.itertuples()]); axs[0].set_ylim(len(y)-.4, -.6)
     axs[0].set_xlabel(f'{columns[k]} in the gap [reflectance]', fontsize=9); axs[1].set_xlabel(f'difference to {base} [reflectance]\nbetter ←  → worse', fontsize=9)
-    for ax in axs: _frame(ax)
+    for ax in axs: _frame(ax).xaxis.set_major_locator(MaxNLocator(5))
     fig.suptitle(interval_line(summary), fontsize=9, x=.01, ha='left'); return axs
 
 # %% ../nbs/10b_comparison_figures.ipynb #04cad455
@@ -144,8 +145,8 @@ def far_off(
     errors, # of each filler, reflectance
     reference:float # error of the reference, reflectance
 )->np.ndarray: # bool
-    "Which fillers would squeeze the others into a corner: more than twice the reference's error, where at least two have less"
-    e = np.asarray(errors, float); far = e > 2*reference
+    "Which fillers would squeeze the others into a corner: more than four times the reference's error, where at least two have less"
+    e = np.asarray(errors, float); far = e > 4*reference
     return far & ((~far).sum() >= 2)
 
 # %% ../nbs/10b_comparison_figures.ipynb #094e1cf5
