@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['layouts', 'ordinals', 'datasets', 'open_raster', 'to_dn', 'read_chip', 'write_raster', 'write_chip', 'read_mask',
-           'write_mask', 'read_gaps', 'Layout', 'find_layout', 'date_columns', 'read_chips', 'read_masks', 'Catalog',
-           'read_catalog', 'chip_dates', 'select_chips', 'select_masks', 'register_dataset', 'load_dataset']
+           'write_mask', 'read_gaps', 'Layout', 'find_layout', 'date_columns', 'read_chips', 'read_chip_table',
+           'read_masks', 'Catalog', 'read_catalog', 'chip_dates', 'select_chips', 'select_masks', 'register_dataset',
+           'load_dataset']
 
 # %% ../nbs/01_data.ipynb #b432e338
 import importlib.util
@@ -159,14 +160,14 @@ def date_columns(
     return [c for o in ordinals if (c := f'{o}_image_date') in chips]
 
 # %% ../nbs/01_data.ipynb #6f470830
-def _numbers(column, path):
-    "A column as numbers, or one line about the first that is none"
+def _numbers(column, path, empty=False):
+    "A column as numbers, or one line about the first that is none; where it may be `empty`, that is NaN"
     v = pd.to_numeric(column, errors='coerce')
-    if (off := v.isna()).any(): raise ValueError(f"{path}: {column.name} is {column[off].iloc[0]!r} in row {int(off.argmax())+2}; a number is needed.")
+    if (off := v.isna() & ~((column=='') & empty)).any(): raise ValueError(f"{path}: {column.name} is {column[off].iloc[0]!r} in row {int(off.argmax())+2}; a number is needed.")
     return v
 
 # %% ../nbs/01_data.ipynb #bbe996d1
-def _table(path, needs):
+def _table(path, needs, empty=False):
     "A catalog as a table, or one line why not"
     if not path.exists(): raise FileNotFoundError(f"{path} does not exist.")
     try: df = pd.read_csv(path, dtype={needs[0]: str}, keep_default_na=False, encoding='utf-8-sig')
@@ -175,7 +176,7 @@ def _table(path, needs):
     if not len(df): raise ValueError(f"{path} has no rows.")
     if (df[needs[0]]=='').any(): raise ValueError(f"{path} has an empty {needs[0]} in row {int((df[needs[0]]=='').argmax())+2}.")
     for c in ('cloud_pct','bad_pct_max','na_count'):
-        if c in df: df[c] = _numbers(df[c], path)
+        if c in df: df[c] = _numbers(df[c], path, empty)
     twice = df[needs[0]][df[needs[0]].duplicated()]
     if len(twice): raise ValueError(f"{path} lists {needs[0]} {twice.iloc[0]} twice.")
     return df.sort_values(needs[0], ignore_index=True)
@@ -193,6 +194,13 @@ def read_chips(
         df[c] = days
     folder = df.usage.map(layout.chip_dirs)
     return df.assign(path=[str(path.parent/d/layout.chip_file.format(i)) if isinstance(d, str) else '' for d,i in zip(folder, df.chip_id)])
+
+# %% ../nbs/01_data.ipynb #6075455c
+def read_chip_table(
+    path # CSV: chip_id, chip_x, chip_y, first_image_date, ...; `tile` and `usage` may be absent
+)->pd.DataFrame: # one row a chip, sorted by `chip_id`
+    "Read a chip catalog that has no files"
+    return _table(Path(path), ['chip_id', 'chip_x', 'chip_y', 'first_image_date'], empty=True)
 
 # %% ../nbs/01_data.ipynb #b0529619
 def read_masks(

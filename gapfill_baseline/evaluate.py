@@ -13,11 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 import numpy as np, pandas as pd, torch
-from .cgan import Generator, MultiscaleCritic
 from .networks import NetFill, with_state
 from .core import HLS
-from .data import load_dataset
-from .fit import run_weights
+from .fit import kind, open_catalog, run_weights
 from .learner import make_accelerator
 from .masks import GapDataset, as_pair, open_split, to_sample
 from .metrics import band_sums
@@ -43,12 +41,10 @@ def run_network(
     config:dict # of the run
 ): # network in eval mode, on the CPU; None where the run has no such weights
     "The best generator or critics of a run"
-    state = run_weights(run, part)
+    m = kind(config); state = run_weights(run, part, m)
     if state is None: return None
-    T,C = config['time_steps'],config['n_bands']
-    make = partial(Generator, T, C, config['model_cap'], config['n_sampling']) if part=='generator' else partial(MultiscaleCritic, T, C, config.get('n_scales', 2))
-    try: return with_state(make, state).eval()
-    except ValueError as e: raise ValueError(f"{e} These weights are not of the network that {run.name}/config.yml describes ({T} dates × {C} bands). Bring back the files that belong together.") from None
+    try: return with_state(m.builders(state.config.get('arguments'))[part], state).eval()
+    except ValueError as e: raise ValueError(f"{e} These weights are not of the network that {run.name}/config.yml describes ({config['time_steps']} dates × {config['n_bands']} bands). Bring back the files that belong together.") from None
 
 # %% ../nbs/06c_evaluate.ipynb #b43cd147
 def run_split(
@@ -64,7 +60,7 @@ def run_split(
     root = Path(dataroot or config['dataroot'] or '.')
     if not dataroot and not root.is_dir(): raise FileNotFoundError(f"dataroot {root} of {run.name}/config.yml is not here. Pass --dataroot the folder that holds chip_catalog.csv.")
     cache = usable_folder(cache_dir or config.get('cache_dir') or run.parent/'.cache', 'cache_dir')
-    catalog = load_dataset(dataset or config.get('dataset', 'gapfill'), root)
+    catalog = open_catalog(config | dict(dataset=dataset or config.get('dataset', 'gapfill'), dataroot=root, select_on='validation'))
     wanted = None if mask_position is None else [str(p) for p in ([mask_position] if isinstance(mask_position, (str,int)) else mask_position)]
     return open_split(catalog, 'validate', cache, wanted or config['mask_position'], config['time_steps'], config['n_bands'], crop=config.get('crop'),
                       skip_bad=config.get('skip_bad', False) if skip_bad is None else skip_bad, premasked=wanted is None)

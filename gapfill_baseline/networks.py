@@ -114,11 +114,12 @@ class NetFill(Filler):
 
 # %% ../nbs/03_networks.ipynb #4ac592ce
 class State(dict):
-    "Tensors by name, and the file they came from"
+    "Tensors by name, the file they came from, and what the file says of the network"
     def __init__(self,
         tensors, # tensor of each name
-        source='the state dict' # named in errors
-    ): super().__init__(tensors); self.source = source
+        source='the state dict', # named in errors
+        config:dict=None # of the network
+    ): super().__init__(tensors); self.source,self.config = source,config or {}
 
 # %% ../nbs/03_networks.ipynb #d87afc52
 def load_state(
@@ -153,7 +154,8 @@ def load_weights(
     if not Path(path).exists(): raise FileNotFoundError(f"{path} does not exist.")
     try:
         with safe_open(path, 'pt') as f: state,meta = {k: f.get_tensor(k) for k in f.keys()},f.metadata() or {}
-        return State(state, path),json.loads(meta.get('config', '{}'))
+        config = json.loads(meta.get('config', '{}'))
+        return State(state, path, config),config
     except (SafetensorError, json.JSONDecodeError) as e:
         raise ValueError(f"{path} is not a readable safetensors file: {' '.join(str(e).split())}.") from None
 

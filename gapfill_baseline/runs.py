@@ -232,31 +232,31 @@ def best_by(
     "The column by which a history's best epoch is chosen"
     return next((c for c in (monitor, 'valid_gap_mae') if c in history), 'valid_ssim')
 
-# %% ../nbs/05c_runs.ipynb #11f412ec
+# %% ../nbs/05c_runs.ipynb #6476684e
 colors = dict(train='#E69F00', valid='#0072B2') # orange and blue, told apart by every kind of colour vision
-parts = dict(train='training', valid='validation')
+parts = dict(train='training', valid='held out')
 
 def _label(column):
     "A column of the history in words, with its unit"
     unit = ' [reflectance]' if column.endswith(('mae','rmse')) else ' [reflectance²]' if column.endswith('mse') else ''
-    names = dict(g_loss='generator loss', d_loss='critic loss', gap_mae='MAE in the gap', gap_rmse='RMSE in the gap', ssim='SSIM (published)', mae='MAE (published)', mse='MSE (published)')
+    names = dict(g_loss='generator loss', d_loss='critic loss', loss='loss', gap_mae='MAE in the gap', gap_rmse='RMSE in the gap', ssim='SSIM (published)', mae='MAE (published)', mse='MSE (published)')
     return names.get(column, column.replace('_', ' ')) + unit
 
-# %% ../nbs/05c_runs.ipynb #0b45786f
+# %% ../nbs/05c_runs.ipynb #e1df8a3f
 def chosen_by(
     monitor:str # column that decides which epoch is best
 )->str: # in words
     "How the best epoch was chosen"
     name = _label(monitor.removeprefix('valid_')).split(' [')[0]
-    return ('highest' if monitor.endswith('ssim') else 'lowest') + (' validation ' if monitor.startswith('valid_') else ' ') + name
+    return ('highest' if monitor.endswith('ssim') else 'lowest') + (' held-out ' if monitor.startswith('valid_') else ' ') + name
 
-# %% ../nbs/05c_runs.ipynb #8f8f2ecc
+# %% ../nbs/05c_runs.ipynb #16369d9b
 def curve_columns(
     *histories # DataFrames, one row an epoch
 )->list: # without train_ or valid_
     "Losses, error and similarity that all histories have; the error in the gap before the published one"
     have = lambda c: all(h.columns.isin([f'train_{c}', f'valid_{c}']).any() for h in histories)
-    return [c for c in ('g_loss', 'd_loss', 'gap_mae' if have('gap_mae') else 'mae', 'ssim') if have(c)]
+    return [c for c in ('g_loss', 'd_loss', 'loss', 'gap_mae' if have('gap_mae') else 'mae', 'ssim') if have(c)]
 
 # %% ../nbs/05c_runs.ipynb #17eccc51
 def epoch_axes(

@@ -46,11 +46,20 @@ def gapfill_train(
     num_workers:int=0, # processes that read ahead
     cache_dir:str=None, # folder of packed files; .cache in out_dir unless given
     recipe:str='fast', # fast = one generator pass a batch; published = the published step to the letter
-    monitor:str='valid_gap_mae', # column of the history that decides which epoch is best
+    monitor:str='valid_gap_mae', # column of the history that decides which epoch is best; valid_ are the chips of select_on
     minutes:float=None, # stop cleanly after so long
     skip_bad:bool=False, # leave unreadable chips and masks out, and say so
+    model:str='cgan', # cgan, unet, ridgeunet, vit, or a Python file that registers a network
+    width:int=None, # channels of the first layer of any network but cgan; its own default unless given
+    lr:float=2e-3, # highest learning rate of any network but cgan
+    uncertainty:bool=False, # also predict the scale of the error, for each pixel; not for cgan
+    no_augment:bool=False, # no flips, turns, gains or other dates of a place; cgan never has them
+    weights:str=None, # published weights that training starts from; vit reads those of Prithvi-100M
+    split:str='published', # published = the catalog's usage; blocked = whole tiles, with a buffer; swapped = train and validate exchanged
+    split_seed:int=0, # which tiles blocked takes
+    select_on:str='holdout', # the best epoch is chosen on a held-out tenth of the training places; validation = on the chips that are reported
 )->'Path': # folder of the run
-    "Train the published CGAN baseline for cloud gap filling"
+    "Train a network for cloud gap filling: the published CGAN, or another --model"
     o = dict(locals())
     if (n := o.pop('training_len')) is not None:
         if training_length not in (None, n): raise ValueError(f"training_length is {training_length} and training_len is {n}; pass one of them.")
@@ -59,7 +68,7 @@ def gapfill_train(
     return train(o)
 
 # %% ../nbs/06_training.ipynb #71731890
-training_modules = '__init__ adversarial cache cgan core data fit learner masks metrics models program runs sample training'.split()
+training_modules = '__init__ adversarial cache cgan core data fit kernel learner masks metrics models networks places program ridge runs sample series splits supervised tokens training unet vit'.split()
 
 def sample_run(
     epochs:int=5 # of training
