@@ -156,7 +156,7 @@ def interval_line(
     "What the bars of a figure are, and what they do not say"
     note = table.interval_note.iloc[0]; note = note if isinstance(note, str) else ''
     dagger = '\n† best epoch chosen on the validation chips' if 'selected_on' in table and (table.selected_on=='validation').any() else ''
-    return 'bars: 95 % intervals ' + (note.replace(': says', ',\nwhich say') if note else 'over places, and seeds where there are several') + dagger
+    return 'bars: 95 % intervals ' + (note.replace(', and say', ',\nwhich say') if note else 'over places, and seeds where there are several') + dagger
 
 # %% ../nbs/10b_comparison_figures.ipynb #e5263c8e
 _colours = '#0072B2','#E69F00','#009E73','#D55E00','#CC79A7','#56B4E9','#000000','#8C6D31'

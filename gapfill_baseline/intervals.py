@@ -60,7 +60,7 @@ class Units(NamedTuple):
         "What an interval does not say; empty where it is over places"
         if self.kind=='place': return ''
         where = 'one place' if self.n_places==1 else f'{self.n_places} places'
-        return f'over {self.kind}s within {where}: says nothing about other places'
+        return f'over {self.kind}s within {where}, and say nothing about other places'
 
 # %% ../nbs/10a_intervals.ipynb #e1873cbf
 def units_of(
