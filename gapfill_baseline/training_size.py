@@ -75,7 +75,7 @@ def size_runs(
     folders:list # of runs
 )->pd.DataFrame: # one row a run: model, training_length, seed, epoch, mae, rmse, published_ssim, published_mae, selected_on
     "What each run reached"
-    from gapfill_baseline.compare import selected_on
+    from gapfill_baseline.scoring import selected_on
     out = []
     for f in map(Path, folders):
         c,r,h = read_config(f),pd.read_csv(f/'result.csv').iloc[0],read_history(f)
