@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 PYTHON ?= python3.11 python3.12 python3 python
 QUIET := $(if $(MAKE_TERMOUT),,-q)
 
-.PHONY: help install demo test test-all docs readme clean
+.PHONY: help install demo test test-all docs readme results clean
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -26,6 +26,9 @@ docs: $(STAMP) ## the documentation site in _docs
 
 readme: $(STAMP) ## README.md from nbs/index.ipynb
 	@$(BIN)/python tools/readme.py
+
+results: $(STAMP) ## train every network and store the tables that the pages show, about half an hour
+	@$(BIN)/python tools/results.py
 
 clean: $(STAMP) ## clean the notebooks, then write the package and the sidebar from them
 	@$(BIN)/nbdev_clean && $(BIN)/nbdev_export && $(BIN)/python tools/docs.py --only_sidebar

@@ -156,20 +156,13 @@ def open_chips(
     o:dict # every option by name
 ): # `GapDataset`
     "The validation chips under their frozen gaps"
-    from gapfill_baseline.data import load_dataset
+    from gapfill_baseline.fit import open_catalog
     from gapfill_baseline.masks import open_split
     first = read_config(find_run(str(o['runs'][0]), 'data/results')) if o['runs'] else {}
     root = o['dataroot'] or first.get('dataroot')
     if not root or not Path(root).is_dir(): raise FileNotFoundError(f"dataroot {root} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
-    cat = _with_split(load_dataset(o['dataset'], root), o['split'] or first.get('split') or 'published', first); T,C = (o[k] or first.get(k) or n for k,n in (('time_steps',3), ('n_bands',len(HLS.bands))))
+    cat = open_catalog(first | dict(dataset=o['dataset'], dataroot=root, split=o['split'] or first.get('split') or 'published', select_on='validation')); T,C = (o[k] or first.get(k) or n for k,n in (('time_steps',3), ('n_bands',len(HLS.bands))))
     return open_split(cat, 'validate', usable_folder(o['cache_dir'] or Path(o['out_dir'])/'.cache', 'cache_dir'), o['mask_position'], T, C, skip_bad=o['skip_bad'], premasked=o['mask_position'] is None)
-
-def _with_split(catalog, split, config):
-    "The catalog under the split asked for"
-    if split=='published': return catalog
-    try: from gapfill_baseline.splits import split_catalog
-    except ImportError: raise ValueError(f"split is {split}; only published is known here.") from None
-    return split_catalog(catalog, split, config.get('split_seed') or 0)
 
 # %% ../nbs/11_compare.ipynb #0bd19997
 def _identity(o, ds, entries):
