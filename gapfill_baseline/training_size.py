@@ -98,7 +98,7 @@ def size_summary(
 def plot_sizes(
     summary:pd.DataFrame, # of `size_summary`
     each:pd.DataFrame=None, # of `size_runs`, every seed as a dot; None = no dots
-    published:pd.DataFrame=published_sizes, # drawn hollow; None = not
+    published:bool=True, # draw the published numbers, hollow
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # array of two axes
     "Error and published SSIM against the number of training chips"
@@ -109,7 +109,7 @@ def plot_sizes(
             colour = ('#0072B2','#D55E00','#009E73','#CC79A7','#E69F00')[k%5]; ax.plot(t.training_length, t[y], '-', marker='osD^v'[k%5], ms=5, color=colour, label=f"{model}{' †' if (t.selected_on=='validation').any() else ''}, mean of seeds")
             ax.vlines(t.training_length, t[f'{y}_low'], t[f'{y}_high'], color=colour, lw=1.2)
             if each is not None: ax.plot(each.training_length[each.model==model], each[y][each.model==model], '_', ms=9, color=colour)
-    for (model,p),m in zip(published.groupby('model') if published is not None else (), 'ps'):
+    for (model,p),m in zip(published_sizes.groupby('model') if published else (), 'ps'):
         for ax,y in zip(axs, ('published_mae','published_ssim')): ax.plot(p.training_length, p[y], m, ms=8, mfc='none', color='.25', label=f'published {model} (other protocol)')
     return _size_axes(fig, axs, summary, published)
 
@@ -117,7 +117,7 @@ def plot_sizes(
 def _size_axes(fig, axs, summary, published):
     "Scales, labels and legend"
     from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
-    at = sorted({*summary.training_length, *(published.training_length if published is not None else ())}); kept = [n for i,n in enumerate(at) if i==0 or n > 1.4*at[i-1]]
+    at = sorted({*summary.training_length, *(published_sizes.training_length if published else ())}); kept = [n for i,n in enumerate(at) if i==0 or n > 1.4*at[i-1]]
     for ax,label in zip(axs, ('MAE in the gap [reflectance]','SSIM of zeroed images (published)')):
         ax.set_xscale('log'); ax.set_xticks(kept); ax.xaxis.set_major_formatter(FuncFormatter(lambda x,_: f'{x:,.0f}')); ax.xaxis.set_minor_locator(NullLocator()); ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel('training chips', fontsize=9); ax.set_ylabel(label, fontsize=9); ax.grid(color='.9', lw=.7); ax.set_axisbelow(True); ax.spines[['top','right']].set_visible(False); ax.tick_params(labelsize=9)

@@ -17,10 +17,10 @@ def page(name): return re.sub(r'^\d+[a-z]?_', '', name)
 def notebooks(nbs): return sorted(nbs.glob('[!._]*.ipynb'))
 
 class Page(HTMLParser):
-    "Links, images and anchors of a page"
+    "Links, images and anchors of a page, and whether a cell of it failed"
     def __init__(self, text):
         super().__init__()
-        self.links,self.images,self.ids = [],[],set()
+        self.links,self.images,self.ids = [],[],set(); self.failed = 'Traceback (most recent call last)' in text
         self.feed(text)
     def handle_starttag(self, tag, attrs):
         a = dict(attrs)
@@ -66,6 +66,7 @@ def faults(
 
 def page_faults(site, at, p, pages, home):
     "What one page lacks"
+    if p.failed: yield 'shows the traceback of an error'
     for link in dict.fromkeys(o.removeprefix(home) for o in p.links):
         if not (t := target(site, at, link)): continue
         to,anchor = t
@@ -84,7 +85,7 @@ def broken(site, nbs):
     add = lambda s: page_of(lambda t: t.replace('</body>', f'{s}</body>'))
     ways = {'a page is gone': (lambda d: (d/p).unlink(), f'there is no page of {first.name}'), 'a figure is gone': (page_of(lambda t: re.sub('<img[^>]*>', '', t)), f'{p}: 0 of'),
             'a figure is cut short': (add('<img src="data:image/png;base64,iVBORw0KGgo=">'), 'cannot be drawn'), 'an image is gone': (add('<img src="gone.png">'), f'{p}: gone.png leads nowhere'),
-            'a link is dead': (add('<a href="gone.html">x</a>'), f'{p}: gone.html leads nowhere'), 'an anchor is gone': (add('<a href="index.html#gone">x</a>'), f'{p}: index.html#gone has no anchor')}
+            'a cell failed': (add('<pre>Traceback (most recent call last)</pre>'), f'{p}: shows the traceback'), 'a link is dead': (add('<a href="gone.html">x</a>'), f'{p}: gone.html leads nowhere'), 'an anchor is gone': (add('<a href="index.html#gone">x</a>'), f'{p}: index.html#gone has no anchor')}
     for what,(way,say) in ways.items():
         with tempfile.TemporaryDirectory() as tmp:
             copytree(site, d := Path(tmp)/'site'); way(d)
