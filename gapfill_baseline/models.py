@@ -90,10 +90,25 @@ class MedianFill(Filler):
         return Pred(mid.unsqueeze(-4).expand_as(s.observed))
 
 # %% ../nbs/03_models.ipynb #22bd19f5
-def by_days(before, day, after):   return (day-before)/(after-before).clamp(min=1e-6)
-def by_last(before, day, after):   return (before==-FAR).to(before)
-def by_next(before, day, after):   return (after!=FAR).to(before)
-def by_closest(before, day, after): return (after-day < day-before).to(before)
+def by_days(
+    before, # day of the last clear look, -FAR where there is none
+    day,    # day to fill
+    after   # day of the next clear look, FAR where there is none
+): # weight of the next look, 0 to 1
+    "Weight of the straight line"
+    return (day-before)/(after-before).clamp(min=1e-6)
+
+def by_last(before, day, after):
+    "Weight 0: the last look, unless there is none"
+    return (before==-FAR).to(before)
+
+def by_next(before, day, after):
+    "Weight 1: the next look, unless there is none"
+    return (after!=FAR).to(before)
+
+def by_closest(before, day, after):
+    "Weight 0 or 1: the closer look, the last one of equals"
+    return (after-day < day-before).to(before)
 
 # %% ../nbs/03_models.ipynb #db74b38b
 def between_looks(

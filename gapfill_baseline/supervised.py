@@ -86,7 +86,9 @@ def before_fit(self:SupervisedCB, learn):
 
 # %% ../nbs/05b_supervised.ipynb #884955ea
 @patch
-def before_pass(self:SupervisedCB, learn): self.net.train(learn.training)
+def before_pass(self:SupervisedCB, learn):
+    "Training mode for training, eval mode for validation"
+    self.net.train(learn.training)
 
 @patch
 def steps(self:SupervisedCB, learn):
