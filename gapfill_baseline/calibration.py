@@ -206,13 +206,15 @@ def gapfill_calibration(
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
 )->Path: # folder of the results
     "Check the scale that a network trained with --uncertainty predicts: coverage of its intervals, error against scale"
-    from gapfill_baseline.evaluate import open_evaluation, run_and_dest, same_chips
+    from gapfill_baseline.evaluate import open_evaluation, refuse_other_chips, run_and_dest
     from gapfill_baseline.networks import NetFill
     run,dest = run_and_dest(checkpoint_dir, out_dir)
     ev = open_evaluation(run, dataroot, dataset, batch_size, mask_position, device, cache_dir, skip_bad=skip_bad or None, local_rank=local_rank, critic=False)
-    if dest==run and not same_chips(run, ev.ds): raise ValueError(f"{ev.config['dataroot'] if dataroot is None else dataroot} has other validation chips than {run/'validate_tifs.csv'} lists. Pass --dataroot the run's own data, or --out_dir a folder for results of other data.")
+    refuse_other_chips(run, ev.ds, dest, dataroot or ev.config['dataroot'])
     steps = progress(ev.samples(), 'calibration', -(-len(ev.ds)//ev.batch_size), 'batch')
-    c = calibrate(NetFill(ev.generator), steps); usable_folder(dest)
+    try: c = calibrate(NetFill(ev.generator), steps)
+    except ValueError as e: raise ValueError(f"{run.name}: {e}") from None
+    usable_folder(dest)
     print(coverage_text(save_calibration(c, ev.bands, dest, f'{run.name}: {len(ev.ds)} validation chips')), f"{len(ev.ds)} chips; share of gap pixels inside, width in reflectance; tables and figure in {dest}", sep='\n')
     return dest
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['default', 'at_least_1', 'monitors', 'CganModel', 'NetModel', 'kind', 'plain_options', 'check_options', 'run_weights',
            'build_networks', 'fitting', 'score_filler', 'PictureCB', 'draw_fill', 'open_catalog', 'open_data',
-           'run_tables', 'check_scored', 'callbacks', 'train', 'report', 'load_filler']
+           'run_tables', 'check_scored', 'callbacks', 'refuse_seen', 'train', 'report', 'load_filler']
 
 # %% ../nbs/05d_fit.ipynb #b524bfc4
 import math, os, time
@@ -16,7 +16,7 @@ from accelerate.utils import broadcast_object_list
 from .adversarial import AdversarialCB, PublishedCB
 from .cache import need_room
 from .cgan import Generator, MultiscaleCritic
-from .core import HLS
+from .core import HLS, Pred
 from .data import Catalog, load_dataset, select_chips
 from .learner import BestCB, Callback, CheckpointCB, FiniteCB, HistoryCB, Learner, Meter, ProgressCB, StopCB, log_to, make_accelerator
 from .masks import as_pair, gap_table, make_loader, mask_positions, open_split, to_sample
@@ -24,7 +24,7 @@ from .metrics import gap_sums
 from .models import get_filler
 from .networks import NetFill, get_network, load_state, load_weights, save_weights, with_state
 from .program import whole
-from .runs import epoch_line, find_run, job_name, open_run, read_config, refuse, usable_folder
+from .runs import epoch_line, find_run, job_name, open_run, read_config, refuse, usable_folder, used_chips
 from .series import SeriesDataset
 from .splits import holdout, split_catalog, splits
 from .supervised import SupervisedCB, augment
@@ -49,6 +49,7 @@ class CganModel:
         cls = PublishedCB if self.o['recipe']=='published' else AdversarialCB
         return cls(nets['generator'], nets['critic'], prepare, self.o['alpha'], self.o['generator_lr'], self.o['discriminator_lr'], self.o['n_scales'])
     def best(self, step): return dict(generator=step.generator, critic=step.critic)
+    def try_on(self, nets, s): "Nothing to find out: the networks are known"
 
 # %% ../nbs/05d_fit.ipynb #1a7a2e9e
 class NetModel:
@@ -71,6 +72,16 @@ class NetModel:
         "The training step"
         return SupervisedCB(nets['generator'], prepare, self.o['lr'], augment=(lambda s: s) if self.o['no_augment'] else augment)
     def best(self, step): return dict(generator=step.average)
+    def try_on(self, nets, s):
+        "Complain about a network that gives no answer, before there is a folder"
+        net = nets['generator']; what = f"model {self.o['model']}: {type(net).__name__}"
+        if not any(p.requires_grad for p in net.parameters()): raise ValueError(f"{what} has no weights that could be learned.")
+        try:
+            with torch.no_grad(): p = net.eval()(s)
+        except Exception as e: raise ValueError(f"{what} fails on a chip with {type(e).__name__}: {e}") from e
+        if not isinstance(p, Pred): raise ValueError(f"{what} gives a {type(p).__name__}; a Pred is needed.")
+        if p.mean.shape != s.target.shape: raise ValueError(f"{what} gives {tuple(p.mean.shape)} for a chip of {tuple(s.target.shape)}; the shape must be the same.")
+        if not p.mean.isfinite().all(): raise ValueError(f"{what} gives values that are not finite.")
 
 def kind(
     o:dict # every option by name
@@ -149,7 +160,8 @@ def build_networks(
     "Networks as the options ask for them"
     torch.manual_seed(o['seed']); m = kind(o)
     if o['weights']: return dict(generator=m.net.from_weights(load_state(o['weights']), o['n_bands'], o['uncertainty']))
-    nets = {part: f() for part,f in m.builders().items()}
+    try: nets = {part: f() for part,f in m.builders().items()}
+    except TypeError as e: raise ValueError(f"model {o['model']} cannot be built: {e}. Its __init__ takes n_bands, and width and uncertainty where they are asked for.") from None
     run = find_run(o['checkpoint_dir'], o['out_dir']) if o['checkpoint_dir'] else None
     for part in nets if run else ():
         state = run_weights(run, part, m)
@@ -291,7 +303,18 @@ def _fit(learn, epochs, batch_size):
         if not isinstance(e, (torch.OutOfMemoryError, MemoryError)) and "can't allocate memory" not in str(e) and 'out of memory' not in str(e): raise
         raise ValueError(f"Out of memory on {learn.accelerator.device} with batch_size {batch_size}. Start again with a smaller --batch_size, --model_cap or --crop under another --job_id.") from None
 
-# %% ../nbs/05d_fit.ipynb #064c02c7
+# %% ../nbs/05d_fit.ipynb #6da55413
+def refuse_seen(
+    o:dict, # every option by name
+    valid # validation split
+):
+    "Complain about a start that was trained on, or chosen by, what will be reported on"
+    if not o['checkpoint_dir']: return
+    run = find_run(o['checkpoint_dir'], o['out_dir']); c = read_config(run) if (run/'config.yml').exists() else {}
+    if c.get('dataroot') != o['dataroot']: return # elsewhere names mean other chips
+    if seen := sorted(used_chips(run, c) & set(valid.chips.chip_id)): raise ValueError(f"checkpoint_dir {run.name} was trained on {seen[0]} ({len(seen)} of the chips to report on). Start from another run, or pass the --split it was trained with.")
+
+# %% ../nbs/05d_fit.ipynb #c6e109b8
 def train(
     o:dict # every option by name, as `gapfill_train` takes them
 )->Path: # folder of the run
@@ -308,6 +331,7 @@ def train(
     nets,prepare = build_networks(o),partial(to_sample, resize=as_pair(o['resize'], 'resize'))
     for ds,split in zip(data, ('train','held-out','validate')):
         if ds: check_scored(ds, prepare, split)
+    kind(o).try_on(nets, prepare(data[0][0,[0]])); refuse_seen(o, data[2])
     if not o['resume']: need_room(o['out_dir'], 28*sum(p.numel() for n in nets.values() for p in n.parameters()), 'out_dir')
     return _run(o, acc, Path(o['out_dir'])/o['job_id'], nets, data, prepare, start)
 

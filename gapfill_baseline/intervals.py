@@ -10,7 +10,6 @@ __all__ = ['fields', 'not_told', 'made_sums', 'place_labels', 'Units', 'units_of
 # %% ../nbs/10a_intervals.ipynb #38e3fae9
 import json, math, warnings
 from hashlib import blake2b
-from importlib import import_module
 from typing import NamedTuple
 import numpy as np, pandas as pd
 from .summaries import _turn, quantile_groups
@@ -37,16 +36,9 @@ def place_labels(
     chips:pd.DataFrame # catalog of the chips
 )->np.ndarray: # text, (N,)
     "The place of each chip: its tile, or the chip itself where no tile is known"
-    tile = _places(chips); tile = tile.astype(object).where(tile.notna(), '').astype(str)
-    return tile.where(tile != '', chips.chip_id.astype(str)).to_numpy(str)
-
-def _places(chips):
-    "Tiles, or clusters of near chips where the split knows how to find them"
-    for module in ('places','splits'):
-        try: found = getattr(import_module(f'gapfill_baseline.{module}'), 'places')(chips)
-        except (ImportError, AttributeError): continue
-        return pd.Series(np.asarray(found), chips.index)
-    return chips['tile'] if 'tile' in chips else pd.Series('', chips.index)
+    from gapfill_baseline.places import places
+    try: return places(chips).astype(str)
+    except ValueError: return chips.chip_id.to_numpy(str) # neither tiles nor positions are known
 
 # %% ../nbs/10a_intervals.ipynb #d3323281
 class Units(NamedTuple):

@@ -60,7 +60,9 @@ def register_network(
     name:str # what `--model` calls it
 ):
     "Enter a class in `networks`"
-    def enter(cls): networks[name] = cls; return cls
+    def enter(cls):
+        if not issubclass(cls, GapNet): raise ValueError(f"{cls.__name__}, entered as {name}, is no GapNet. Derive it from GapNet.")
+        networks[name] = cls; return cls
     return enter
 
 # %% ../nbs/03_networks.ipynb #b33c6436

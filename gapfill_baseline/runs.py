@@ -6,7 +6,7 @@
 __all__ = ['free_options', 'published_columns', 'colors', 'parts', 'job_name', 'find_run', 'git_commit', 'software',
            'write_config', 'from_published', 'read_config', 'same_options', 'same_tables', 'refuse', 'open_run',
            'usable_folder', 'epoch_line', 'parse_log', 'read_history', 'best_row', 'best_by', 'chosen_by',
-           'curve_columns', 'epoch_axes', 'plot_column', 'curve_panels', 'shared_legend', 'plot_history']
+           'curve_columns', 'epoch_axes', 'plot_column', 'curve_panels', 'shared_legend', 'plot_history', 'used_chips']
 
 # %% ../nbs/05c_runs.ipynb #912b615e
 import math, os, platform, re, subprocess
@@ -323,3 +323,16 @@ def plot_history(
         ax.axvline(best.epoch, color='.35', lw=.8, zorder=1, label=f'best epoch {best.epoch:.0f}: {chosen_by(monitor)}, {best[monitor]:.4f}')
         if f'valid_{c}'==monitor: ax.plot(best.epoch, best[monitor], 'o', mfc='none', mec='.2', ms=8)
     return shared_legend(axs)
+
+# %% ../nbs/05c_runs.ipynb #23b9bfdf
+def used_chips(
+    run:Path, # folder of a run
+    config:dict # of it
+)->set: # chip_id
+    "The chips that a run, and the runs it started from, were trained on or held out to choose by"
+    import pandas as pd
+    found = [Path(run)/f'{k}_tifs.csv' for k in ('training','holdout')]; ids = set().union(*(pd.read_csv(p, dtype=str).chip_id for p in found if p.exists()))
+    if not (start := config.get('checkpoint_dir')): return ids
+    try: r = find_run(str(start), config.get('out_dir') or '.'); c = read_config(r)
+    except (OSError, ValueError): return ids # that run is gone
+    return ids | used_chips(r, c) if c.get('dataroot')==config.get('dataroot') else ids # elsewhere names mean other chips

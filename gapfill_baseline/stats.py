@@ -129,11 +129,11 @@ def gapfill_stats(
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
 )->Path: # folder of the tables
     "Tables of a run's errors: a row a chip, and a row a chip, date and band"
-    from gapfill_baseline.evaluate import open_evaluation, run_and_dest, same_chips
+    from gapfill_baseline.evaluate import open_evaluation, refuse_other_chips, run_and_dest
     run,dest = run_and_dest(checkpoint_dir, out_dir)
     ev = open_evaluation(run, dataroot, dataset, batch_size, mask_position, device, cache_dir, skip_bad=skip_bad or None, local_rank=local_rank, critic=False,
         model_cap=model_cap, n_sampling=n_sampling, n_scales=n_scales, n_bands=n_bands, time_steps=time_steps)
-    if dest==run and not same_chips(run, ev.ds): raise ValueError(f"{ev.config['dataroot'] if dataroot is None else dataroot} has other validation chips than {run/'validate_tifs.csv'} lists. Pass --dataroot the run's own data, or --out_dir a folder for statistics of other data.")
+    refuse_other_chips(run, ev.ds, dest, dataroot or ev.config['dataroot'])
     usable_folder(dest)
     tables = run_tables(ev)
     for name,df in tables.items():
