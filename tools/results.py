@@ -11,8 +11,8 @@ common = '--mask_position all --visualization none --device cpu'
 sample = dict(ridgeunet='--batch_size 8 --epochs 15', unet='--batch_size 8 --epochs 15', vit='--batch_size 8 --epochs 15', cgan='--model_cap 16 --batch_size 4 --epochs 30')
 
 def program(name, *args):
-    "Run a program of this package"
-    subprocess.run([Path(sys.executable).parent/name, *map(str, args)], check=True)
+    "Run a program of this package, on one thread: how many there are changes the last bits, and a CGAN makes much of them"
+    subprocess.run([Path(sys.executable).parent/name, *map(str, args)], check=True, env=os.environ | dict(OMP_NUM_THREADS='1'))
 
 def train(out, job, *args):
     "Train a run, or go on with it, unless it is finished"
