@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['fillers', 'FAR', 'band_prior', 'chip_mean', 'register_filler', 'get_filler', 'ZeroFill', 'BandMeanFill', 'MeanFill',
            'MedianFill', 'by_days', 'by_last', 'by_next', 'by_closest', 'between_looks', 'linear_in_days', 'take_dates',
-           'in_order', 'LookFill', 'LastFill', 'NextFill', 'ClosestFill', 'LinearFill', 'HarmonicFill', 'inpaint',
-           'InpaintFill', 'RegressionFill', 'PlainRegressionFill', 'KernelFill']
+           'in_order', 'from_others', 'LookFill', 'LastFill', 'NextFill', 'ClosestFill', 'LinearFill', 'HarmonicFill',
+           'inpaint', 'InpaintFill', 'RegressionFill', 'PlainRegressionFill', 'KernelFill']
 
 # %% ../nbs/03_models.ipynb #4a23fab6
 import math, numpy as np, torch
@@ -159,6 +159,13 @@ def in_order(
     o,gap,days = (take_dates(x, order) for x in (s.observed, s.gap, s.days))
     return take_dates(f(s._replace(observed=o, gap=gap, days=days)), order.argsort(-1))
 
+# %% ../nbs/03_models.ipynb #f09b1f48
+def from_others(
+    s:Sample # a batch
+)->Tensor: # reflectance, float32, (B,T,C,H,W)
+    "Straight line through the other dates of each date"
+    return in_order(lambda s: between_looks(s, own=False), s)
+
 # %% ../nbs/03_models.ipynb #022274aa
 class LookFill(Filler):
     "A weighted mean of the clear looks before and after"
@@ -229,8 +236,7 @@ class RegressionFill(Filler):
         lam:float=1e-3    # penalty on the slopes, squared reflectance
     ): self.plain,self.lam = plain,lam
     def predict(self, s):
-        base = in_order(lambda s: between_looks(s, own=False), s)
-        return Pred(regress(s, base, careful=not self.plain, lam=self.lam))
+        return Pred(regress(s, from_others(s), careful=not self.plain, lam=self.lam))
 
 @register_filler('regression_plain')
 class PlainRegressionFill(RegressionFill):
@@ -244,4 +250,4 @@ class KernelFill(Filler):
     def __init__(self,
         draws:int=3 # sets of random features averaged
     ): self.draws = draws
-    def predict(self, s): return Pred(kernel_regress(s, in_order(lambda s: between_looks(s, own=False), s), draws=self.draws))
+    def predict(self, s): return Pred(kernel_regress(s, from_others(s), draws=self.draws))

@@ -87,10 +87,10 @@ def spread(
 def nearest_dates(
     days:Tensor # days since the first date, (B,T)
 )->Tensor: # positions of the other dates, nearest first, int64, (B,T,T-1)
-    "The other dates of each date, in order of their distance"
-    T = days.shape[-1]; apart = (days[...,:,None]-days[...,None,:]).abs()
+    "The other dates of each date, in order of their distance; of two as near, the earlier first"
+    T = days.shape[-1]; apart = days[...,None,:]-days[...,:,None]
     self = torch.eye(T, dtype=torch.bool, device=days.device)
-    return apart.masked_fill(self, torch.inf).argsort(dim=-1, stable=True)[...,:T-1]
+    return (apart.abs() + .25*(apart>0)).masked_fill(self, torch.inf).argsort(dim=-1, stable=True)[...,:T-1]
 
 # %% ../nbs/02a_ridge.ipynb #b64ee84f
 def single_looks(

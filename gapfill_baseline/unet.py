@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from .core import Pred, Sample
-from .models import between_looks, chip_mean, in_order
+from .models import chip_mean, from_others
 from .networks import GapNet, positive, register_network
-from .ridge import regress_dates, ridge, spread
+from .ridge import nearest_dates, regress_dates, ridge, spread
 
 # %% ../nbs/03b_unet.ipynb #cb6323e1
 ROOM = 2**26 # numbers of a `Sample` that are looked at in one call
@@ -45,10 +45,8 @@ def by_distance(
     t:Tensor # the hidden date, int64, (N,)
 )->tuple: # positions of the other dates, nearest first, int64, (N,T-1); days from the hidden date to each, (N,T-1)
     "The other dates in order of their distance"
-    apart = days - days.gather(1, t[:,None])
-    key = (apart.abs() + .25*(apart>0)).scatter(1, t[:,None], math.inf)
-    order = key.argsort(dim=1, stable=True)[:,:-1]
-    return order, apart.gather(1, order)
+    order = nearest_dates(days)[torch.arange(len(t), device=t.device), t]
+    return order, days.gather(1, order)-days.gather(1, t[:,None])
 
 # %% ../nbs/03b_unet.ipynb #0b7c386a
 class View(NamedTuple):
@@ -72,7 +70,7 @@ def view(
 )->View: # of these dates
     "What the other dates show"
     order,days = by_distance(s.days[b], t); at = b[:,None],order
-    x,clear,line = s.observed[at],~s.gap[at],in_order(lambda s: between_looks(s, own=False), s)[b,t]
+    x,clear,line = s.observed[at],~s.gap[at],from_others(s)[b,t]
     slots = [nearest_look(x[:,k::2], clear[:,k::2], days[:,k::2]) for k in (0,1)]
     return View(b, t, s.observed[b,t], s.gap[b,t][:,None], *(torch.stack(o, 1) for o in zip(*slots)), line, chip_mean(s)[b], s.doy[b,t])
 
