@@ -4,16 +4,19 @@
 
 # %% auto #0
 __all__ = ['Grid', 'grid_of', 'grid_difference', 'whole_factor', 'MaskRule', 'mask_rule', 'grow', 'Part', 'open_part',
-           'read_part', 'Stack', 'decode', 'to_dates', 'fit_part', 'stack_from_files']
+           'read_part', 'Stack', 'decode', 'to_dates', 'fit_part', 'assemble', 'stack_from_files', 'stack_from_stacked']
 
 # %% ../nbs/01f_scenes.ipynb #5a89319a
 import os
 from collections import OrderedDict
+from contextlib import nullcontext
+from copy import copy
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 import numpy as np, rasterio
+from fastcore.basics import patch
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
@@ -114,6 +117,7 @@ class Part(NamedTuple):
     factor:int=1  # pixels of the stack along one pixel of the file
     warp:Any=None # the stack's `Grid` where the file has another
     resampling:str='nearest' # how it is warped
+    nodata:Any=None # what was not measured, for what is warped
 
 # %% ../nbs/01f_scenes.ipynb #9899d779
 def open_part(
@@ -122,8 +126,7 @@ def open_part(
     "Open a part on the grid of its stack"
     src = open_raster(part.path)
     if part.warp is None: return src
-    nothing = src.nodata if src.nodata is not None else 255 if src.dtypes[0]=='uint8' else HLS.nodata if np.dtype(src.dtypes[0]).kind=='i' else 0
-    return WarpedVRT(src, **part.warp._asdict(), resampling=Resampling[part.resampling], nodata=nothing, src_nodata=nothing)
+    return WarpedVRT(src, **part.warp._asdict(), resampling=Resampling[part.resampling], nodata=part.nodata, src_nodata=part.nodata)
 
 # %% ../nbs/01f_scenes.ipynb #6acc6ba8
 def read_part(
@@ -157,10 +160,12 @@ class Stack:
         scale:float=HLS.scale, # reflectance = DN · scale + offset
         offset:float=0., # see `scale`
         block:tuple=(256,256), # rows and columns of the files' blocks
-        rule:MaskRule=mask_rule() # what the masks mean
+        rule:MaskRule=mask_rule(), # what the masks mean
+        notes:str='' # what else is worth knowing, such as a file that was left out
     ):
         self.bands,self.dates,self.names,self.parts,self.masks = (tuple(o) for o in (bands, dates, names, parts, masks))
         self.grid,self.dtype,self.nodata,self.scale,self.offset,self.block,self.rule = grid,np.dtype(dtype),nodata,float(scale),float(offset),tuple(block),rule
+        self.notes = notes
         self.sources = tuple(tuple(dict.fromkeys(p.path for p in (*ps, *([m] if m else [])))) for ps,m in zip(self.parts, self.masks))
         self._files,self._pid = OrderedDict(),os.getpid()
     def __len__(self): return len(self.dates)
@@ -168,9 +173,6 @@ class Stack:
     def __getstate__(self): return self.__dict__ | dict(_files=OrderedDict(), _pid=0)
     def __enter__(self): return self
     def __exit__(self, *_): self.close()
-
-# %% ../nbs/01f_scenes.ipynb #0aab0368
-from fastcore.basics import patch
 
 # %% ../nbs/01f_scenes.ipynb #927a53e3
 @patch
@@ -273,7 +275,7 @@ def describe(self:Stack):
     n,d,g = len(self),self.dates,self.grid; grown = f", grown by {self.rule.dilate} px" if self.rule.dilate else ''
     masks = f"gaps from masks ({self.rule.text}{grown}) and nodata" if any(self.masks) else "gaps from nodata only"
     return (f"{n} date{'s'*(n>1)} {d[0]}{f' to {d[-1]}' if n>1 else ''}; {len(self.bands)} bands ({' '.join(self.bands)}); "
-            f"{g.width} × {g.height} px of {abs(g.transform.a):g} in {_crs_name(g.crs)}; {self.dtype}, nodata {self.nodata}; {masks}")
+            f"{g.width} × {g.height} px of {abs(g.transform.a):g} in {_crs_name(g.crs)}; {self.dtype}, nodata {self.nodata}; {masks}{'; '*bool(self.notes)}{self.notes}")
 
 # %% ../nbs/01f_scenes.ipynb #626c0799
 def to_dates(
@@ -289,58 +291,97 @@ def to_dates(
     if len(set(out))<n: raise ValueError(f"date {next(d for d in out if out.count(d)>1)} comes twice. Pass one scene a date.")
     return out
 
-# %% ../nbs/01f_scenes.ipynb #cfea47ec
-def fit_part(
-    path, # a GeoTIFF
-    indexes:Sequence, # its bands, counted from 1
-    grid:Grid, # of the stack
-    align:bool=False, # resample it if it lies on another grid
-    resampling:str='bilinear', # how
-    mask:bool=False # a mask may be coarser by a whole number
-)->Part: # on `grid`
-    "A part on the grid of a stack, or one line in what its grid differs"
-    with open_raster(path) as src: own = grid_of(src)
-    off = grid_difference(own, grid); f = whole_factor(own, grid) if mask else 1
-    if not off or f>1: return Part(str(path), tuple(indexes), f or 1)
-    if not align: raise ValueError(f"{path} lies on another grid: {off}. Pass align to resample it.")
-    if None in (own.crs, grid.crs): raise ValueError(f"{path} cannot be aligned: {off}.")
-    return Part(str(path), tuple(indexes), 1, grid, 'nearest' if mask else resampling)
+# %% ../nbs/01f_scenes.ipynb #e7dbbe34
+def _breaks_off(src):
+    "Whether the last block of any band ends beyond the end of a GeoTIFF"
+    if src.driver!='GTiff' or not os.path.isfile(src.name): return False
+    size = os.path.getsize(src.name)
+    for b,(h,w) in zip(src.indexes, src.block_shapes):
+        o,n = (src.get_tag_item(f'BLOCK_{k}_{(src.width-1)//w}_{(src.height-1)//h}', 'TIFF', bidx=b) for k in ('OFFSET','SIZE'))
+        if o and n and int(o)+int(n) > size: return True
+    return False
 
-# %% ../nbs/01f_scenes.ipynb #4f8389e2
-def _band_names(bands, src):
-    "The names of the bands of `src`: those given, its own, or HLS's if it has as many"
-    own = src.descriptions; names = bands or (own if all(own) and len(set(own))==len(own) else HLS.bands)
-    if len(names)!=src.count: raise ValueError(f"{src.name} has {src.count} bands; {len(names)} names ({' '.join(names)}). Pass bands, a name for each.")
-    return tuple(names)
-
+# %% ../nbs/01f_scenes.ipynb #696f1fd3
 def _nodata(nodata, src):
     "What was not measured in `src`: the value given, its own, or the usual one of its type"
     kind = np.dtype(src.dtypes[0])
     if kind.kind not in 'iu': raise ValueError(f"{src.name} holds {kind} values; whole digital numbers (reflectance × 10000) are needed. Scale them first.")
     v = next((v for v in (nodata, src.nodata) if v is not None), HLS.nodata if kind.kind=='i' else 0)
-    if not np.iinfo(kind).min <= v <= np.iinfo(kind).max: raise ValueError(f"{src.name}: nodata {v:g} does not fit into {kind}. Pass nodata.")
+    if not np.iinfo(kind).min <= v <= np.iinfo(kind).max or v!=int(v): raise ValueError(f"{src.name}: nodata {v:g} does not fit into {kind}. Pass nodata.")
     return int(v)
 
-def _alike(src, first, dtype, count):
-    "One line if `src` has other bands or another type than the first"
-    if src.count!=count: raise ValueError(f"{src.name} has {src.count} bands; {first} has {count}.")
+def _alike(src, first, dtype, nodata, given):
+    "One line if `src` is of another type than the first file, or calls something else not measured"
     if off := set(src.dtypes)-{dtype}: raise ValueError(f"{src.name} holds {off.pop()} values; {first} holds {dtype}.")
+    if given is None and src.nodata not in (None, nodata): raise ValueError(f"{src.name} has nodata {src.nodata:g}; in {first} it is {nodata}. Pass nodata.")
 
-def _names(paths, dates):
+# %% ../nbs/01f_scenes.ipynb #20385bcd
+def fit_part(
+    src, # an open raster
+    grid:Grid, # of the stack
+    align:bool=False, # resample it if it lies on another grid
+    resampling:str='bilinear', # how
+    nodata=255, # what was not measured in it
+    mask:bool=False # a mask may be coarser by a whole number, and has one band
+)->Part: # all its bands on `grid`
+    "A file on the grid of a stack, or one line why it does not fit"
+    own = grid_of(src); f = whole_factor(own, grid) if mask else 1
+    if _breaks_off(src): raise ValueError(f"{src.name} breaks off: its pixels cannot be read. Copy it again.")
+    if mask is True and src.count!=1: raise ValueError(f"{src.name} has {src.count} bands; a mask has 1.")
+    off = '' if f>1 else grid_difference(own, grid)
+    if not off: return Part(src.name, tuple(src.indexes), f)
+    if not align: raise ValueError(f"{src.name} lies on another grid than the first date: {off}. Pass align to resample it.")
+    if None in (own.crs, grid.crs): raise ValueError(f"{src.name} lies on another grid than the first date: {off}. Without a CRS it cannot be aligned.")
+    return Part(src.name, tuple(src.indexes), 1, grid, 'nearest' if mask else resampling, nodata)
+
+# %% ../nbs/01f_scenes.ipynb #e807f68f
+def _band_names(bands, srcs):
+    "The names of the bands of one date: those given, the files' own, or HLS's if there are as many"
+    own = [d for s in srcs for d in s.descriptions]; n = len(own)
+    names = bands or (own if all(own) and len(set(own))==n else HLS.bands)
+    if len(names)!=n: raise ValueError(f"{' and '.join(s.name for s in srcs)} have {n} bands; {len(names)} names ({' '.join(names)}). Pass bands, a name for each.")
+    if len(set(names))<n: raise ValueError(f"bands {' '.join(names)} has a name twice.")
+    return tuple(names)
+
+def _several(o): return list(o) if isinstance(o, (list, tuple)) else [o]
+
+def _names(firsts, dates):
     "What the output of each date is called"
-    stems = [Path(p).stem for p in paths]
+    stems = [Path(p).stem for p in firsts]
     return [s if stems.count(s)==1 else f'{s}_{d}' for s,d in zip(stems, dates)]
 
-# %% ../nbs/01f_scenes.ipynb #e0d4393a
+# %% ../nbs/01f_scenes.ipynb #b60d0b6c
+def assemble(
+    days:Sequence, # `datetime.date`, ascending, (T,)
+    files:Sequence, # of each date a list of GeoTIFFs, (T,)
+    masks:Sequence, # of each date a GeoTIFF or None, (T,)
+    bands=None, names=None, rule=mask_rule(), align=False, resampling='bilinear', nodata=None, scale=HLS.scale, offset=0., notes='' # see `Stack` and `stack_from_files`
+)->Stack:
+    "Look at all files of a series, and make a stack of them on the grid of the first"
+    if resampling not in ('nearest', 'bilinear', 'cubic'): raise ValueError(f"resampling is {resampling!r}. Choose from: nearest, bilinear, cubic.")
+    srcs = [open_raster(p) for p in files[0]]; s = srcs[0]
+    grid,dtype,nd,block,bands = grid_of(s),s.dtypes[0],_nodata(nodata, s),s.block_shapes[0],_band_names(bands, srcs)
+    for o in srcs: o.close()
+    parts,mparts = [],[]
+    for d,ps,m in zip(days, files, masks):
+        row = []
+        for p in ps:
+            with open_raster(p) as src: _alike(src, files[0][0], dtype, nd, nodata); row.append(fit_part(src, grid, align, resampling, nd))
+        if (n := sum(len(p.indexes) for p in row))!=len(bands): raise ValueError(f"{' and '.join(map(str, ps))} ({d}) have {n} bands; the first date has {len(bands)}.")
+        with open_raster(m) if m else nullcontext() as src: mparts.append(m and fit_part(src, grid, align, mask=True))
+        parts.append(row)
+    return Stack(bands, days, names or _names([p[0] for p in files], days), parts, mparts, grid, dtype, nd, scale, offset, block, rule, notes)
+
+# %% ../nbs/01f_scenes.ipynb #4611970a
 def stack_from_files(
-    files:Sequence, # a GeoTIFF a date, all bands in it, (T,)
-    masks:Sequence, # a GeoTIFF a date, one band, (T,); None = gaps are what was not measured
+    files:Sequence, # of each date a GeoTIFF, or a list of GeoTIFFs that share its bands, (T,)
+    masks:Sequence, # of each date a GeoTIFF of one band, (T,); None = gaps are what was not measured
     dates:Sequence, # `datetime.date` or YYYY-MM-DD, (T,), in any order
     bands:Sequence=None, # names of the bands; None = those in the files, or HLS's
     mask_values:Sequence=None, # classes that are a gap; None = masks have 0 (clear) and 1 (cloud)
     dilate:int=0, # pixels by which gaps grow
     align:bool=False, # resample what lies on another grid than the first date
-    resampling:str='bilinear', # how bands are resampled: bilinear or cubic
+    resampling:str='bilinear', # how bands are resampled: bilinear, cubic or nearest
     nodata:float=None, # what was not measured; None = as the files say
     scale:float=HLS.scale, # reflectance = DN · scale + offset
     offset:float=0. # see `scale`
@@ -350,9 +391,52 @@ def stack_from_files(
     if masks is not None and len(masks)!=len(files): raise ValueError(f"{len(masks)} masks for {len(files)} scenes. Pass one mask a scene.")
     order = sorted(zip(to_dates(dates, len(files)), files, masks or [None]*len(files)), key=lambda o: o[0])
     days,files,masks = zip(*order)
-    with open_raster(files[0]) as src: grid,dtype,count,names,nd,block = grid_of(src),src.dtypes[0],src.count,_band_names(bands, src),_nodata(nodata, src),src.block_shapes[0]
-    for p in files:
-        with open_raster(p) as src: _alike(src, files[0], dtype, count)
-    parts = [(fit_part(p, range(1, count+1), grid, align, resampling),) for p in files]
-    mparts = [m and fit_part(m, (1,), grid, align, mask=True) for m in masks]
-    return Stack(names, days, _names(files, days), parts, mparts, grid, dtype, nd, scale, offset, block, mask_rule(mask_values, dilate))
+    return assemble(days, [_several(f) for f in files], masks, bands, None, mask_rule(mask_values, dilate), align, resampling, nodata, scale, offset)
+
+# %% ../nbs/01f_scenes.ipynb #30a31a07
+def stack_from_stacked(
+    file, # a GeoTIFF with the bands of date 1, then of date 2, ...
+    masks, # a GeoTIFF a date, or one with a band a date; None = gaps are what was not measured
+    dates:Sequence, # `datetime.date` or YYYY-MM-DD, in the order of the file, (T,)
+    time_steps:int=None, # dates in it; None = as many as `dates`
+    bands:Sequence=None, # names of the bands of a date; None = HLS's
+    mask_values:Sequence=None, # classes that are a gap; None = masks have 0 (clear) and 1 (cloud)
+    dilate:int=0, # pixels by which gaps grow
+    align:bool=False, # resample masks of another grid
+    nodata:float=None, # what was not measured; None = as the file says
+    scale:float=HLS.scale, # reflectance = DN · scale + offset
+    offset:float=0. # see `scale`
+)->Stack: # dates ascending
+    "A stack of one GeoTIFF that holds all dates"
+    T = len(dates) if time_steps is None else time_steps; bands = tuple(bands or HLS.bands); C = len(bands)
+    days = to_dates(dates, T); order = sorted(range(T), key=lambda t: days[t])
+    with open_raster(file) as src:
+        if src.count!=T*C: raise ValueError(f"{file} has {src.count} bands; {T} dates × {C} bands need {T*C}. Pass --time_steps or bands.")
+        grid,dtype,nd,block = grid_of(src),src.dtypes[0],_nodata(nodata, src),src.block_shapes[0]; _alike(src, file, dtype, nd, nodata); fit_part(src, grid)
+    parts = [(Part(str(file), tuple(range(t*C+1, t*C+C+1))),) for t in order]
+    return Stack(bands, [days[t] for t in order], [f'{Path(file).stem}_{days[t]}' for t in order], parts, [_mask_parts(masks, T, grid, align)[t] for t in order],
+                 grid, dtype, nd, scale, offset, block, mask_rule(mask_values, dilate))
+
+# %% ../nbs/01f_scenes.ipynb #79f1d496
+def _mask_parts(masks, T, grid, align):
+    "The parts of T masks, in T files or in one"
+    ms = [None]*T if masks is None else _several(masks); one = len(ms)==1 and T>1
+    if len(ms)!=T and not one: raise ValueError(f"{len(ms)} masks for {T} dates. Pass one a date, or one file with a band a date.")
+    out = []
+    for m in ms:
+        with open_raster(m) if m else nullcontext() as src:
+            if one and src.count!=T: raise ValueError(f"{m} has {src.count} bands; {T} dates need {T}, or a mask each.")
+            p = m and fit_part(src, grid, align, mask=not one or 'all'); out += [p._replace(indexes=(t+1,)) for t in range(T)] if one else [p]
+    return out
+
+# %% ../nbs/01f_scenes.ipynb #b357d1ca
+@patch
+def select(self:Stack,
+    bands:Sequence # names, in the order wanted
+)->Stack: # the same dates with these bands
+    "The stack with some of its bands"
+    if off := [b for b in bands if b not in self.bands]: raise ValueError(f"no band {off[0]!r} here. Choose from: {', '.join(self.bands)}.")
+    where = [self.bands.index(b) for b in bands]; out = copy(self); out._files = OrderedDict()
+    def pick(ps): one = [p._replace(indexes=(i,)) for p in ps for i in p.indexes]; return tuple(one[k] for k in where)
+    out.bands,out.parts = tuple(bands),tuple(pick(ps) for ps in self.parts)
+    return out
