@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Survey', 'survey', 'date_runs', 'plan_chips', 'plan_masks', 'chip_table', 'split_chips', 'mask_table', 'split_masks',
-           'hls_bands', 'cut_chip', 'Recipe', 'plan_dataset', 'cut_dataset']
+           'six_bands', 'cut_chip', 'Recipe', 'plan_dataset', 'cut_dataset', 'open_places', 'gapfill_chips']
 
 # %% ../nbs/12b_chips.ipynb #10970bf7
 import json, os, shutil
@@ -181,7 +181,7 @@ def split_masks(
     return table.assign(usage=np.where(np.isin(at, order[:held]), 'validate', 'train'))
 
 # %% ../nbs/12b_chips.ipynb #fc18398b
-def hls_bands(
+def six_bands(
     stack # a `Stack`
 ): # the stack with HLS's six bands where it has them, else as it is
     "The bands that chips are cut with"
@@ -345,7 +345,7 @@ def cut_dataset(
     "Cut a dataset from scenes"
     from filelock import FileLock, Timeout
     from gapfill_baseline.data import layouts
-    stacks,tiles = {k: hls_bands(s) for k,s in stacks.items()},tiles or {k: '' for k in stacks}
+    stacks,tiles = {k: six_bands(s) for k,s in stacks.items()},tiles or {k: '' for k in stacks}
     _check_recipe(r, stacks); out,part = _ready(out_dir, overwrite); layout = next(o for o in layouts if o.name==r.layout)
     chips,masks = plan_dataset(stacks, tiles, r); note = _note(stacks, tiles, r); out.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(part.with_suffix('.lock'), timeout=0)
@@ -363,3 +363,63 @@ def cut_dataset(
     n = lambda df, u: (df.usage==u).sum()
     print(f"Wrote {n(chips, 'train')} training chips, {n(chips, 'validate')} validation chips, {n(masks, 'train')} and {n(masks, 'validate')} cloud masks to {out_dir}.")
     return Path(out_dir)
+
+# %% ../nbs/12b_chips.ipynb #cbeeb56c
+def open_places(
+    granules=None, # folders of HLS granules
+    scenes=None, # or a GeoTIFF a date
+    masks=None, # a mask for each of `scenes`; None = gaps are what was not measured
+    dates=None, # YYYY-MM-DD for each of `scenes`
+    fmask=('cloud','adjacent','shadow'), # granules: what of Fmask is a gap
+    mask_values=None, # scenes: classes of the masks that are a gap; None = 0 and 1
+    dilate:int=0, # pixels by which gaps grow
+    align:bool=False, # resample what lies on another grid than the first date
+    name:str='scene' # scenes: first part of the names of the chips
+)->tuple: # name of a place -> `Stack`; name of a place -> HLS tile
+    "The scenes that chips are cut from, by place"
+    from gapfill_baseline.hls import find_granules, stack_from_granules
+    from gapfill_baseline.scenes import stack_from_files
+    if bool(granules)==bool(scenes): raise ValueError("Pass either --granules, folders of HLS granules, or --scenes with --masks and --dates.")
+    if scenes:
+        if not dates: raise ValueError("dates is not given. Pass --dates, a day YYYY-MM-DD for each of --scenes.")
+        return {name: stack_from_files(scenes, masks, dates, mask_values=mask_values, dilate=dilate, align=align)},{name: ''}
+    if off := set(fmask)-set('cloud adjacent shadow cirrus snow'.split()): raise ValueError(f"fmask {off.pop()} is not known. Choose from: cloud, adjacent, shadow, cirrus, snow.")
+    found = find_granules(granules); rule = {k: k in fmask for k in 'cloud adjacent shadow cirrus snow'.split()}
+    by = {t: [f for g,files in found.items() if g.tile==t for f in files.values()] for t in sorted({g.tile for g in found})}
+    return {f'T{t}': stack_from_granules(f, dilate=dilate, align=align, **rule) for t,f in by.items()},{f'T{t}': t for t in by}
+
+# %% ../nbs/12b_chips.ipynb #b72dc9e1
+@program
+def gapfill_chips(
+    out_dir:str=None, # folder of the dataset to make
+    granules:Param('folders of HLS granules, of one tile or more', str, nargs='+')=None,
+    scenes:Param('or a GeoTIFF a date', str, nargs='+')=None,
+    masks:Param('a mask for each of scenes', str, nargs='+')=None,
+    dates:Param('a day YYYY-MM-DD for each of scenes', str, nargs='+')=None,
+    fmask:Param('granules: what of Fmask is a gap: cloud adjacent shadow cirrus snow', str, nargs='+')=('cloud','adjacent','shadow'),
+    mask_values:Param('scenes: classes of the masks that are a gap; 0 is clear and 1 cloud unless given', int, nargs='+')=None,
+    dilate:int=0, # pixels by which gaps grow
+    align:bool=False, # resample what lies on another grid than the first date
+    name:str='scene', # scenes: first part of the names of the chips
+    size:int=224, # pixels of a side of a chip
+    stride:int=None, # pixels from a chip to the next; size unless given
+    time_steps:int=3, # dates a chip
+    min_clear:float=.98, # least share of clear pixels on each date of a chip
+    min_cloud:float=.01, # least share of cloud of a mask
+    min_days:int=1, # least days from one date of a chip to the next
+    max_days:int=200, # most days from one date of a chip to the next
+    layout:str='baseline', # how files are arranged: baseline or released
+    split:str='blocked', # blocked = whole places validate; dates = the last dates validate
+    blocks:int=4, # with fewer than 5 tiles: parts of a scene along each side that are places
+    fraction:float=.2, # share of validation chips
+    seed:int=0, # of the split
+    overwrite:bool=False # replace out_dir where it is there
+):
+    "Cut a training dataset from scenes"
+    if not out_dir: raise ValueError("out_dir is not given. Pass --out_dir, the folder to make.")
+    r = Recipe(size, stride, time_steps, min_clear, min_cloud, min_days, max_days, layout, split, blocks, fraction, seed); _ready(out_dir, overwrite)
+    stacks,tiles = open_places(granules, scenes, masks, dates, fmask, mask_values, dilate, align, name)
+    for k,st in stacks.items(): print(f'{k}: {st.describe()}.')
+    cut_dataset(stacks, out_dir, r, tiles, overwrite)
+    bands = {len(six_bands(st).bands) for st in stacks.values()}; more = ''.join([f' --time_steps {time_steps}']*(time_steps!=3) + [f' --n_bands {b}' for b in bands if b!=len(HLS.bands)])
+    print(f'Next: gapfill_check {out_dir}{more}')
