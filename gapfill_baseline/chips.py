@@ -173,12 +173,13 @@ def split_masks(
     fraction:float=.2 # share of validation masks
 )->pd.DataFrame: # with `usage`
     "Deal out the masks to training and validation"
+    from gapfill_baseline.splits import _fill_up
     if len(table) < 2: raise ValueError(f"{len(table)} cloud masks can be cut; training and validation need one each. Add cloudy dates, or pass a smaller --min_cloud.")
     key = table.date if table.date.nunique() > 1 else table.row.astype(str)+'.'+table.col.astype(str)
     names,at,n = np.unique(key.to_numpy(str), return_inverse=True, return_counts=True); order = np.random.default_rng((seed, 1)).permutation(len(names))
     if len(names) < 2: raise ValueError("All cloud masks are of one window on one date; training and validation need one each. Add cloudy dates.")
-    held = int(np.clip(np.searchsorted(n[order].cumsum(), fraction*len(table)) + 1, 1, len(names)-1))
-    return table.assign(usage=np.where(np.isin(at, order[:held]), 'validate', 'train'))
+    held = order[_fill_up(n[order], fraction*len(table))]
+    return table.assign(usage=np.where(np.isin(at, held), 'validate', 'train'))
 
 # %% ../nbs/12b_chips.ipynb #fc18398b
 def six_bands(
@@ -343,6 +344,12 @@ def cut_dataset(
     overwrite:bool=False # replace `out_dir` where it is there
 )->Path: # the folder
     "Cut a dataset from scenes"
+    from rasterio import Env
+    with Env(GDAL_CACHEMAX=256<<20): _cut(stacks, out_dir, r, tiles, overwrite) # bytes; GDAL's own choice is a share of the computer's memory
+    return Path(out_dir)
+
+def _cut(stacks, out_dir, r, tiles, overwrite):
+    "Plan, write, rename"
     from filelock import FileLock, Timeout
     from gapfill_baseline.data import layouts
     stacks,tiles = {k: six_bands(s) for k,s in stacks.items()},tiles or {k: '' for k in stacks}
@@ -353,6 +360,7 @@ def cut_dataset(
         with lock:
             if not (part/'cut.json').exists() or (part/'cut.json').read_text()!=note: shutil.rmtree(part, ignore_errors=True)
             part.mkdir(exist_ok=True)
+            for p in part.rglob('.*.part'): p.unlink() # what a killed run was writing
             with whole(part/'cut.json') as o: o.write_text(note)
             _write_files(part, layout, stacks, chips, masks, r.size); _write_catalogs(part, layout, chips, masks)
             old = out.with_name(f'.{out.name}.old'); shutil.rmtree(old, ignore_errors=True)
@@ -362,7 +370,6 @@ def cut_dataset(
     finally: Path(lock.lock_file).unlink(missing_ok=True)
     n = lambda df, u: (df.usage==u).sum()
     print(f"Wrote {n(chips, 'train')} training chips, {n(chips, 'validate')} validation chips, {n(masks, 'train')} and {n(masks, 'validate')} cloud masks to {out_dir}.")
-    return Path(out_dir)
 
 # %% ../nbs/12b_chips.ipynb #cbeeb56c
 def open_places(

@@ -6,7 +6,7 @@
 __all__ = ['StandIn', 'serve', 'redact', 'Remote', 'fetch', 'human', 'fetch_all', 'LoggedIn']
 
 # %% ../nbs/11g_fetch.ipynb #34d5c0ec
-import json, os, re, shutil, threading, time
+import glob, json, os, re, shutil, threading, time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -170,7 +170,14 @@ def _more(session, remote, part, hint):
             for b in r.iter_content(1<<14): f.write(b)
     return size is None or part.stat().st_size==size
 
-# %% ../nbs/11g_fetch.ipynb #678386ae
+# %% ../nbs/11g_fetch.ipynb #4c495407
+def _finish(part, path):
+    "Give a whole file its name, and forget rests of other versions"
+    os.replace(part, path)
+    for p in path.parent.glob(f'.{glob.escape(path.name)}.*.part'): p.unlink(missing_ok=True)
+    return path
+
+# %% ../nbs/11g_fetch.ipynb #5e504602
 def fetch(
     remote:Remote, # the file
     out_dir, # folder of the download
@@ -190,7 +197,7 @@ def fetch(
             except requests.RequestException:
                 if k==tries-1: raise
                 done = False
-            if done: os.replace(part, path); return path
+            if done: return _finish(part, path)
             time.sleep(wait*2**k)
     raise ConnectionError(f"{_host(remote.url)} broke off {path.name} {tries} times. Run the same command again; what is there is kept.")
 
