@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np, pandas as pd
 from fastcore.script import Param
 from .core import HLS, Chip, frozen_gaps, gap_patterns
+from .fetch import alone
 from .program import program, progress, whole
 from .sample import bin_of
 
@@ -350,26 +351,29 @@ def cut_dataset(
 
 def _cut(stacks, out_dir, r, tiles, overwrite):
     "Plan, write, rename"
-    from filelock import FileLock, Timeout
     from gapfill_baseline.data import layouts
     stacks,tiles = {k: six_bands(s) for k,s in stacks.items()},tiles or {k: '' for k in stacks}
     _check_recipe(r, stacks); out,part = _ready(out_dir, overwrite); layout = next(o for o in layouts if o.name==r.layout)
-    chips,masks = plan_dataset(stacks, tiles, r); note = _note(stacks, tiles, r); out.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(part.with_suffix('.lock'), timeout=0)
-    try:
-        with lock:
-            if not (part/'cut.json').exists() or (part/'cut.json').read_text()!=note: shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(exist_ok=True)
-            for p in part.rglob('.*.part'): p.unlink() # what a killed run was writing
-            with whole(part/'cut.json') as o: o.write_text(note)
-            _write_files(part, layout, stacks, chips, masks, r.size); _write_catalogs(part, layout, chips, masks)
-            old = out.with_name(f'.{out.name}.old'); shutil.rmtree(old, ignore_errors=True)
-            if out.exists(): os.replace(out, old)
-            os.replace(part, out); shutil.rmtree(old, ignore_errors=True)
-    except Timeout: raise ValueError(f"Another gapfill_chips writes to out_dir {out_dir}. Wait for it, or choose another folder.") from None
-    finally: Path(lock.lock_file).unlink(missing_ok=True)
+    chips,masks = plan_dataset(stacks, tiles, r)
+    with alone(part.with_suffix('.lock'), f"Another gapfill_chips writes to out_dir {out_dir}. Wait for it, or choose another folder."):
+        _begin(part, _note(stacks, tiles, r))
+        _write_files(part, layout, stacks, chips, masks, r.size); _write_catalogs(part, layout, chips, masks)
+        _put(part, out)
     n = lambda df, u: (df.usage==u).sum()
     print(f"Wrote {n(chips, 'train')} training chips, {n(chips, 'validate')} validation chips, {n(masks, 'train')} and {n(masks, 'validate')} cloud masks to {out_dir}.")
+
+def _begin(part, note):
+    "The hidden folder: as an earlier run with the same note left it, or empty"
+    if not (part/'cut.json').exists() or (part/'cut.json').read_text()!=note: shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(exist_ok=True)
+    for p in part.rglob('.*.part'): p.unlink() # what a killed run was writing
+    with whole(part/'cut.json') as o: o.write_text(note)
+
+def _put(part, out):
+    "Give a finished folder its name"
+    old = out.with_name(f'.{out.name}.old'); shutil.rmtree(old, ignore_errors=True)
+    if out.exists(): os.replace(out, old)
+    os.replace(part, out); shutil.rmtree(old, ignore_errors=True)
 
 # %% ../nbs/12b_chips.ipynb #cbeeb56c
 def open_places(
