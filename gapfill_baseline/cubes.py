@@ -146,7 +146,13 @@ class CubeStack(Stack):
         layers:Sequence, # `Layer` of each band, (C,)
         mask, # `Layer` of the mask, or None
         times:Sequence, # positions on the axis of time, (T,)
-        bands, dates, names, grid, dtype, nodata, **kwargs # as for `Stack`
+        bands:Sequence, # names, (C,)
+        dates:Sequence, # `datetime.date`, ascending, (T,)
+        names:Sequence, # what the output of each date is called, without suffix, (T,)
+        grid:Grid, # of the finest file
+        dtype, # of the digital numbers
+        nodata, # what was not measured
+        **kwargs # of `Stack`: scale, offset, block, rule, notes
     ):
         n = len(dates); super().__init__(bands, dates, names, [()]*n, [None]*n, grid, dtype, nodata, **kwargs)
         self.cubes,self.layers,self.times = tuple(cubes),tuple(layers),tuple(times)

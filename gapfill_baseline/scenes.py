@@ -173,7 +173,7 @@ class Stack:
     def __enter__(self): return self
     def __exit__(self, *_): self.close()
 
-# %% ../nbs/01f_scenes.ipynb #927a53e3
+# %% ../nbs/01f_scenes.ipynb #879633a5
 @patch
 def close(self:Stack):
     "Close the files"
@@ -191,7 +191,6 @@ def _open(self:Stack, part):
     self._files.move_to_end(key)
     return self._files[key]
 
-# %% ../nbs/01f_scenes.ipynb #68159b5b
 @patch
 def _window(self:Stack, window):
     "`window` in whole pixels, or one line if it leaves the grid"
@@ -261,7 +260,7 @@ def gaps(self:Stack,
     window:Window=None, # rows and columns, None = all
     dates:Sequence=None # positions of dates, None = all
 )->np.ndarray: # True = gap, bool, (T,h,w)
-    "The gap of a window, as `read` has it"
+    "The gap of a window, as `read` has it, date by date"
     gap = [self.read(window, [t])[1] for t in self._which(dates)]
     return np.concatenate(gap) if gap else self.mask(window, ())
 
@@ -288,7 +287,7 @@ def to_dates(
     if len(set(out))<n: raise ValueError(f"date {next(d for d in out if out.count(d)>1)} comes twice. Pass one scene a date.")
     return out
 
-# %% ../nbs/01f_scenes.ipynb #e7dbbe34
+# %% ../nbs/01f_scenes.ipynb #467d845f
 def _breaks_off(src):
     "Whether the last block of any band ends beyond the end of a GeoTIFF"
     if src.driver!='GTiff' or not os.path.isfile(src.name): return False
@@ -298,7 +297,6 @@ def _breaks_off(src):
         if o and n and int(o)+int(n) > size: return True
     return False
 
-# %% ../nbs/01f_scenes.ipynb #696f1fd3
 def _nodata(nodata, src):
     "What was not measured in `src`: the value given, its own, or the usual one of its type"
     kind = np.dtype(src.dtypes[0])
@@ -352,8 +350,16 @@ def assemble(
     days:Sequence, # `datetime.date`, ascending, (T,)
     files:Sequence, # of each date a list of GeoTIFFs, (T,)
     masks:Sequence, # of each date a GeoTIFF or None, (T,)
-    bands=None, names=None, rule=mask_rule(), align=False, resampling='bilinear', nodata=None, scale=HLS.scale, offset=0., notes='' # see `Stack` and `stack_from_files`
-)->Stack:
+    bands:Sequence=None, # names of the bands; None = those in the files, or HLS's
+    names:Sequence=None, # what the output of each date is called; None = as its first file
+    rule:MaskRule=mask_rule(), # what the masks mean
+    align:bool=False, # resample what lies on another grid than the first file
+    resampling:str='bilinear', # how bands are resampled: bilinear, cubic or nearest
+    nodata:float=None, # what was not measured; None = as the files say
+    scale:float=HLS.scale, # reflectance = DN · scale + offset
+    offset:float=0., # see `scale`
+    notes:str='' # for `describe`
+)->Stack: # dates as given
     "Look at all files of a series, and make a stack of them on the grid of the first"
     if resampling not in ('nearest', 'bilinear', 'cubic'): raise ValueError(f"resampling is {resampling!r}. Choose from: nearest, bilinear, cubic.")
     srcs = [open_raster(p) for p in files[0]]; s = srcs[0]
