@@ -79,7 +79,7 @@ def as_sample(
     hidden = put(gap); x = put(dn).float().mul_(units.scale)
     if units.offset: x += units.offset
     x = x.masked_fill_(hidden[:,:,None], 0); B,T = gap.shape[:2]
-    when = [put(np.broadcast_to(np.float32(d), (B,T))) for d in (days-np.asarray(days)[...,:1], doy)]
+    when = [put(np.broadcast_to(np.float32(d), (B,T)).copy()) for d in (days-np.asarray(days)[...,:1], doy)]
     return Sample(x, hidden, *when, x, ~hidden, torch.arange(B, device=x.device))
 
 # %% ../nbs/11c_windows.ipynb #800bba3c
