@@ -250,7 +250,7 @@ def mask(self:Stack,
         if a is not None: g[:] = grow(decode(a, self.rule, self.sources[t][-1]), d)[w.row_off-r:w.row_off-r+w.height, w.col_off-c:w.col_off-c+w.width]
     return gap
 
-# %% ../nbs/01f_scenes.ipynb #e149d04d
+# %% ../nbs/01f_scenes.ipynb #106d97b8
 @patch
 def read(self:Stack,
     window:Window=None, # rows and columns, None = all
@@ -272,7 +272,6 @@ def gaps(self:Stack,
     gap = [self.read(window, [t])[1] for t in self._which(dates)]
     return np.concatenate(gap) if gap else self.mask(window, ())
 
-# %% ../nbs/01f_scenes.ipynb #8b5db0b3
 @patch
 def describe(self:Stack):
     "One short text: bands, dates, size, masks"
