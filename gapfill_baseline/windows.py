@@ -41,7 +41,7 @@ def blend_weights(
     overlap:int # pixels that neighbours share, at least
 )->tuple: # first pixel of each window, int64, (N,); weight of its pixels, float32, (N,size) or (1,n)
     "Windows along one side, and their weights, which sum to 1 at each pixel"
-    at,size = window_starts(n, size, overlap),min(n, size)
+    at,size = window_starts(n, size, overlap),min(n, size); overlap = min(overlap, size)
     ramp,w,total = .5-.5*np.cos(np.pi*(np.arange(overlap)+.5)/max(overlap, 1)),np.ones((len(at),size)),np.zeros(n)
     w[1:,:overlap] *= ramp; w[:-1,size-overlap:] *= ramp[::-1]
     for a,x in zip(at, w): total[a:a+size] += x
