@@ -118,14 +118,22 @@ class Part(NamedTuple):
     resampling:str='nearest' # how it is warped
     nodata:Any=None # what was not measured, for what is warped
 
-# %% ../nbs/01f_scenes.ipynb #9899d779
+# %% ../nbs/01f_scenes.ipynb #c56c0e32
+def _shrink(src, grid):
+    "Pixels of `grid` along one of `src`, in x and y, at most 1"
+    c,r = grid.width/2,grid.height/2
+    x,y = transform_points(grid.crs, src.crs, *zip(*(grid.transform*p for p in ((c, r), (c+1, r), (c, r+1)))))
+    u = np.array([~src.transform*p for p in zip(x, y)]); size = np.hypot(*(u[1:]-u[0]))
+    return 1/np.maximum(size, 1) if np.isfinite(size).all() else np.ones(2)
+
 def open_part(
     part:Part # what to open
 ): # an open raster or WarpedVRT
     "Open a part on the grid of its stack"
     src = open_raster(part.path)
     if part.warp is None: return src
-    return WarpedVRT(src, **part.warp._asdict(), resampling=Resampling[part.resampling], nodata=part.nodata, src_nodata=part.nodata)
+    x,y = _shrink(src, part.warp)
+    return WarpedVRT(src, **part.warp._asdict(), resampling=Resampling[part.resampling], nodata=part.nodata, src_nodata=part.nodata, tolerance=1e-6, XSCALE=x, YSCALE=y)
 
 # %% ../nbs/01f_scenes.ipynb #6acc6ba8
 def read_part(
@@ -242,7 +250,7 @@ def mask(self:Stack,
         if a is not None: g[:] = grow(decode(a, self.rule, self.sources[t][-1]), d)[w.row_off-r:w.row_off-r+w.height, w.col_off-c:w.col_off-c+w.width]
     return gap
 
-# %% ../nbs/01f_scenes.ipynb #e149d04d
+# %% ../nbs/01f_scenes.ipynb #106d97b8
 @patch
 def read(self:Stack,
     window:Window=None, # rows and columns, None = all
@@ -264,7 +272,6 @@ def gaps(self:Stack,
     gap = [self.read(window, [t])[1] for t in self._which(dates)]
     return np.concatenate(gap) if gap else self.mask(window, ())
 
-# %% ../nbs/01f_scenes.ipynb #8b5db0b3
 @patch
 def describe(self:Stack):
     "One short text: bands, dates, size, masks"
