@@ -211,41 +211,38 @@ def _put(part, out):
 
 # %% ../nbs/12b_chips.ipynb #cbeeb56c
 def open_places(
-    granules=None, # folders of HLS granules
-    scenes=None, # or a GeoTIFF a date
-    masks=None, # a mask for each of `scenes`; None = gaps are what was not measured
-    dates=None, # YYYY-MM-DD for each of `scenes`
-    fmask=('cloud','adjacent','shadow'), # granules: what of Fmask is a gap
-    mask_values=None, # scenes: classes of the masks that are a gap; None = 0 and 1
-    dilate:int=0, # pixels by which gaps grow
-    align:bool=False, # resample what lies on another grid than the first date
-    name:str='scene' # scenes: first part of the names of the chips
+    o:dict # every option of `gapfill_chips` by name
 )->tuple: # name of a place -> `Stack`; name of a place -> HLS tile
     "The scenes that chips are cut from, by place"
-    from gapfill_baseline.hls import find_granules, stack_from_granules
-    from gapfill_baseline.scenes import stack_from_files
-    if bool(granules)==bool(scenes): raise ValueError("Pass either --granules, folders of HLS granules, or --scenes with --masks and --dates.")
-    if scenes:
-        if not dates: raise ValueError("dates is not given. Pass --dates, a day YYYY-MM-DD for each of --scenes.")
-        return {name: stack_from_files(scenes, masks, dates, mask_values=mask_values, dilate=dilate, align=align)},{name: ''}
-    if off := set(fmask)-set('cloud adjacent shadow cirrus snow'.split()): raise ValueError(f"fmask {off.pop()} is not known. Choose from: cloud, adjacent, shadow, cirrus, snow.")
-    found = find_granules(granules); rule = {k: k in fmask for k in 'cloud adjacent shadow cirrus snow'.split()}
-    by = {t: [f for g,files in found.items() if g.tile==t for f in files.values()] for t in sorted({g.tile for g in found})}
-    return {f'T{t}': stack_from_granules(f, dilate=dilate, align=align, **rule) for t,f in by.items()},{f'T{t}': t for t in by}
+    from gapfill_baseline.fill import _several, check_source, open_stack
+    check_source(o)
+    if not o['granules']: return {o['name']: open_stack(o)},{o['name']: ''}
+    from gapfill_baseline.hls import find_granules
+    found = find_granules(_several(o['granules'])); tiles = sorted({g.tile for g in found})
+    by = {t: [str(f) for g,files in found.items() if g.tile==t for f in files.values()] for t in tiles}
+    return {f'T{t}': open_stack(o | dict(granules=by[t])) for t in tiles},{f'T{t}': t for t in tiles}
 
 # %% ../nbs/12b_chips.ipynb #b72dc9e1
 @program
 def gapfill_chips(
     out_dir:str=None, # folder of the dataset to make
-    granules:Param('folders of HLS granules, of one tile or more', str, nargs='+')=None,
-    scenes:Param('or a GeoTIFF a date', str, nargs='+')=None,
-    masks:Param('a mask for each of scenes', str, nargs='+')=None,
-    dates:Param('a day YYYY-MM-DD for each of scenes', str, nargs='+')=None,
-    fmask:Param('granules: what of Fmask is a gap: cloud adjacent shadow cirrus snow', str, nargs='+')=('cloud','adjacent','shadow'),
-    mask_values:Param('scenes: classes of the masks that are a gap; 0 is clear and 1 cloud unless given', int, nargs='+')=None,
+    granules:Param('HLS granules, of one tile or more: folders, or folders of folders', str, nargs='+')=None,
+    scenes:Param('GeoTIFFs, one a date, or one with all dates', str, nargs='+')=None,
+    cube:Param('NetCDF or Zarr cube, or several of one place, the finest first', str, nargs='+')=None,
+    masks:Param('masks of the scenes, one a date', str, nargs='+')=None,
+    dates:Param('dates of the scenes, YYYY-MM-DD; of a cube, those wanted', str, nargs='+')=None,
+    bands:Param('names of the bands; those of the files, or of HLS, unless given', str, nargs='+')=None,
+    mask_band:str=None, # band of a cube that holds cloud classes
+    mask_values:Param('values of the masks that are a gap; 1 unless given', int, nargs='+')=None,
+    no_cloud:bool=False, # Fmask: clouds are no gap
+    no_adjacent:bool=False, # Fmask: the rims of clouds are no gap
+    no_shadow:bool=False, # Fmask: shadows are no gap
+    cirrus:bool=False, # Fmask: cirrus is a gap
+    snow:bool=False, # Fmask: snow is a gap
     dilate:int=0, # pixels by which gaps grow
-    align:bool=False, # resample what lies on another grid than the first date
-    name:str='scene', # scenes: first part of the names of the chips
+    nodata:float=None, # what was not measured; as the files say unless given
+    align:bool=False, # resample scenes that lie on another grid than the first
+    name:str='scene', # scenes and cubes: first part of the names of the chips
     size:int=224, # pixels of a side of a chip
     stride:int=None, # pixels from a chip to the next; size unless given
     time_steps:int=3, # dates a chip
@@ -261,10 +258,10 @@ def gapfill_chips(
     overwrite:bool=False # replace out_dir where it is there
 ):
     "Cut a training dataset from scenes"
+    o = dict(locals())
     if not out_dir: raise ValueError("out_dir is not given. Pass --out_dir, the folder to make.")
-    r = Recipe(size, stride, time_steps, min_clear, min_cloud, min_days, max_days, layout, split, blocks, fraction, seed); _ready(out_dir, overwrite)
-    stacks,tiles = open_places(granules, scenes, masks, dates, fmask, mask_values, dilate, align, name)
+    _ready(out_dir, overwrite); stacks,tiles = open_places(o)
     for k,st in stacks.items(): print(f'{k}: {st.describe()}.')
-    cut_dataset(stacks, out_dir, r, tiles, overwrite)
-    bands = {len(six_bands(st).bands) for st in stacks.values()}; more = ''.join([f' --time_steps {time_steps}']*(time_steps!=3) + [f' --n_bands {b}' for b in bands if b!=len(HLS.bands)])
+    cut_dataset(stacks, out_dir, Recipe(**{k: o[k] for k in Recipe._fields}), tiles, overwrite)
+    n = {len(six_bands(st).bands) for st in stacks.values()}; more = ''.join([f' --time_steps {time_steps}']*(time_steps!=3) + [f' --n_bands {b}' for b in n if b!=len(HLS.bands)])
     print(f'Next: gapfill_check {out_dir}{more}')
