@@ -102,11 +102,10 @@ def grow(
     "Dilate a gap by a square"
     if not px: return gap
     for axis in (-2,-1):
-        a = np.swapaxes(np.pad(gap, [(px,px) if k==gap.ndim+axis else (0,0) for k in range(gap.ndim)]), axis, 0)
-        n,reach = len(a)-2*px,1
-        while reach < 2*px+1:
-            s = min(reach, 2*px+1-reach); a[:-s] |= a[s:].copy(); reach += s
-        gap = np.swapaxes(a[:n], 0, axis)
+        a = np.pad(gap, [(0,0)]*(gap.ndim-2) + [(px,px) if k==axis else (0,0) for k in (-2,-1)]); n,reach = a.shape[axis],1
+        part = lambda i, j: a[...,i:j,:] if axis==-2 else a[...,i:j]
+        while reach < 2*px+1: s = min(reach, 2*px+1-reach); part(0, n-s)[...] |= part(s, n).copy(); reach += s
+        gap = part(0, n-2*px)
     return gap
 
 # %% ../nbs/01f_scenes.ipynb #45eab705
@@ -207,19 +206,16 @@ def _which(self:Stack, dates): return range(len(self)) if dates is None else [ra
 
 # %% ../nbs/01f_scenes.ipynb #179dd18a
 @patch
-def _bands(self:Stack, t, window, out):
-    "Read the bands of date `t` into `out` (C,h,w)"
-    c = 0
-    for p in self.parts[t]:
-        n = len(p.indexes); a = read_part(self._open(p), p, window, out[c:c+n] if p.factor==1 else None)
-        if p.factor>1: out[c:c+n] = a
-        c += n
+def _pixels(self:Stack, which, window, out):
+    "Read the bands of the dates `which` into `out` (T,C,h,w)"
+    for a,t in zip(out, which):
+        c = 0
+        for p in self.parts[t]: n = len(p.indexes); read_part(self._open(p), p, window, a[c:c+n]); c += n
 
 @patch
-def _codes(self:Stack, t, window):
-    "The mask of date `t` as it is stored, (h,w)"
-    p = self.masks[t]
-    return read_part(self._open(p), p, window)[0]
+def _codes(self:Stack, which, window):
+    "The masks of the dates `which` as they are stored, each (h,w) or None"
+    for t in which: yield self.masks[t] and read_part(self._open(self.masks[t]), self.masks[t], window)[0]
 
 # %% ../nbs/01f_scenes.ipynb #d7c62fde
 def decode(
@@ -229,7 +225,7 @@ def decode(
 )->np.ndarray: # True = gap, bool, (H,W), not yet grown
     "What a mask says"
     if codes.dtype!=np.uint8: codes = np.where((codes>=0) & (codes<255), codes, 255).astype(np.uint8)
-    a = np.array(rule.table, np.uint8)[codes]
+    a = np.frombuffer(codes.tobytes().translate(bytes(rule.table)), np.uint8).reshape(codes.shape)
     if a.max(initial=0) < 2: return a.view(bool)
     raise ValueError(f"{name} has the value {codes[a==2][0]}; a mask of clouds has 0 (clear) and 1 (cloud). Pass mask_values for the classes that are a gap.")
 
@@ -243,8 +239,8 @@ def mask(self:Stack,
     w,d = self._window(window),self.rule.dilate; which = self._which(dates); gap = np.zeros((len(which), w.height, w.width), bool)
     r,c = max(w.row_off-d, 0),max(w.col_off-d, 0)
     wide = Window(c, r, min(w.col_off+w.width+d, self.grid.width)-c, min(w.row_off+w.height+d, self.grid.height)-r)
-    for k,t in enumerate(which):
-        if self.masks[t]: gap[k] = grow(decode(self._codes(t, wide), self.rule, self.sources[t][-1]), d)[w.row_off-r:w.row_off-r+w.height, w.col_off-c:w.col_off-c+w.width]
+    for g,t,a in zip(gap, which, self._codes(which, wide)):
+        if a is not None: g[:] = grow(decode(a, self.rule, self.sources[t][-1]), d)[w.row_off-r:w.row_off-r+w.height, w.col_off-c:w.col_off-c+w.width]
     return gap
 
 # %% ../nbs/01f_scenes.ipynb #e149d04d
@@ -255,9 +251,9 @@ def read(self:Stack,
 )->tuple: # digital numbers as stored (T,C,h,w); True = gap, bool, (T,h,w)
     "Read a window of some dates"
     w = self._window(window); gap = self.mask(w, dates); dn = np.empty((len(gap), len(self.bands), w.height, w.width), self.dtype)
-    for k,t in enumerate(self._which(dates)):
-        self._bands(t, w, dn[k])
-        for band in dn[k]: gap[k] |= band==self.nodata
+    self._pixels(self._which(dates), w, dn)
+    for g,a in zip(gap, dn):
+        for band in a: g |= band==self.nodata
     return dn,gap
 
 @patch
@@ -266,14 +262,15 @@ def gaps(self:Stack,
     dates:Sequence=None # positions of dates, None = all
 )->np.ndarray: # True = gap, bool, (T,h,w)
     "The gap of a window, as `read` has it"
-    return np.concatenate([self.read(window, [t])[1] for t in self._which(dates)])
+    gap = [self.read(window, [t])[1] for t in self._which(dates)]
+    return np.concatenate(gap) if gap else self.mask(window, ())
 
 # %% ../nbs/01f_scenes.ipynb #8b5db0b3
 @patch
 def describe(self:Stack):
     "One short text: bands, dates, size, masks"
     n,d,g = len(self),self.dates,self.grid; grown = f", grown by {self.rule.dilate} px" if self.rule.dilate else ''
-    masks = f"gaps from masks ({self.rule.text}{grown}) and nodata" if any(self.masks) else "gaps from nodata only"
+    masks = f"gaps from masks ({self.rule.text}{grown}) and nodata" if any(m is not None for m in self.masks) else "gaps from nodata only"
     return (f"{n} date{'s'*(n>1)} {d[0]}{f' to {d[-1]}' if n>1 else ''}; {len(self.bands)} bands ({' '.join(self.bands)}); "
             f"{g.width} × {g.height} px of {abs(g.transform.a):g} in {_crs_name(g.crs)}; {self.dtype}, nodata {self.nodata}; {masks}{'; '*bool(self.notes)}{self.notes}")
 
