@@ -32,7 +32,8 @@ def _table(path):
     try: text = raw.decode('utf-8-sig')
     except UnicodeDecodeError: raise ValueError(f"{path} has letters that are not UTF-8. Save it as 'CSV UTF-8'.") from None
     first = text.partition('\n')[0]; sep = max(',;\t', key=first.count)
-    lines = [[c.strip() for c in r] for r in csv.reader(text.splitlines(keepends=True), delimiter=sep)]
+    try: lines = [[c.strip() for c in r] for r in csv.reader(text.splitlines(keepends=True), delimiter=sep, strict=True)]
+    except csv.Error as e: raise ValueError(f"{path} is not CSV: {e}. Is a quote never closed?") from None
     body = [(n, r) for n,r in enumerate(lines[1:], 2) if any(r)]
     return (lines[0] if lines else []),body
 
@@ -195,17 +196,19 @@ def _here(fill, rows, out_dir, started):
 
 # %% ../nbs/11f_archive.ipynb #fafe5e7f
 def _dask():
-    "Dask's client, or one line about how to get it"
-    try: import distributed
+    "Dask, quiet about what is told here anyway, or one line about how to get it"
+    try: import distributed, logging
     except ImportError: raise ValueError("workers need Dask. Install it with: pip install 'gapfill_baseline[scale]'") from None
+    logging.getLogger('distributed.client').setLevel(logging.CRITICAL)
     return distributed
 
 @contextmanager
 def _local(workers, memory_limit, retries):
     "A client of as many processes on this machine"
     import dask, logging
-    d = _dask(); limits = {'distributed.scheduler.allowed-failures': retries, 'distributed.scheduler.worker-saturation': 1.0}
-    with dask.config.set(limits), d.LocalCluster(workers, threads_per_worker=1, processes=True, memory_limit=memory_limit or 'auto', dashboard_address='127.0.0.1:0', silence_logs=logging.CRITICAL) as c, d.Client(c) as client: yield client
+    d = _dask(); deaf = 'import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)' # Ctrl-C is for the client
+    limits = {'distributed.scheduler.allowed-failures': retries, 'distributed.scheduler.worker-saturation': 1.0}
+    with dask.config.set(limits), d.LocalCluster(workers, threads_per_worker=1, processes=True, memory_limit=memory_limit or 'auto', dashboard_address='127.0.0.1:0', preload=[deaf], silence_logs=logging.CRITICAL) as c, d.Client(c) as client: yield client
 
 # %% ../nbs/11f_archive.ipynb #01e19e64
 def _connect(scheduler):
@@ -251,11 +254,11 @@ def _on_worker(fill, row, out_dir, topic):
     w = get_worker(); w.log_event(topic, dict(name=row.name, worker=w.address))
     return run_row(fill, row, out_dir, w.address)
 
-def _outcome(future, row):
+def _outcome(result, row):
     "A line for the ledger, whatever came of it"
-    if future.status=='finished': return future.result()
-    if future.status!='error': raise ConnectionError("the scheduler is gone, and with it what was under way. The same command goes on from what is done.")
-    e = future.exception(); died = type(e).__name__=='KilledWorker'
+    if isinstance(result, dict): return result
+    if not isinstance(result, tuple): raise ConnectionError("the scheduler is gone, and with it what was under way. The same command goes on from what is done.")
+    e = result[1]; died = type(e).__name__=='KilledWorker'
     why = f"its worker died {e.allowed_failures+1} times; most often memory was too small, see the worker's log" if died else f"{type(e).__name__}: {one_line(e)}"
     return dict(name=row.name, status='failed', error=why, seconds=None, worker=e.last_worker.address if died else None)
 
@@ -265,7 +268,7 @@ def _on_workers(client, fill, rows, out_dir, started):
     topic = f'gapfill-{os.urandom(6).hex()}'; client.subscribe_topic(topic, lambda e: started(**e[1]))
     left = {client.submit(_on_worker, fill, r, str(out_dir), topic, key=(topic, r.name), pure=False): r for r in rows}
     try:
-        for f in _dask().as_completed(list(left)): yield _outcome(f, left.pop(f))
+        for f,result in _dask().as_completed(list(left), with_results=True, raise_errors=False): yield _outcome(result, left.pop(f))
     finally:
         client.cancel(list(left), force=True); client.unsubscribe_topic(topic)
 
