@@ -65,7 +65,7 @@ def _dates(cell):
 
 # %% ../nbs/11f_archive.ipynb #8f770b87
 _read = dict(granules=_paths, scenes=_paths, masks=_paths, dates=lambda c,_: _dates(c)) # how a cell is read
-_together = (('granules',), ('scenes','masks','dates')) # what describes a row
+_kinds = dict(granules=(), scenes=('dates','masks')) # how a row is described, and what goes with it
 
 def _check_name(name):
     "A name that can be a folder"
@@ -76,13 +76,15 @@ def _check_name(name):
 
 # %% ../nbs/11f_archive.ipynb #973c6065
 def _check_inputs(said):
-    "One of the ways to describe a row, and as many masks as dates"
-    if not (used := [g for g in _together if any(c in said for c in g)]): raise ValueError(f"it names no input; fill in {' or '.join(g[0] for g in _together)}")
-    if len(used) > 1: raise ValueError(f"it has both {used[0][0]} and {next(c for c in used[1] if c in said)}; keep one")
-    if lack := [c for c in used[0] if c not in said]: raise ValueError(f"it has no {lack[0]}; {', '.join(used[0])} go together")
-    if n := len(said.get('dates', ())):
-        for c in ('scenes','masks'):
-            if len(said[c]) not in (1, n): raise ValueError(f"{n} dates and {len(said[c])} {c}; give one a date, or one file for all")
+    "One of the ways to describe a row, and as many files as dates"
+    used = [k for k in _kinds if k in said]
+    if not used: raise ValueError(f"it names no input; fill in {' or '.join(_kinds)}")
+    if more := [c for c in said if c!=used[0] and c not in _kinds[used[0]]]: raise ValueError(f"it has both {used[0]} and {more[0]}, which do not go together; keep one")
+    if used[0]!='scenes': return
+    if 'dates' not in said: raise ValueError("it has scenes and no dates; give a date for each")
+    T,n,m = (len(said.get(c, ())) for c in ('dates','scenes','masks'))
+    if n not in (1, T): raise ValueError(f"it has {T} dates and {n} scenes; give one a date, or one file that holds all dates")
+    if m not in (0, T) and not (n==m==1): raise ValueError(f"it has {T} dates and {m} masks; give one a date" + (", or one file that holds all dates" if n==1 else ''))
 
 def _row(cells, number, folder):
     "A row as it is meant"
@@ -101,10 +103,10 @@ def _check_head(head, path):
     for c in head:
         if c not in known and c: raise ValueError(f"{path} has a column {c!r}. " + (f"Did you mean {near[0]}?" if (near := get_close_matches(c.lower(), known, 1)) else f"Choose from {', '.join(known)}."))
         if c and head.count(c) > 1: raise ValueError(f"{path} has the column {c} twice. Leave one out.")
-    if 'name' not in head: raise ValueError(f"{path} has no column name. Its first row names the columns: name and granules, or name, scenes, masks and dates.")
+    if 'name' not in head: raise ValueError(f"{path} has no column name. Its first row names the columns: name and granules, or name, scenes, dates and masks.")
 
 def read_archive(
-    path # a CSV file: name, and granules or scenes, masks and dates
+    path # a CSV file: name, and granules or scenes, dates and masks
 )->list: # of `Row`
     "The rows of a list, or one line about what is wrong with it"
     head,body = _table(path); _check_head(head, path); folder = Path(path).resolve().parent
