@@ -212,7 +212,16 @@ def _local(workers, memory_limit, retries):
     limits = {'distributed.scheduler.allowed-failures': retries, 'distributed.scheduler.worker-saturation': 1.0}
     with dask.config.set(limits), d.LocalCluster(workers, threads_per_worker=1, processes=True, memory_limit=memory_limit or 'auto', dashboard_address='127.0.0.1:0', preload=[deaf], silence_logs=logging.CRITICAL) as c, d.Client(c) as client: yield client
 
-# %% ../nbs/11f_archive.ipynb #01e19e64
+# %% ../nbs/11f_archive.ipynb #ca89be6b
+def _check_cluster(client, scheduler):
+    "Workers with one thread, and the same package everywhere"
+    for w,i in client.scheduler_info(-1)['workers'].items():
+        if (n := i['nthreads']) > 1: raise ValueError(f"worker {w} has {n} threads; a scene takes a process. Start workers with: dask worker {scheduler} --nworkers {n} --nthreads 1")
+    v = client.get_versions(packages=['gapfill_baseline']); has = lambda o: o['packages'].get('gapfill_baseline')
+    for who,o in [('the scheduler', v['scheduler']), *((f'worker {w}', o) for w,o in v['workers'].items())]:
+        if has(o)!=has(v['client']): raise ValueError(f"{who} has gapfill_baseline {has(o) or 'not installed'}; this program is {has(v['client'])}. Install the same everywhere.")
+
+# %% ../nbs/11f_archive.ipynb #d5cbb037
 def _connect(scheduler):
     "A client of a scheduler that runs already, given by its address or by the file it wrote"
     d = _dask(); given = dict(scheduler_file=scheduler) if Path(scheduler).is_file() else dict(address=scheduler)
@@ -220,9 +229,8 @@ def _connect(scheduler):
     except (OSError, ValueError) as e: raise ValueError(f"scheduler is {scheduler}; nothing answers there ({one_line(e)}). Start one with: dask scheduler") from None
     if not client.scheduler_info(-1)['workers']: print('Waiting for a worker. Start one with: dask worker', client.scheduler.address, flush=True)
     client.wait_for_workers(1)
-    if many := {w: i['nthreads'] for w,i in client.scheduler_info(-1)['workers'].items() if i['nthreads'] > 1}:
-        client.close(); w,n = next(iter(many.items()))
-        raise ValueError(f"worker {w} has {n} threads; a scene takes a process. Start workers with: dask worker {scheduler} --nworkers {n} --nthreads 1")
+    try: _check_cluster(client, scheduler)
+    except ValueError: client.close(); raise
     return client
 
 # %% ../nbs/11f_archive.ipynb #932fdd1c
