@@ -229,7 +229,7 @@ def _connect(scheduler):
     except (OSError, ValueError) as e: raise ValueError(f"scheduler is {scheduler}; nothing answers there ({one_line(e)}). Start one with: dask scheduler") from None
     if not client.scheduler_info(-1)['workers']: print('Waiting for a worker. Start one with: dask worker', client.scheduler.address, flush=True)
     client.wait_for_workers(1)
-    try: _check_cluster(client, scheduler)
+    try: _check_cluster(client, client.scheduler.address)
     except ValueError: client.close(); raise
     return client
 
