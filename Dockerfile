@@ -27,7 +27,7 @@ RUN useradd --create-home --uid "$UID" gapfill \
 WORKDIR /opt/gapfill_baseline
 COPY constraints.txt settings.ini setup.py pyproject.toml ./
 COPY gapfill_baseline gapfill_baseline
-RUN pip install --no-cache-dir -c constraints.txt -e '.[dev]'
+RUN pip install --no-cache-dir -c constraints.txt -e '.[dev,scale,stac]'
 COPY . .
 
 # A checkout mounted at /workspace is the one that is imported.

@@ -41,5 +41,5 @@ $(STAMP): constraints.txt settings.ini setup.py pyproject.toml
 	  exec "$$p" -m venv $(VENV); done
 	@[ -d $(VENV) ] || { echo "Python 3.11 or 3.12 is needed; tried: $(PYTHON). Name one: make PYTHON=/path/to/python3.11"; exit 1; } >&2
 	@echo "Installing into $(VENV), some minutes the first time"
-	@$(BIN)/python -m pip install $(QUIET) -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install $(QUIET) -c constraints.txt -e '.[dev,scale,stac]'
 	@touch $@

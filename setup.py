@@ -13,7 +13,7 @@ setup(name=cfg['lib_name'], version=cfg['version'], description=cfg['description
       classifiers=['Development Status :: 3 - Alpha', 'Intended Audience :: Science/Research', 'Topic :: Scientific/Engineering :: GIS',
                    'Programming Language :: Python :: 3.11', 'Programming Language :: Python :: 3.12'],
       packages=find_packages(include=['gapfill_baseline*']), include_package_data=True, python_requires=f">={cfg['min_python']},<3.13",
-      install_requires=cfg['requirements'].split(), extras_require={k:cfg[f'{k}_requirements'].split() for k in ('dev','lint')},
+      install_requires=cfg['requirements'].split(), extras_require={k:cfg[f'{k}_requirements'].split() for k in ('dev','lint','scale','stac')},
       long_description=(here/'README.md').read_text(encoding='utf8') if (here/'README.md').exists() else '',
       long_description_content_type='text/markdown', zip_safe=False,
       entry_points=dict(console_scripts=cfg['console_scripts'].split()))

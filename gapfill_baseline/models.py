@@ -5,15 +5,15 @@
 # %% auto #0
 __all__ = ['fillers', 'FAR', 'band_prior', 'chip_mean', 'register_filler', 'get_filler', 'ZeroFill', 'BandMeanFill', 'MeanFill',
            'MedianFill', 'by_days', 'by_last', 'by_next', 'by_closest', 'between_looks', 'linear_in_days', 'take_dates',
-           'in_order', 'from_others', 'LookFill', 'LastFill', 'NextFill', 'ClosestFill', 'LinearFill', 'HarmonicFill',
-           'inpaint', 'InpaintFill', 'RegressionFill', 'PlainRegressionFill', 'KernelFill']
+           'in_order', 'from_others', 'LookFill', 'LastFill', 'NextFill', 'ClosestFill', 'LinearFill', 'many_dates',
+           'few_dates', 'HarmonicFill', 'inpaint', 'InpaintFill', 'RegressionFill', 'PlainRegressionFill', 'KernelFill']
 
 # %% ../nbs/03_models.ipynb #4a23fab6
 import math, numpy as np, torch
 from torch import Tensor
 from .core import HLS, Filler, Pred, Sample, Sensor
 from .kernel import kernel_regress
-from .ridge import moments, regress, solve_ridge
+from .ridge import in_parts, regress, solve_ridge
 
 # %% ../nbs/03_models.ipynb #e0ec5811
 def band_prior(
@@ -196,7 +196,37 @@ class ClosestFill(LookFill):
 class LinearFill(LookFill):
     "Straight line in days between the nearest clear dates before and after; the nearest alone where there is one"
 
-# %% ../nbs/03_models.ipynb #09dce3d1
+# %% ../nbs/03_models.ipynb #1cd078e7
+def many_dates(
+    s:Sample, # a batch
+    f:Tensor, # what each date contributes, (B,T,F), the first of them 1
+    lam:float # penalty on all but the first, in looks
+)->Tensor: # reflectance, (B,T,C,H,W), 0 where nothing was seen
+    "Ridge regression of each pixel's looks on `f`, a solution a pixel"
+    C,H,W = s.observed.shape[-3:]; m = (~s.gap).flatten(-2).mT.to(f); F = f.shape[-1]
+    gram = (m@(f[...,:,None]*f[...,None,:]).flatten(-2)).unflatten(-1, (F,F))
+    cross = (s.observed.flatten(2).mT@f).unflatten(1, (C,-1)).transpose(1,2).mT
+    w = solve_ridge(gram, cross, lam, prior=0)
+    return (w.flatten(1,2)@f.mT).mT.unflatten(-1, (H,W,C)).movedim(-1,-3)
+
+# %% ../nbs/03_models.ipynb #8ab872bb
+def few_dates(
+    s:Sample, # a batch
+    f:Tensor, # what each date contributes, (B,T,F), the first of them 1
+    lam:float # penalty on all but the first, in looks
+)->Tensor: # reflectance, (B,T,C,H,W), 0 where nothing was seen
+    "`many_dates` by one solution for each way in which a pixel can be hidden"
+    B,T = s.gap.shape[:2]; bits = 2**torch.arange(T, device=f.device)
+    m = ((torch.arange(2**T, device=f.device)[:,None]&bits)>0).to(f)[None,:,:,None]*f[:,None]
+    w = solve_ridge(m.mT@f[:,None], m.mT, lam, prior=0)
+    hat = (f[:,None]@w.mT).flatten(-2).mT
+    seen = ((~s.gap).to(f)*bits[:,None,None]).sum(1).long().flatten(1)
+    k = hat.gather(-1, seen[:,None].expand(-1, T*T, -1)).view(B, T, T, 1, *s.gap.shape[-2:])
+    y = k[:,:,0]*s.observed[:,None,0]
+    for t in range(1, T): y.addcmul_(k[:,:,t], s.observed[:,None,t])
+    return y
+
+# %% ../nbs/03_models.ipynb #f7b46f7f
 @register_filler('harmonic')
 class HarmonicFill(Filler):
     "Mean, trend and annual wave, fitted to the pixel's clear dates"
@@ -204,15 +234,12 @@ class HarmonicFill(Filler):
     def __init__(self,
         lam:float=.1 # penalty on trend and wave, in looks
     ): self.lam = lam
-    def predict(self, s):
-        B,T,C,H,W = s.observed.shape; year = 2*math.pi*s.doy/365.25
+    def part(self, s):
+        year = 2*math.pi*s.doy/365.25
         f = torch.stack([torch.ones_like(year), s.days/365.25, year.cos(), year.sin()], -1)
-        m = (~s.gap).flatten(-2).mT.to(f)
-        gram = (m@(f[...,:,None]*f[...,None,:]).flatten(-2)).unflatten(-1, (4,4))
-        cross = (s.observed.flatten(2).mT@f).unflatten(1, (C,-1)).transpose(1,2).mT
-        w = solve_ridge(gram, cross, self.lam, prior=0)
-        y = (w.flatten(1,2)@f.mT).mT.unflatten(-1, (H,W,C)).movedim(-1,-3)
-        return Pred(torch.addcmul(y, chip_mean(s).unsqueeze(1), s.gap.all(1)[:,None,None].to(y)))
+        y = (few_dates if s.gap.shape[1]<=6 else many_dates)(s, f, self.lam)
+        return y.addcmul_(chip_mean(s).unsqueeze(1), s.gap.all(1)[:,None,None].to(y))
+    def predict(self, s): return Pred(in_parts(self.part, s))
 
 # %% ../nbs/03_models.ipynb #9ee5f017
 def inpaint(
@@ -242,7 +269,8 @@ class RegressionFill(Filler):
         lam:float=1e-3    # penalty on the slopes, squared reflectance
     ): self.plain,self.lam = plain,lam
     def predict(self, s):
-        return Pred(regress(s, from_others(s), careful=not self.plain, lam=self.lam))
+        def part(s): base = from_others(s); return regress(s, base, careful=not self.plain, lam=self.lam, out=base)
+        return Pred(in_parts(part, s))
 
 @register_filler('regression_plain')
 class PlainRegressionFill(RegressionFill):

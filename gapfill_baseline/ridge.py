@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['moments', 'solve_ridge', 'ridge', 'spread', 'nearest_dates', 'single_looks', 'paired_looks', 'first_of', 'answer',
-           'regress_dates', 'by_dates', 'regress']
+           'regress_dates', 'by_dates', 'regress', 'in_parts']
 
 # %% ../nbs/02a_ridge.ipynb #6a14343e
 from itertools import combinations
@@ -98,7 +98,7 @@ def single_looks(
     seen:Tensor # where they are clear, bool, (B,O,N)
 )->tuple: # features (B,O,1+C,N), and where each model applies (B,O,N)
     "Features of the models of one date"
-    return torch.cat([seen.unsqueeze(2).to(x), x], 2), seen
+    return torch.cat([torch.ones_like(x[:,:,:1]), x], 2), seen
 
 def paired_looks(
     x:Tensor,    # other dates, nearest first, 0 where hidden, (B,O,C,N)
@@ -106,11 +106,10 @@ def paired_looks(
     near:int=3   # how many of the nearest dates are paired
 )->tuple: # features (B,P,1+2C,N), and where each model applies (B,P,N)
     "Features of the models of two dates"
-    pairs = list(combinations(range(min(near, x.shape[1])), 2)); C = x.shape[2]
-    both = torch.stack([seen[:,i]&seen[:,j] for i,j in pairs], 1)
-    e = x.new_empty(len(x), len(pairs), 1+2*C, x.shape[3]); e[:,:,0] = both
-    for k,(i,j) in enumerate(pairs): e[:,k,1:1+C] = x[:,i]*e[:,k,:1]; e[:,k,1+C:] = x[:,j]*e[:,k,:1]
-    return e, both
+    pairs = list(combinations(range(min(near, x.shape[1])), 2))
+    one = torch.ones_like(x[:,0,:1])
+    e = torch.stack([torch.cat([one, x[:,i], x[:,j]], 1) for i,j in pairs], 1)
+    return e, torch.stack([seen[:,i]&seen[:,j] for i,j in pairs], 1)
 
 # %% ../nbs/02a_ridge.ipynb #3c9664d1
 def first_of(
@@ -131,12 +130,12 @@ def answer(
     **kwargs     # `lam` and `prior` of `solve_ridge`
 )->tuple: # answers (B,C,N), 0 where there is none; where there is one, bool, (B,N)
     "Fit all models, and let at each pixel the first that applies answer"
-    gram,cross = moments(e, y.unsqueeze(1), clear.unsqueeze(1))
+    gram,cross = moments(e, y.unsqueeze(1), clear.unsqueeze(1)&use)
     use = use & (gram[...,:1,0]>=least)
     w = solve_ridge(gram, cross, **kwargs)*(gram[...,:1,:1]>=least)
     first,taken = first_of(use)
-    if use.shape[1]>1: e = e*first.unsqueeze(2)
-    return w.transpose(1,2).flatten(2)@e.flatten(1,2), taken
+    if use.shape[1]==1: return (w[:,0]@e[:,0])*taken.unsqueeze(1), taken
+    return w.transpose(1,2).flatten(2)@(e*first.unsqueeze(2)).flatten(1,2), taken
 
 # %% ../nbs/02a_ridge.ipynb #2d58d845
 def _choose(here, a, b):
@@ -180,20 +179,32 @@ def by_dates(
     s:Sample,    # a batch
     base:Tensor, # what dates without a gap get, reflectance, (B,T,C,H,W)
     at_once:int=2**20, # on a CPU: numbers of a batch worked at together
+    out:Tensor=None, # where to write, `base` itself if it may go; None = a copy of it
     **kwargs     # passed to `f`
 )->Tensor: # reflectance, (B,T,C,H,W)
     "Fill date by date with `f`"
     B,T,C,H,W = s.observed.shape; cpu = base.device.type=='cpu'
     todo = s.gap.flatten(-2).any(-1) if cpu else torch.ones_like(s.gap[...,0,0])
     b,t = todo.nonzero(as_tuple=True) if cpu else (i.flatten() for i in torch.meshgrid(*(torch.arange(n, device=base.device) for n in (B,T)), indexing='ij'))
-    out,step = base.clone(), max(1, (at_once if cpu else 2**28)//(T*C*H*W))
+    out,step = base.clone() if out is None else out, max(1, (at_once if cpu else 2**28)//(T*C*H*W))
     for i,j in zip(b.split(step), t.split(step)): out[i,j] = f(s, base, i, j, **kwargs)
     return out
 
 def regress(
     s:Sample,    # a batch
     base:Tensor, # what the other dates say without this one, reflectance, (B,T,C,H,W)
-    **kwargs     # of `regress_dates`: `careful`, `lam`, `prior`, `misses`
+    **kwargs     # of `regress_dates`: `careful`, `lam`, `prior`, `misses`; `out` of `by_dates`
 )->Tensor: # reflectance, (B,T,C,H,W); `base` on dates without a gap
     "Regress every date that has a gap on the other dates of its chip"
     return by_dates(regress_dates, s, base, **kwargs)
+
+# %% ../nbs/02a_ridge.ipynb #7e077d12
+def in_parts(
+    f, # takes a batch, gives (B,T,C,H,W)
+    s:Sample, # a batch
+    at_once:int=2**21 # on a CPU: numbers of the batch worked at together
+)->Tensor: # (B,T,C,H,W)
+    "`f` of a few chips at a time, where that is faster"
+    step = max(1, at_once//s.observed[0].numel()) if s.observed.device.type=='cpu' and len(s.gap) else len(s.gap)
+    if len(s.gap)<=step: return f(s)
+    return torch.cat([f(Sample(*(x[i:i+step] for x in s))) for i in range(0, len(s.gap), step)])
