@@ -210,7 +210,7 @@ def _local(workers, memory_limit, retries):
     import dask, logging
     d = _dask(); deaf = 'import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)' # Ctrl-C is for the client
     limits = {'distributed.scheduler.allowed-failures': retries, 'distributed.scheduler.worker-saturation': 1.0}
-    with dask.config.set(limits), d.LocalCluster(workers, threads_per_worker=1, processes=True, memory_limit=memory_limit or 'auto', dashboard_address='127.0.0.1:0', preload=[deaf], silence_logs=logging.CRITICAL) as c, d.Client(c) as client: yield client
+    with dask.config.set(limits), d.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, memory_limit=memory_limit or 'auto', dashboard_address='127.0.0.1:0', preload=[deaf], silence_logs=logging.CRITICAL) as c, d.Client(c) as client: yield client
 
 # %% ../nbs/11f_archive.ipynb #ca89be6b
 def _check_cluster(client, scheduler):
