@@ -8,7 +8,7 @@ __all__ = ['Row', 'read_archive', 'Ledger', 'ledger_state', 'rows_to_do', 'run_r
 
 # %% ../nbs/11f_archive.ipynb #c9963069
 import csv, glob, hashlib, json, os, re, socket, sys, time, traceback
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from datetime import date, datetime, timezone
 from difflib import get_close_matches
 from pathlib import Path
@@ -270,7 +270,7 @@ def _on_worker(fill, row, out_dir, topic):
     "Fill a row on a worker, and say that it begins"
     from distributed import get_worker
     w = get_worker(); w.log_event(topic, dict(name=row.name, worker=w.address))
-    return run_row(fill, row, out_dir, w.address)
+    with open(os.devnull, 'w') as mute, redirect_stdout(mute): return run_row(fill, row, out_dir, w.address) # bars of many processes share no terminal
 
 def _outcome(result, row):
     "A line for the ledger, whatever came of it"
