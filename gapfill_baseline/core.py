@@ -138,6 +138,7 @@ class Pred(NamedTuple):
 class Filler:
     "Fills gaps; observed pixels always pass through unchanged; never reads `target` or `valid`"
     time_steps = None # dates it needs; None = any number
+    reach = None # how far away an answer looks within a date, pixels; 0 = at its own pixel on all dates, None = everywhere
     def predict(self,
         s:Sample # a batch
     )->Pred: # a value for every pixel; only those in the gap are used

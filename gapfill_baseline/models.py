@@ -56,18 +56,21 @@ def get_filler(
 @register_filler('zero')
 class ZeroFill(Filler):
     "Leaves the gap at 0"
+    reach = 0
     def predict(self, s): return Pred(s.observed.new_zeros(1).expand_as(s.observed))
 
 # %% ../nbs/03_models.ipynb #f5f235b8
 @register_filler('band_mean')
 class BandMeanFill(Filler):
     "Mean of each band over the sensor's chips, `band_prior`"
+    reach = 0
     def predict(self, s): return Pred(band_prior(s.observed.shape[-3]).to(s.observed)[:,None,None].expand_as(s.observed))
 
 # %% ../nbs/03_models.ipynb #dd3f12d9
 @register_filler('mean')
 class MeanFill(Filler):
     "Mean of the pixel's clear dates"
+    reach = 0
     def predict(self, s):
         n = (~s.gap).sum(-3).unsqueeze(-3)
         mean = torch.addcmul(s.observed.sum(-4)/n.clamp(min=1), chip_mean(s), (n==0).to(s.observed))
@@ -79,6 +82,7 @@ FAR = 1e30 # days, or reflectance; where a look lies that does not exist
 @register_filler('median')
 class MedianFill(Filler):
     "Median of the pixel's clear dates"
+    reach = 0
     def predict(self, s):
         hidden = s.gap.unsqueeze(-3).to(s.observed); n = (1-hidden).sum(-4)
         x = list(torch.add(s.observed, hidden, alpha=FAR).unbind(-4)); T,spare = len(x),torch.empty_like(x[0])
@@ -169,6 +173,7 @@ def from_others(
 # %% ../nbs/03_models.ipynb #022274aa
 class LookFill(Filler):
     "A weighted mean of the clear looks before and after"
+    reach = 0
     weigh = staticmethod(by_days)
     def predict(self, s): return Pred(in_order(lambda s: between_looks(s, self.weigh), s))
 
@@ -195,6 +200,7 @@ class LinearFill(LookFill):
 @register_filler('harmonic')
 class HarmonicFill(Filler):
     "Mean, trend and annual wave, fitted to the pixel's clear dates"
+    reach = 0
     def __init__(self,
         lam:float=.1 # penalty on trend and wave, in looks
     ): self.lam = lam
