@@ -7,7 +7,7 @@ __all__ = ['Row', 'read_archive', 'Ledger', 'ledger_state', 'rows_to_do', 'run_r
            'archive_table', 'archive_summary', 'fill_archive']
 
 # %% ../nbs/11f_archive.ipynb #c9963069
-import csv, glob, hashlib, json, os, re, socket, sys, time, traceback
+import csv, glob, hashlib, json, os, pickle, re, socket, sys, time, traceback
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from datetime import date, datetime, timezone
 from difflib import get_close_matches
@@ -266,11 +266,11 @@ def _tell(client):
     print(f"{n} worker{'s'*(n!=1)}, scheduler {client.scheduler.address}, " + (f"dashboard {client.dashboard_link}" if watch else 'no dashboard (pip install bokeh to have one)'), flush=True)
 
 # %% ../nbs/11f_archive.ipynb #b9450517
-def _on_worker(fill, row, out_dir, topic):
-    "Fill a row on a worker, and say that it begins"
+def _on_worker(sent, row, out_dir, topic):
+    "Fill a row on a worker, and say that it begins; `sent` is the pickled function"
     from distributed import get_worker
     w = get_worker(); w.log_event(topic, dict(name=row.name, worker=w.address))
-    with open(os.devnull, 'w') as mute, redirect_stdout(mute): return run_row(fill, row, out_dir, w.address) # bars of many processes share no terminal
+    with open(os.devnull, 'w') as mute, redirect_stdout(mute): return run_row(lambda row, folder: pickle.loads(sent)(row, folder), row, out_dir, w.address) # bars of many processes share no terminal
 
 def _outcome(result, row):
     "A line for the ledger, whatever came of it"
@@ -283,8 +283,9 @@ def _outcome(result, row):
 # %% ../nbs/11f_archive.ipynb #e017303d
 def _on_workers(client, fill, rows, out_dir, started):
     "Outcomes of rows in the order in which workers end them"
-    topic = f'gapfill-{os.urandom(6).hex()}'; client.subscribe_topic(topic, lambda e: started(**e[1]))
-    left = {client.submit(_on_worker, fill, r, str(out_dir), topic, key=(topic, r.name), pure=False): r for r in rows}
+    from cloudpickle import dumps
+    sent,topic = dumps(fill),f'gapfill-{os.urandom(6).hex()}'; client.subscribe_topic(topic, lambda e: started(**e[1]))
+    left = {client.submit(_on_worker, sent, r, str(out_dir), topic, key=(topic, r.name), pure=False): r for r in rows}
     try:
         for f,result in _dask().as_completed(list(left), with_results=True, raise_errors=False): yield _outcome(result, left.pop(f))
     finally:
