@@ -314,11 +314,13 @@ def _fill(stack, job, work, state, tags, paths, ours, clock):
     canvases = _canvases(stack, job, work, tags); run = pixel_strips if job.by_pixel else window_strips
     n,strips = run(stack, job, state['done'], clock) if state['done'] < state.get('strips', 1) else (state['strips'],())
     state['strips'] = n
-    for s in progress(strips, 'strips', n-state['done'], 'strip'):
-        with clock('write'):
-            _write_strip(s, stack, job, canvases, state['counts']); state['done'] += 1
-            with whole(work/'state.json') as p: p.write_text(json.dumps(state))
-    for c in canvases.values(): c.close()
+    try:
+        for s in progress(strips, 'strips', n-state['done'], 'strip'):
+            with clock('write'):
+                _write_strip(s, stack, job, canvases, state['counts']); state['done'] += 1
+                with whole(work/'state.json') as p: p.write_text(json.dumps(state))
+    finally:
+        for c in canvases.values(): c.close()
     for k in progress([k for k in canvases if k not in ours], 'files', unit='file'):
         with clock('cog'): write_cog(canvases[k], paths[k], 'nearest' if k[1]=='qa' else 'average')
 
