@@ -93,7 +93,7 @@ def gapfill_fill(
     time_steps:int=None, # dates that the filler sees in a window; as in its training, or all, unless given
     window:int=224, # pixels of a window
     overlap:int=32, # pixels that neighbouring windows share
-    batch_size:int=4, # windows at a time
+    batch_size:int=None, # windows at a time; 1 on a CPU, 16 on a GPU, unless given
     device:str='auto', # auto, cpu or cuda
     uncertainty:bool=False, # write the predicted scale of the error, where the network predicts one
     fill_all:bool=False, # fill also pixels that there is nothing to fill from
