@@ -203,9 +203,10 @@ def make_granules(
     "Write simulated granules"
     dest = Path(dest); n = min(size, 1024); k = mirrored(size, n); out = []
     layers,grid = _fmasks(fmask, corner, size, len(dates)) if fmask is not None else (None,None); grid = _place(size, tile, grid)
-    if truth: (dest/'truth').mkdir(parents=True)
+    if truth: (dest/'truth').mkdir(parents=True, exist_ok=True)
     for t,day in enumerate(dates):
         product = products[t%len(products)]; folder = dest/f"HLS.{product}.T{tile}.{day:%Y%j}T{dict(L30=172512, S30=173909)[product]}.v2.0"
+        if folder.exists(): raise ValueError(f"{folder} is already there. Choose another folder, or remove it first.")
         dn = simulate(n, [day], region, (seed,), lat=32.)[0]; water = ((dn[1]>dn[3]) & (dn[3]<900))[k][:,k]
         f = layers[t] if layers else simulate_fmask(size, cloud[t%len(cloud)], (seed,day.toordinal()), water)
         _write_granule(folder, dn, f, k, grid, product, np.random.default_rng((seed,t)), truth); out.append(folder)

@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['gdal_types', 'OBSERVED', 'FILLED', 'NOT_FILLABLE', 'qa_bands', 'NO_SCALE', 'suffixes', 'Canvas', 'vrt_text',
-           'write_cog', 'quality', 'scale_dn', 'output_paths', 'refuse_existing']
+           'overview_factors', 'write_cog', 'quality', 'scale_dn', 'output_paths', 'refuse_existing']
 
 # %% ../nbs/11d_products.ipynb #62e8e240
-import json, os
+import os, shutil
 from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 import numpy as np, rasterio
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.shutil import copy as copy_raster
 from .scenes import Grid
@@ -77,21 +79,34 @@ def _ends(path):
             return
         with src: src.read(window=((src.height-1,src.height),(src.width-1,src.width)))
 
+def overview_factors(
+    height:int, # pixels
+    width:int, # pixels
+    block:int=512 # pixels of a tile
+)->list: # 2, 4, ... until all fits into a tile
+    "By how much overviews are smaller"
+    out = []
+    while max(height, width)/2**len(out) > block: out.append(2**(len(out)+1))
+    return out
+
 def write_cog(
     c:Canvas, # a raster, all of it written
     path, # the COG; replaced if it is there
     overviews:str='average' # how pixels are joined in overviews: average, nearest, ...
 ):
     "Make a COG of a canvas, whole or not at all"
-    vrt,part = c.path.with_suffix('.vrt'),c.path.with_suffix('.part.tif')
+    vrt,flat,part = (c.path.with_suffix(s) for s in ('.vrt','.flat.tif','.part.tif'))
     try:
         vrt.write_text(vrt_text(c))
-        copy_raster(vrt, part, driver='COG', compress='deflate', predictor='yes', blocksize=512, overview_resampling=overviews, num_threads=1, bigtiff='if_safer')
+        copy_raster(vrt, flat, driver='GTiff', tiled=True, blockxsize=512, blockysize=512, interleave='band', bigtiff='if_safer')
+        with rasterio.open(flat, 'r+') as src: src.build_overviews(overview_factors(*src.shape), Resampling[overviews])
+        copy_raster(flat, part, driver='COG', compress='deflate', predictor='yes', blocksize=512, overviews='force_use_existing', num_threads=1, bigtiff='if_safer')
         _ends(part); os.replace(part, path)
-    except (RasterioError, OSError) as e:
-        raise OSError(f"{path} cannot be written: {getattr(e, 'strerror', None) or ' '.join(str(e).split())}. Make room, then pass --resume.") from None
+    except (RasterioError, CPLE_BaseError, OSError) as e:
+        why,free = getattr(e, 'strerror', None) or ' '.join(str(e).split()).rstrip('.'),shutil.disk_usage(c.path.parent).free/1e6
+        raise OSError(f"{path} cannot be written: {why} ({free:.0f} MB are free). Make room, then pass --resume.") from None
     finally:
-        for p in (vrt, part, part.with_suffix('.tif.ovr.tmp'), part.with_suffix('.tif.msk.ovr.tmp')): p.unlink(missing_ok=True)
+        for p in (vrt, flat, part, part.with_suffix('.tif.ovr.tmp'), part.with_suffix('.tif.msk.ovr.tmp')): p.unlink(missing_ok=True)
 
 # %% ../nbs/11d_products.ipynb #f5fdd529
 OBSERVED,FILLED,NOT_FILLABLE = 0,1,2

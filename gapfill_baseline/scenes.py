@@ -118,14 +118,22 @@ class Part(NamedTuple):
     resampling:str='nearest' # how it is warped
     nodata:Any=None # what was not measured, for what is warped
 
-# %% ../nbs/01f_scenes.ipynb #9899d779
+# %% ../nbs/01f_scenes.ipynb #c56c0e32
+def _shrink(src, grid):
+    "Pixels of `grid` along one of `src`, in x and y, at most 1"
+    c,r = grid.width/2,grid.height/2
+    x,y = transform_points(grid.crs, src.crs, *zip(*(grid.transform*p for p in ((c, r), (c+1, r), (c, r+1)))))
+    u = np.array([~src.transform*p for p in zip(x, y)]); size = np.hypot(*(u[1:]-u[0]))
+    return 1/np.maximum(size, 1) if np.isfinite(size).all() else np.ones(2)
+
 def open_part(
     part:Part # what to open
 ): # an open raster or WarpedVRT
     "Open a part on the grid of its stack"
     src = open_raster(part.path)
     if part.warp is None: return src
-    return WarpedVRT(src, **part.warp._asdict(), resampling=Resampling[part.resampling], nodata=part.nodata, src_nodata=part.nodata)
+    x,y = _shrink(src, part.warp)
+    return WarpedVRT(src, **part.warp._asdict(), resampling=Resampling[part.resampling], nodata=part.nodata, src_nodata=part.nodata, tolerance=1e-6, XSCALE=x, YSCALE=y)
 
 # %% ../nbs/01f_scenes.ipynb #6acc6ba8
 def read_part(
@@ -173,7 +181,7 @@ class Stack:
     def __enter__(self): return self
     def __exit__(self, *_): self.close()
 
-# %% ../nbs/01f_scenes.ipynb #927a53e3
+# %% ../nbs/01f_scenes.ipynb #879633a5
 @patch
 def close(self:Stack):
     "Close the files"
@@ -191,7 +199,6 @@ def _open(self:Stack, part):
     self._files.move_to_end(key)
     return self._files[key]
 
-# %% ../nbs/01f_scenes.ipynb #68159b5b
 @patch
 def _window(self:Stack, window):
     "`window` in whole pixels, or one line if it leaves the grid"
@@ -243,7 +250,7 @@ def mask(self:Stack,
         if a is not None: g[:] = grow(decode(a, self.rule, self.sources[t][-1]), d)[w.row_off-r:w.row_off-r+w.height, w.col_off-c:w.col_off-c+w.width]
     return gap
 
-# %% ../nbs/01f_scenes.ipynb #e149d04d
+# %% ../nbs/01f_scenes.ipynb #106d97b8
 @patch
 def read(self:Stack,
     window:Window=None, # rows and columns, None = all
@@ -261,11 +268,10 @@ def gaps(self:Stack,
     window:Window=None, # rows and columns, None = all
     dates:Sequence=None # positions of dates, None = all
 )->np.ndarray: # True = gap, bool, (T,h,w)
-    "The gap of a window, as `read` has it"
+    "The gap of a window, as `read` has it, date by date"
     gap = [self.read(window, [t])[1] for t in self._which(dates)]
     return np.concatenate(gap) if gap else self.mask(window, ())
 
-# %% ../nbs/01f_scenes.ipynb #8b5db0b3
 @patch
 def describe(self:Stack):
     "One short text: bands, dates, size, masks"
@@ -288,7 +294,7 @@ def to_dates(
     if len(set(out))<n: raise ValueError(f"date {next(d for d in out if out.count(d)>1)} comes twice. Pass one scene a date.")
     return out
 
-# %% ../nbs/01f_scenes.ipynb #e7dbbe34
+# %% ../nbs/01f_scenes.ipynb #467d845f
 def _breaks_off(src):
     "Whether the last block of any band ends beyond the end of a GeoTIFF"
     if src.driver!='GTiff' or not os.path.isfile(src.name): return False
@@ -298,7 +304,6 @@ def _breaks_off(src):
         if o and n and int(o)+int(n) > size: return True
     return False
 
-# %% ../nbs/01f_scenes.ipynb #696f1fd3
 def _nodata(nodata, src):
     "What was not measured in `src`: the value given, its own, or the usual one of its type"
     kind = np.dtype(src.dtypes[0])
@@ -352,8 +357,16 @@ def assemble(
     days:Sequence, # `datetime.date`, ascending, (T,)
     files:Sequence, # of each date a list of GeoTIFFs, (T,)
     masks:Sequence, # of each date a GeoTIFF or None, (T,)
-    bands=None, names=None, rule=mask_rule(), align=False, resampling='bilinear', nodata=None, scale=HLS.scale, offset=0., notes='' # see `Stack` and `stack_from_files`
-)->Stack:
+    bands:Sequence=None, # names of the bands; None = those in the files, or HLS's
+    names:Sequence=None, # what the output of each date is called; None = as its first file
+    rule:MaskRule=mask_rule(), # what the masks mean
+    align:bool=False, # resample what lies on another grid than the first file
+    resampling:str='bilinear', # how bands are resampled: bilinear, cubic or nearest
+    nodata:float=None, # what was not measured; None = as the files say
+    scale:float=HLS.scale, # reflectance = DN · scale + offset
+    offset:float=0., # see `scale`
+    notes:str='' # for `describe`
+)->Stack: # dates as given
     "Look at all files of a series, and make a stack of them on the grid of the first"
     if resampling not in ('nearest', 'bilinear', 'cubic'): raise ValueError(f"resampling is {resampling!r}. Choose from: nearest, bilinear, cubic.")
     srcs = [open_raster(p) for p in files[0]]; s = srcs[0]

@@ -41,7 +41,7 @@ def blend_weights(
     overlap:int # pixels that neighbours share, at least
 )->tuple: # first pixel of each window, int64, (N,); weight of its pixels, float32, (N,size) or (1,n)
     "Windows along one side, and their weights, which sum to 1 at each pixel"
-    at,size = window_starts(n, size, overlap),min(n, size)
+    at,size = window_starts(n, size, overlap),min(n, size); overlap = min(overlap, size)
     ramp,w,total = .5-.5*np.cos(np.pi*(np.arange(overlap)+.5)/max(overlap, 1)),np.ones((len(at),size)),np.zeros(n)
     w[1:,:overlap] *= ramp; w[:-1,size-overlap:] *= ramp[::-1]
     for a,x in zip(at, w): total[a:a+size] += x
@@ -79,7 +79,7 @@ def as_sample(
     hidden = put(gap); x = put(dn).float().mul_(units.scale)
     if units.offset: x += units.offset
     x = x.masked_fill_(hidden[:,:,None], 0); B,T = gap.shape[:2]
-    when = [put(np.broadcast_to(np.float32(d), (B,T))) for d in (days-np.asarray(days)[...,:1], doy)]
+    when = [put(np.broadcast_to(np.float32(d), (B,T)).copy()) for d in (days-np.asarray(days)[...,:1], doy)]
     return Sample(x, hidden, *when, x, ~hidden, torch.arange(B, device=x.device))
 
 # %% ../nbs/11c_windows.ipynb #800bba3c
