@@ -64,8 +64,8 @@ def _dates(cell):
     return out
 
 # %% ../nbs/11f_archive.ipynb #8f770b87
-_read = dict(granules=_paths, scenes=_paths, masks=_paths, dates=lambda c,_: _dates(c)) # how a cell is read
-_kinds = dict(granules=(), scenes=('dates','masks')) # how a row is described, and what goes with it
+_read = dict(granules=_paths, scenes=_paths, cube=_paths, masks=_paths, dates=lambda c,_: _dates(c)) # how a cell is read
+_kinds = dict(granules=(), scenes=('dates','masks'), cube=('dates',)) # how a row is described, and what goes with it
 
 def _check_name(name):
     "A name that can be a folder"
