@@ -10,10 +10,10 @@ def stack_of(folder):
     masks = sorted(Path(folder).glob('*_mask.tif')); days = [m.name.removesuffix('_mask.tif') for m in masks]
     return stack_from_files([m.with_name(f'{d}.tif') for m,d in zip(masks, days)], masks, days)
 
-def fill(folder, out, name):
+def fill(folder, out, name, batch_size=None):
     "A: fill"
     from gapfill_baseline.fill_scene import fill_stack
-    return fill_stack(stack_of(folder), make_filler(name), out)
+    return fill_stack(stack_of(folder), make_filler(name), out, batch_size=batch_size)
 
 def make_filler(name):
     "A filler by name: one without training, or a network with random weights, such as unet, ridgeunet, or unet:4 of that width"
@@ -24,7 +24,7 @@ def make_filler(name):
     import gapfill_baseline.unet
     torch.manual_seed(0); name,_,width = name.partition(':'); return NetFill(get_network(name)(width=int(width or 16)))
 
-def plain(folder, out, name):
+def plain(folder, out, name, batch_size):
     "B: read, and write the same files without filling"
     import numpy as np, rasterio
     from rasterio.enums import Resampling
@@ -44,22 +44,21 @@ def plain(folder, out, name):
             write(Path(out)/p.name, a, Resampling.average, nodata=src.nodata, **kw)
             write(Path(out)/f'{p.stem}.qa.tif', np.stack([gap.astype(np.uint16), gap*np.uint16(45), clear]), Resampling.nearest, **kw)
 
-def one(what, folder, name):
+def one(what, folder, name, batch_size):
     "Run A or B in a process of its own: CPU seconds, seconds, peak memory, what it says"
     with tempfile.TemporaryDirectory(dir=Path(folder).parent) as tmp:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        r = subprocess.run([sys.executable, __file__, folder, '--one', what, '--filler', name, '--out', f'{tmp}/out'], env=os.environ | dict(OMP_NUM_THREADS='1'), capture_output=True, text=True)
+        r = subprocess.run([sys.executable, __file__, folder, '--one', what, '--filler', name, '--out', f'{tmp}/out', *(['--batch_size', str(batch_size)] if batch_size else [])], env=os.environ | dict(OMP_NUM_THREADS='1'), capture_output=True, text=True)
         if r.returncode: sys.exit(r.stderr)
         return json.loads(r.stdout.splitlines()[-1])
 
 if __name__=='__main__':
-    p = argparse.ArgumentParser(description=__doc__); p.add_argument('folder'); p.add_argument('--runs', type=int, default=2); p.add_argument('--filler', default='linear'); p.add_argument('--one'); p.add_argument('--out'); p.add_argument('--alone', action='store_true')
+    p = argparse.ArgumentParser(description=__doc__); p.add_argument('folder'); p.add_argument('--runs', type=int, default=2); p.add_argument('--filler', default='linear'); p.add_argument('--batch_size', type=int); p.add_argument('--one'); p.add_argument('--out'); p.add_argument('--alone', action='store_true')
     a = p.parse_args()
     if a.one:
-        r = dict(fill=fill, plain=plain)[a.one](a.folder, a.out, a.filler) or {}; u = resource.getrusage(resource.RUSAGE_SELF)
+        r = dict(fill=fill, plain=plain)[a.one](a.folder, a.out, a.filler, a.batch_size) or {}; u = resource.getrusage(resource.RUSAGE_SELF)
         print(json.dumps(dict(cpu=u.ru_utime+u.ru_stime, peak_mb=u.ru_maxrss/1e3) | {k: r[k] for k in ('seconds','share_in_filler','clock','observed','filled','not_fillable') if k in r}))
     else:
         cpu = dict(fill=[], plain=[])
         for _ in range(a.runs):
-            for what in ('fill',) if a.alone else ('fill','plain'): r = one(what, a.folder, a.filler); cpu[what].append(r['cpu']); print(what, json.dumps(r), flush=True)
+            for what in ('fill',) if a.alone else ('fill','plain'): r = one(what, a.folder, a.filler, a.batch_size); cpu[what].append(r['cpu']); print(what, json.dumps(r), flush=True)
         if not a.alone: print(f"{a.filler}: {min(cpu['fill']):.1f} s of CPU, plain {min(cpu['plain']):.1f} s: {min(cpu['fill'])/min(cpu['plain']):.2f} times")

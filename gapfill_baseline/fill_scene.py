@@ -281,7 +281,7 @@ def fill_stack(
     filler:Filler, # what fills
     out_dir, # folder of the results
     device:str='cpu', # auto, cpu or cuda
-    batch_size:int=4, # windows at a time
+    batch_size:int=None, # windows at a time; None = 1 on a CPU, 16 on a GPU
     size:int=224, # pixels of a window
     overlap:int=32, # pixels that neighbouring windows share
     resume:bool=False, # go on with a filling that was cut
@@ -295,8 +295,9 @@ def fill_stack(
     cache:int=128 # memory for blocks of files, MB
 )->dict: # paths, counts, seconds
     "Fill a stack, and write its dates as COGs"
-    start,clock,out = time.perf_counter(),Clock(),Path(out_dir)
-    job = make_job(stack, filler, dates_out, time_steps, uncertainty, device=pick_device(device), batch_size=batch_size, size=size, overlap=overlap, fill_all=fill_all)
+    start,clock,out,device = time.perf_counter(),Clock(),Path(out_dir),pick_device(device)
+    if batch_size is None: batch_size = 1 if device=='cpu' else 16
+    job = make_job(stack, filler, dates_out, time_steps, uncertainty, device=device, batch_size=batch_size, size=size, overlap=overlap, fill_all=fill_all)
     what = identity(stack, job, name or str(filler), weights); run = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
     names = [stack.names[t] for t in job.want]; paths = output_paths(out, names, job.scale)
     ours = {k for k,p in paths.items() if resume and p.exists() and _is_ours(p, run)}
@@ -314,11 +315,13 @@ def _fill(stack, job, work, state, tags, paths, ours, clock):
     canvases = _canvases(stack, job, work, tags); run = pixel_strips if job.by_pixel else window_strips
     n,strips = run(stack, job, state['done'], clock) if state['done'] < state.get('strips', 1) else (state['strips'],())
     state['strips'] = n
-    for s in progress(strips, 'strips', n-state['done'], 'strip'):
-        with clock('write'):
-            _write_strip(s, stack, job, canvases, state['counts']); state['done'] += 1
-            with whole(work/'state.json') as p: p.write_text(json.dumps(state))
-    for c in canvases.values(): c.close()
+    try:
+        for s in progress(strips, 'strips', n-state['done'], 'strip'):
+            with clock('write'):
+                _write_strip(s, stack, job, canvases, state['counts']); state['done'] += 1
+                with whole(work/'state.json') as p: p.write_text(json.dumps(state))
+    finally:
+        for c in canvases.values(): c.close()
     for k in progress([k for k in canvases if k not in ours], 'files', unit='file'):
         with clock('cog'): write_cog(canvases[k], paths[k], 'nearest' if k[1]=='qa' else 'average')
 

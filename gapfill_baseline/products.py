@@ -7,11 +7,12 @@ __all__ = ['gdal_types', 'OBSERVED', 'FILLED', 'NOT_FILLABLE', 'qa_bands', 'NO_S
            'overview_factors', 'write_cog', 'quality', 'scale_dn', 'output_paths', 'refuse_existing']
 
 # %% ../nbs/11d_products.ipynb #62e8e240
-import json, os
+import os, shutil
 from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 import numpy as np, rasterio
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.shutil import copy as copy_raster
@@ -101,8 +102,9 @@ def write_cog(
         with rasterio.open(flat, 'r+') as src: src.build_overviews(overview_factors(*src.shape), Resampling[overviews])
         copy_raster(flat, part, driver='COG', compress='deflate', predictor='yes', blocksize=512, overviews='force_use_existing', num_threads=1, bigtiff='if_safer')
         _ends(part); os.replace(part, path)
-    except (RasterioError, OSError) as e:
-        raise OSError(f"{path} cannot be written: {getattr(e, 'strerror', None) or ' '.join(str(e).split())}. Make room, then pass --resume.") from None
+    except (RasterioError, CPLE_BaseError, OSError) as e:
+        why,free = getattr(e, 'strerror', None) or ' '.join(str(e).split()).rstrip('.'),shutil.disk_usage(c.path.parent).free/1e6
+        raise OSError(f"{path} cannot be written: {why} ({free:.0f} MB are free). Make room, then pass --resume.") from None
     finally:
         for p in (vrt, flat, part, part.with_suffix('.tif.ovr.tmp'), part.with_suffix('.tif.msk.ovr.tmp')): p.unlink(missing_ok=True)
 
