@@ -305,7 +305,7 @@ def fill_stack(
     if len(ours)==len(paths): return _summary(stack, job, paths, {}, clock, start, finished=True)
     work = out/f".gapfill_{hashlib.sha256(' '.join(names).encode()).hexdigest()[:12]}"; state,lock = open_work(work, what, resume, overwrite)
     try:
-        with rasterio.Env(GDAL_CACHEMAX=cache): _fill(stack, job, work, state, {k: what[k] for k in ('software','filler','weights')} | dict(run=run), paths, ours, clock)
+        with rasterio.Env(GDAL_CACHEMAX=cache<<20): _fill(stack, job, work, state, {k: what[k] for k in ('software','filler','weights')} | dict(run=run), paths, ours, clock)
     finally: lock.release()
     shutil.rmtree(work)
     return _summary(stack, job, paths, state['counts'], clock, start)

@@ -75,7 +75,7 @@ def as_sample(
     device='cpu'    # where
 )->Sample: # on the device
     "Windows of a scene as a batch"
-    put = lambda a: torch.from_numpy(np.ascontiguousarray(a)).to(device, non_blocking=True)
+    put = lambda a: torch.from_numpy(np.require(a, requirements='CW')).to(device, non_blocking=True)
     hidden = put(gap); x = put(dn).float().mul_(units.scale)
     if units.offset: x += units.offset
     x = x.masked_fill_(hidden[:,:,None], 0); B,T = gap.shape[:2]
