@@ -207,4 +207,6 @@ def in_parts(
     "`f` of a few chips at a time, where that is faster"
     step = max(1, at_once//s.observed[0].numel()) if s.observed.device.type=='cpu' and len(s.gap) else len(s.gap)
     if len(s.gap)<=step: return f(s)
-    return torch.cat([f(Sample(*(x[i:i+step] for x in s))) for i in range(0, len(s.gap), step)])
+    out = torch.empty_like(s.observed)
+    for i in range(0, len(s.gap), step): out[i:i+step] = f(Sample(*(x[i:i+step] for x in s)))
+    return out
