@@ -32,7 +32,7 @@ def plain(folder, out, name, batch_size):
     Path(out).mkdir()
     def write(path, a, overviews, **kw):
         with rasterio.open(f'{path}.flat', 'w', driver='GTiff', count=len(a), dtype=a.dtype, tiled=True, blockxsize=512, blockysize=512, interleave='band', **kw) as dst: dst.write(a); dst.build_overviews([2,4,8], overviews)
-        copy(f'{path}.flat', path, driver='COG', compress='deflate', predictor='yes', blocksize=512, overviews='force_use_existing'); os.remove(f'{path}.flat')
+        copy(f'{path}.flat', path, driver='COG', compress='deflate', level=1, predictor='yes', blocksize=512, overviews='force_use_existing'); os.remove(f'{path}.flat')
     masks = sorted(Path(folder).glob('*_mask.tif')); gaps = []
     with rasterio.Env(GDAL_CACHEMAX=128<<20):
         for m in masks:

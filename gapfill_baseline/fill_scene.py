@@ -323,7 +323,7 @@ def _fill(stack, job, work, state, tags, paths, ours, clock):
     finally:
         for c in canvases.values(): c.close()
     for k in progress([k for k in canvases if k not in ours], 'files', unit='file'):
-        with clock('cog'): write_cog(canvases[k], paths[k], 'nearest' if k[1]=='qa' else 'average')
+        with clock('cog'): write_cog(canvases[k], paths[k], 'nearest' if k[1]=='qa' else 'average', torch.get_num_threads())
 
 def _summary(stack, job, paths, counts, clock, start, finished=False):
     "What was done"

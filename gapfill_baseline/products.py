@@ -92,7 +92,8 @@ def overview_factors(
 def write_cog(
     c:Canvas, # a raster, all of it written
     path, # the COG; replaced if it is there
-    overviews:str='average' # how pixels are joined in overviews: average, nearest, ...
+    overviews:str='average', # how pixels are joined in overviews: average, nearest, ...
+    threads:int=1 # that compress; the bytes are the same
 ):
     "Make a COG of a canvas, whole or not at all"
     vrt,flat,part = (c.path.with_suffix(s) for s in ('.vrt','.flat.tif','.part.tif'))
@@ -100,7 +101,7 @@ def write_cog(
         vrt.write_text(vrt_text(c))
         copy_raster(vrt, flat, driver='GTiff', tiled=True, blockxsize=512, blockysize=512, interleave='band', bigtiff='if_safer')
         with rasterio.open(flat, 'r+') as src: src.build_overviews(overview_factors(*src.shape), Resampling[overviews])
-        copy_raster(flat, part, driver='COG', compress='deflate', predictor='yes', blocksize=512, overviews='force_use_existing', num_threads=1, bigtiff='if_safer')
+        copy_raster(flat, part, driver='COG', compress='deflate', level=1, predictor='yes', blocksize=512, overviews='force_use_existing', num_threads=threads, bigtiff='if_safer')
         _ends(part); os.replace(part, path)
     except (RasterioError, CPLE_BaseError, OSError) as e:
         why,free = getattr(e, 'strerror', None) or ' '.join(str(e).split()).rstrip('.'),shutil.disk_usage(c.path.parent).free/1e6
