@@ -14,7 +14,7 @@ from fastcore.script import Param
 from . import comparison_figures as figures
 from .core import HLS
 from .intervals import cell_groups, cuts, differences, draw_counts, interval, place_labels, published_draws, row_draws, strict_draws, units_of
-from .program import program, whole
+from .program import Clock, program, save_profile, whole
 from .runs import find_run, read_config, usable_folder
 from .scoring import ensembles, filler_entries, open_store, references, run_entries, score_all
 
@@ -228,29 +228,32 @@ def gapfill_compare(
     device:str='auto', # auto, cpu or cuda
     cache_dir:str=None, # folder of packed files; .cache in out_dir unless given
     skip_bad:bool=False, # leave unreadable chips and masks out
+    profile:bool=False, # write where the time goes to profile.csv
     resume:bool=False, # continue a comparison that was stopped
 )->Path: # folder of the tables
     "Compare fillers and trained runs on the same chips under the same gaps"
-    o = check_options(dict(locals())); out = usable_folder(o['out_dir'])
+    o = check_options(dict(locals())); out,clock = usable_folder(o['out_dir']),Clock()
     if (out/'summary.csv').exists():
         if not resume: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
         print(f'finished already: {out}'); return out
     from gapfill_baseline.learner import make_accelerator
-    names = filler_entries(o['fillers'], o['seeds']); ds = open_chips(o)
-    entries = names + run_entries(o['runs'], ds, o['seeds'], {e.row for e in names}, transfer)
-    if ensemble: entries += ensembles(entries)
-    return _compare(o, out, ds, entries, make_accelerator(device).device)
+    with clock('open'):
+        names = filler_entries(o['fillers'], o['seeds']); ds = open_chips(o)
+        entries = names + run_entries(o['runs'], ds, o['seeds'], {e.row for e in names}, transfer)
+        if ensemble: entries += ensembles(entries)
+    return _compare(o, out, ds, entries, make_accelerator(device).device, clock)
 
 # %% ../nbs/11_compare.ipynb #afa5e964
-def _compare(o, out, ds, entries, device):
+def _compare(o, out, ds, entries, device, clock):
     "The part of `gapfill_compare` that scores and writes"
     folder,lock = open_store(out, _identity(o, ds, entries), o['resume'])
     try:
-        sums = score_all(entries, ds, folder, ('strict','published') if o['protocol']=='both' else (o['protocol'],), o['batch_size'], device)
-        tables = all_tables(entries, ds, sums); (out/'figures').mkdir(exist_ok=True)
-        figures.save_chip(*one_chip(entries, ds, sums['gap_fraction'], device), out/'figures')
-        write_tables(tables, out)
+        sums = score_all(entries, ds, folder, ('strict','published') if o['protocol']=='both' else (o['protocol'],), o['batch_size'], device, clock)
+        with clock('tables'): tables = all_tables(entries, ds, sums); (out/'figures').mkdir(exist_ok=True)
+        with clock('figures'): figures.save_chip(*one_chip(entries, ds, sums['gap_fraction'], device), out/'figures')
+        with clock('tables'): write_tables(tables, out)
     finally: lock.release()
     shutil.rmtree(folder)
     print(figures.terminal_table(tables['summary.csv']), f"tables and figures: {out}", sep='\n')
+    if o['profile']: save_profile(clock, out/'profile.csv')
     return out

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 import numpy as np, pandas as pd
 from .intervals import not_told, row_names
-from .program import progress, whole
+from .program import Clock, progress, whole
 from .runs import find_run, read_config, used_chips
 
 # %% ../nbs/10c_scoring.ipynb #670d7aaf
@@ -128,18 +128,19 @@ def score_part(
     entries:list, # of `Entry`
     s, # a `Sample`
     published:bool, # as the published code scores
-    clock # seconds so far, after the device has finished
+    clock, # seconds so far, after the device has finished
+    spent:Clock=None # where the time goes
 )->tuple: # sums (M,B,T,C,8); seconds (M,)
     "Fill a few chips with every entry and keep the sums of their errors"
     from gapfill_baseline.core import compose
     from gapfill_baseline.metrics import band_sums
-    mean,out,seconds = {e.of: [] for e in entries if e.of},[],{}
+    mean,out,seconds,spent = {e.of: [] for e in entries if e.of},[],{},Clock() if spent is None else spent
     for e in entries:
         start = clock()
         filled = compose(s.observed, sum(mean[e.of])/len(mean[e.of]), s.gap) if e.of else ((published and e.published) or e.filler)(s).mean
-        seconds[e.row,e.seed] = clock()-start + (sum(v for k,v in seconds.items() if k[0]==e.of))
+        spent.add(f'filler {e.row}', took := clock()-start); seconds[e.row,e.seed] = took + (sum(v for k,v in seconds.items() if k[0]==e.of))
         if e.row in mean: mean[e.row].append(filled)
-        observed_error(filled, s, e.row); out.append(band_sums(filled, s.target, s.scored).cpu().numpy())
+        with spent('metrics'): observed_error(filled, s, e.row); out.append(band_sums(filled, s.target, s.scored).cpu().numpy())
     return np.stack(out),np.array(list(seconds.values()))
 
 # %% ../nbs/10c_scoring.ipynb #8bf062fe
@@ -148,7 +149,8 @@ def score_batch(
     s, # a `Sample`
     protocols:tuple=('strict','published'), # how to score
     batch_size:int=16, # chips at a time under the strict protocol
-    clock=time.perf_counter # seconds so far
+    clock=time.perf_counter, # seconds so far
+    spent:Clock=None # where the time goes
 )->dict: # sums of each protocol, (M,B,T,C,8); seconds (M,); gap_fraction (B,T)
     "Everything that is kept of a batch"
     from gapfill_baseline.core import gap_fraction
@@ -157,7 +159,7 @@ def score_batch(
     with torch.no_grad():
         for p in protocols:
             again = [m for m,e in enumerate(entries) if e.published or 'strict' not in out]; members = [entries[m] for m in again]
-            parts = [score_part(members, c, p=='published', clock) for c in _chunks(s, 16 if p=='published' else batch_size)] if again else []
+            parts = [score_part(members, c, p=='published', clock, spent) for c in _chunks(s, 16 if p=='published' else batch_size)] if again else []
             new = out['strict'].copy() if 'strict' in out else np.zeros((len(entries), *s.target.shape[:3], 8))
             if again: new[again] = np.concatenate([a for a,_ in parts], 1)
             out[p] = new
@@ -204,11 +206,13 @@ def score_all(
     folder:Path, # of `open_store`
     protocols:tuple=('strict','published'), # how to score
     batch_size:int=16, # chips at a time under the strict protocol
-    device='cpu' # where
+    device='cpu', # where
+    spent:Clock=None # where the time goes
 )->dict: # as `score_batch`, for all chips; seconds (batches,M); sizes (batches,)
     "Score every chip, a batch at a time, and continue where it was stopped"
     import torch
     from gapfill_baseline.masks import to_sample
+    spent = Clock() if spent is None else spent
     step = batch_size if 'published' not in protocols else 16*-(-batch_size//16); slots = [range(i, min(i+step, len(ds))) for i in range(0, len(ds), step)]
     done = next((i for i in range(len(slots)) if not (folder/f'{i:06d}.npz').exists()), len(slots))
     _place(entries, device, folder/f'{done-1:06d}.pt')
@@ -216,7 +220,10 @@ def score_all(
         if torch.device(device).type=='cuda': torch.cuda.synchronize(device)
         return time.perf_counter()
     bar = progress(range(done, len(slots)), 'comparing', len(slots)-done, 'batch')
-    for i in bar: _keep(folder, i, score_batch(entries, to_sample(ds[0,slots[i]].to(device)), protocols, batch_size, clock), _buffers(entries) if 'published' in protocols else [])
+    for i in bar:
+        with spent('data'): s = to_sample(ds[0,slots[i]].to(device))
+        o = score_batch(entries, s, protocols, batch_size, clock, spent)
+        with spent('keep'): _keep(folder, i, o, _buffers(entries) if 'published' in protocols else [])
     parts = [dict(np.load(folder/f'{i:06d}.npz')) for i in range(len(slots))]
     return ({p: np.concatenate([x[p] for x in parts], 1) for p in protocols}
             | dict(gap_fraction=np.concatenate([x['gap_fraction'] for x in parts]), seconds=np.stack([x['seconds'] for x in parts]), sizes=np.array([len(s) for s in slots])))
