@@ -157,11 +157,16 @@ def plan_dataset(
     return split,split_masks(masks, r.seed, r.fraction)
 
 # %% ../nbs/12b_chips.ipynb #ffd58768
+def _state(path):
+    "Size and time of the last change of a file, or of all files of a Zarr store"
+    s = [p.stat() for p in ([Path(path)] if Path(path).is_file() else sorted(Path(path).rglob('*')))]
+    return [sum(o.st_size for o in s), max((o.st_mtime_ns for o in s), default=0)]
+
 def _note(stacks, tiles, r):
     "What a dataset is cut from, and how"
     files = sorted({f for st in stacks.values() for d in st.sources for f in d})
     return json.dumps(dict(recipe=r._asdict(), tiles=tiles, rules={k: [repr(st.rule.text), st.rule.dilate, hash(st.rule.table)] for k,st in stacks.items()},
-                           files={f: [(i := os.stat(f)).st_size, i.st_mtime_ns] for f in files}), indent=1)
+                           files={f: _state(f) for f in files}), indent=1)
 
 def _ready(out_dir, overwrite):
     "The final and the hidden folder, or one line if the final one is taken"

@@ -30,17 +30,19 @@ def _per_window(a, col, size):
 def survey(
     stack, # a `Stack`
     size:int=224, # pixels of a side of a window
-    stride:int=None # pixels from a window to the next; None = `size`
+    stride:int=None, # pixels from a window to the next; None = `size`
+    room:int=2**26 # bytes of the pixels that are read at a time; one date at least
 )->Survey:
     "Count what is clear, measured and cloudy in every window on every date"
     from rasterio.windows import Window
     H,W = stack.grid.height,stack.grid.width; stride = stride or size
     r,c = (np.arange(0, n-size+1, stride) for n in (H, W)); out = np.zeros((3,len(r),len(c),len(stack)), np.int64)
+    n = max(1, room//(len(stack.bands)*size*W*np.dtype(stack.dtype).itemsize)); together = [range(t, min(t+n, len(stack))) for t in range(0, len(stack), n)]
     for i,y in enumerate(progress(r, 'looking', len(r), 'strip')):
         w = Window(0, int(y), W, size)
-        for t in range(len(stack)):
-            dn,gap = stack.read(w, [t]); cloud = stack.mask(w, [t])[0]
-            out[:,i,:,t] = [_per_window(a, c, size) for a in (gap[0], (dn[0]==stack.nodata).any(0), cloud)]
+        for ts in together:
+            dn,gap = stack.read(w, ts); cloud = stack.mask(w, ts)
+            for k,t in enumerate(ts): out[:,i,:,t] = [_per_window(a, c, size) for a in (gap[k], (dn[k]==stack.nodata).any(0), cloud[k])]
     rows,cols = np.meshgrid(r, c, indexing='ij')
     return Survey(rows.ravel(), cols.ravel(), *out.reshape(3, -1, len(stack)))
 

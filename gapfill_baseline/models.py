@@ -95,22 +95,35 @@ class MedianFill(Filler):
 
 # %% ../nbs/03_models.ipynb #22bd19f5
 def by_days(
-    before, # day of the last clear look, -FAR where there is none
-    day,    # day to fill
-    after   # day of the next clear look, FAR where there is none
-): # weight of the next look, 0 to 1
+    before:Tensor, # day of the last clear look, float32, -FAR where there is none
+    day:Tensor, # day to fill, float32
+    after:Tensor # day of the next clear look, float32, FAR where there is none
+)->Tensor: # weight of the next look, float32, 0 to 1
     "Weight of the straight line"
     return (day-before)/(after-before).clamp(min=1e-6)
 
-def by_last(before, day, after):
+# %% ../nbs/03_models.ipynb #b71a57c1
+def by_last(
+    before:Tensor, # day of the last clear look, float32, -FAR where there is none
+    day:Tensor, # day to fill, float32
+    after:Tensor # day of the next clear look, float32, FAR where there is none
+)->Tensor: # weight of the next look, float32, 0 or 1
     "Weight 0: the last look, unless there is none"
     return (before==-FAR).to(before)
 
-def by_next(before, day, after):
+def by_next(
+    before:Tensor, # day of the last clear look, float32, -FAR where there is none
+    day:Tensor, # day to fill, float32
+    after:Tensor # day of the next clear look, float32, FAR where there is none
+)->Tensor: # weight of the next look, float32, 0 or 1
     "Weight 1: the next look, unless there is none"
     return (after!=FAR).to(before)
 
-def by_closest(before, day, after):
+def by_closest(
+    before:Tensor, # day of the last clear look, float32, -FAR where there is none
+    day:Tensor, # day to fill, float32
+    after:Tensor # day of the next clear look, float32, FAR where there is none
+)->Tensor: # weight of the next look, float32, 0 or 1
     "Weight 0 or 1: the closer look, the last one of equals"
     return (after-day < day-before).to(before)
 

@@ -332,7 +332,7 @@ def fit_part(
     if mask is True and src.count!=1: raise ValueError(f"{src.name} has {src.count} bands; a mask has 1.")
     off = '' if f>1 else grid_difference(own, grid)
     if not off: return Part(src.name, tuple(src.indexes), f)
-    if not align: raise ValueError(f"{src.name} lies on another grid than the first date: {off}. Pass align to resample it.")
+    if not align: raise ValueError(f"{src.name} lies on another grid than the first date: {off}. Pass --align to resample it.")
     if None in (own.crs, grid.crs): raise ValueError(f"{src.name} lies on another grid than the first date: {off}. Without a CRS it cannot be aligned.")
     return Part(src.name, tuple(src.indexes), 1, grid, 'nearest' if mask else resampling, nodata)
 
