@@ -187,7 +187,7 @@ def circumstances(
     return dict(machine=dict(cpu=cpu_name(), cores=os.cpu_count()), device=where, date=date.today().isoformat(), commit=git_commit(), settings=settings,
                 versions=dict(python=platform.python_version()) | {p: have(p) for p in 'gapfill_baseline torch numpy pandas rasterio matplotlib seaborn torchmetrics'.split()})
 
-# %% ../nbs/13_bench.ipynb #f3b2be81
+# %% ../nbs/13_bench.ipynb #f5f6f3a8
 def read_results(
     path # JSON
 )->dict: # device type -> circumstances and rows; empty where there is no file
@@ -206,7 +206,9 @@ def write_results(
     about:dict # of `circumstances`
 )->dict: # all that stands in the file now
     "Store the results of a device beside those of others"
-    d = read_results(path) | {device: about | dict(rows=rows)}
+    d = read_results(path); old = d.get(device, {}); new = {r['row'] for r in rows}
+    if old and all(old.get(k)==v for k,v in json.loads(json.dumps(about)).items() if k != 'date'): rows = [r for r in old['rows'] if r['row'] not in new]+rows
+    d[device] = about | dict(rows=rows)
     with whole(path) as p: p.write_text(json.dumps(d, indent=1, ensure_ascii=False)+'\n', encoding='utf8')
     return d
 
