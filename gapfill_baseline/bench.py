@@ -41,18 +41,24 @@ def threads(
     try: yield
     finally: torch.set_num_threads(before)
 
-# %% ../nbs/13_bench.ipynb #874fcf4b
+# %% ../nbs/13_bench.ipynb #3a60f227
 def ab(
     ours:Callable, # called without arguments
     plain:Callable, # does the same work
     pairs:int=5, # of runs that are timed
     device='cpu', # where the work is done
-    check:Callable=None # (what ours returned, what plain returned) -> largest difference; raises where they differ
+    check:Callable=None, # (what ours returned, what plain returned) -> largest difference; raises where they differ
+    least:float=.2 # seconds a run lasts at least; a shorter side is repeated in it
 )->pd.DataFrame: # ours and plain [s], ratio = plain/ours; `attrs['error']` is what `check` gave
     "Run both in turn and time each run"
-    first = ours(),plain(); error = None if check is None else check(*first); del first; rows = []
+    (ta,a),(tb,b) = (seconds(f, device) for f in (ours, plain)); error = None if check is None else check(a, b); del a,b
+    def run(f, n):
+        def often():
+            for _ in range(n): f()
+        return seconds(often, device)[0]/n
+    times = [min(1+int(least/max(t, 1e-6)), 1000) if least else 1 for t in (ta, tb)]; rows = []
     for _ in range(pairs):
-        gc.collect(); a,b = (seconds(f, device)[0] for f in (ours, plain)); rows.append(dict(ours=a, plain=b, ratio=b/max(a, 1e-9)))
+        gc.collect(); x,y = (run(f, n) for f,n in zip((ours, plain), times)); rows.append(dict(ours=x, plain=y, ratio=y/max(x, 1e-9)))
     df = pd.DataFrame(rows); df.attrs['error'] = error
     return df
 

@@ -510,7 +510,7 @@ def benches()->dict: # name -> function from `Setting` to rows
 
 on_device = 'fp32','bf16','metrics','statistics','program','epoch' # the others say nothing about a GPU
 
-# %% ../nbs/13b_speed.ipynb #943df8ec
+# %% ../nbs/13b_speed.ipynb #aafadaa8
 def show_results(
     results:dict # of `read_results`
 ): # styled table
@@ -518,7 +518,7 @@ def show_results(
     from gapfill_baseline.bench import results_table
     colour = dict(aim='#1a7f37', must='#1a7f37', below='#cf222e')
     t = results_table(results, goals()); t = t.drop(columns=[c for c in t if c.startswith('cuda ')]) if 'cuda' not in results else t
-    return t.style.hide(axis='index').map(lambda v: f'color: {colour[v]}' if v in colour else '')
+    return t.style.set_uuid('speed').hide(axis='index').map(lambda v: f'color: {colour[v]}' if v in colour else '')
 
 def measure(
     names:list, # of `benches()`
