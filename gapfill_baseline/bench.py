@@ -31,15 +31,16 @@ def seconds(
     torch.cuda.synchronize(device); a.record(); out = f(); b.record(); torch.cuda.synchronize(device)
     return a.elapsed_time(b)/1e3, out
 
-# %% ../nbs/13_bench.ipynb #96611350
+# %% ../nbs/13_bench.ipynb #4fd9f036
 @contextmanager
 def threads(
     n:int=1 # how many
 ):
-    "PyTorch on `n` threads"
-    before = torch.get_num_threads(); torch.set_num_threads(n)
+    "PyTorch on `n` threads, and float32 without TF32"
+    b = torch.backends; before = torch.get_num_threads(),b.cudnn.allow_tf32,b.cuda.matmul.allow_tf32
+    torch.set_num_threads(n); b.cudnn.allow_tf32 = b.cuda.matmul.allow_tf32 = False
     try: yield
-    finally: torch.set_num_threads(before)
+    finally: torch.set_num_threads(before[0]); b.cudnn.allow_tf32,b.cuda.matmul.allow_tf32 = before[1:]
 
 # %% ../nbs/13_bench.ipynb #3a60f227
 def ab(
@@ -84,22 +85,26 @@ def spread(
     v = pd.Series(values, dtype=float)
     return dict(value=v.median(), low=v.min(), high=v.max(), pairs=len(v))
 
-# %% ../nbs/13_bench.ipynb #e71a3c48
+# %% ../nbs/13_bench.ipynb #b3a1819f
 def _memory(key):
     "A line of /proc/self/status, MB"
     return int(re.search(rf'{key}:\s+(\d+)', Path('/proc/self/status').read_text())[1])/1024
 
+def _forget_peak():
+    "Count the peak of memory from now on; where the system refuses, it includes what came before"
+    try: Path('/proc/self/clear_refs').write_text('5')
+    except OSError: pass
+
 def _child():
     "What `alone` runs: measure what the function on standard input makes"
-    make,args,n = pickle.load(sys.stdin.buffer); torch.set_num_threads(n)
-    f = make(*args); gc.collect()
-    try: Path('/proc/self/clear_refs').write_text('5')
-    except OSError: pass # the peak then includes what making it ready took
-    gpu = torch.cuda.is_initialized(); on = (lambda f: f()/2**20) if gpu else (lambda f: None)
-    if gpu: torch.cuda.reset_peak_memory_stats()
-    start,before = _memory('VmRSS'),on(torch.cuda.memory_allocated); t,_ = seconds(f, 'cuda' if gpu else 'cpu')
-    peak = dict(peak_mb=on(torch.cuda.max_memory_allocated)-before, before_mb=before) if gpu else dict(peak_mb=_memory('VmHWM')-start, before_mb=start)
-    print('\n'+json.dumps(dict(seconds=t) | peak))
+    make,args,n = pickle.load(sys.stdin.buffer)
+    with threads(n):
+        f = make(*args); gc.collect(); gpu = torch.cuda.is_initialized()
+        if gpu: torch.cuda.reset_peak_memory_stats(); before = torch.cuda.memory_allocated()/2**20
+        else: _forget_peak(); before = _memory('VmRSS')
+        t,_ = seconds(f, 'cuda' if gpu else 'cpu')
+        peak = torch.cuda.max_memory_allocated()/2**20 if gpu else _memory('VmHWM')
+    print('\n'+json.dumps(dict(seconds=t, peak_mb=peak-before, before_mb=before)))
 
 # %% ../nbs/13_bench.ipynb #7828fd9e
 def alone(
