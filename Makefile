@@ -30,7 +30,7 @@ readme: $(STAMP) ## README.md from nbs/index.ipynb
 results: $(STAMP) ## train every network and store the tables that the pages show, about half an hour; on real chips too where GAPFILL_REAL_DATA names them, an hour more
 	@$(BIN)/python tools/results.py
 
-bench: $(STAMP) ## measure speed and memory against a plain reference, and store the table that the page shows, about 40 minutes
+bench: $(STAMP) ## measure speed and memory against a plain reference, and store the table that the page shows, about an hour
 	@OMP_NUM_THREADS=1 $(BIN)/gapfill_bench --out nbs/results/speed.json
 
 clean: $(STAMP) ## clean the notebooks, then write the package and the sidebar from them
