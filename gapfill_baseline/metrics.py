@@ -143,17 +143,18 @@ def spectral_angle(
     p,t = (x.float()/length(x.float()).clamp(min=1e-12).unsqueeze(-3) for x in (pred, target))
     return torch.atan2(length(p-t), length(p+t)).mul_(2).rad2deg_()
 
-# %% ../nbs/04_metrics.ipynb #7b81ee03
+# %% ../nbs/04_metrics.ipynb #1174faff
 def mirror_rim(
     x:Tensor # (...,H,W)
 )->Tensor: # (...,H+10,W+10)
     "Reflect images of any size outwards by the radius of the window"
+    if x.ndim in (3,4) and min(x.shape[-2:]) > RADIUS: return torch.nn.functional.pad(x, (RADIUS,)*4, mode='reflect')
     for d in (-2,-1):
         n = x.shape[d]; i = torch.arange(-RADIUS, n+RADIUS, device=x.device).remainder(max(2*n-2, 1))
         x = x.index_select(d, torch.minimum(i, max(2*n-2, 1)-i).clamp(max=n-1))
     return x
 
-# %% ../nbs/04_metrics.ipynb #537f5f33
+# %% ../nbs/04_metrics.ipynb #ea6c09d9
 def similarity(
     p:Tensor, # prediction, 0 outside the gap, float32, (C,H,W)
     t:Tensor, # truth, 0 outside the gap, float32, (C,H,W)
@@ -163,14 +164,14 @@ def similarity(
     x = mirror_rim(torch.cat([w[None], p, t])); p,t = x[1:].chunk(2)
     s = blur(blur(torch.cat([x, p*p+t*t, p*t]), -2), -1)
     g,parts = s[0].clamp(min=1e-12),s[1:].unflatten(0, (4,-1))
-    inside = (_ssim(*(parts/g))*w).sum((-2,-1), dtype=torch.float64)
+    inside = (_ssim(*(parts/g))*w).sum(-1).sum(-1, dtype=torch.float64)
     r = slice(RADIUS, -RADIUS) if min(w.shape) >= len(TAPS) else slice(0, 0)
     return inside, _ssim(*parts[...,r,r]).mean((-2,-1)).double()
 
 # %% ../nbs/04_metrics.ipynb #84300eaf
 SUMS = 'n','absolute','squared','signed','truth','angle','similarity','zeroed'
 
-# %% ../nbs/04_metrics.ipynb #4064b7d2
+# %% ../nbs/04_metrics.ipynb #b98b4256
 def date_sums(
     pred:Tensor,   # reflectance, (C,H,W)
     target:Tensor, # true reflectance, same shape
@@ -178,7 +179,7 @@ def date_sums(
 )->Tensor: # `SUMS`, float64, (C,8)
     "The sums of one date"
     p,t = (x.float().where(scored, 0.) for x in (pred, target)); e = p-t
-    total = lambda x: x.sum((-2,-1), dtype=torch.float64)
+    total = lambda x: x.sum(-1).sum(-1, dtype=torch.float64)
     n,angle = total(scored).expand(len(p)),total(spectral_angle(p, t)).expand(len(p))
     return torch.stack([n, total(e.abs()), total(e*e), total(e), total(t), angle, *similarity(p, t, scored.float())], -1)
 
