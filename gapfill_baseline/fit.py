@@ -7,7 +7,7 @@ __all__ = ['default', 'at_least_1', 'monitors', 'CganModel', 'NetModel', 'kind',
            'build_networks', 'fitting', 'score_filler', 'PictureCB', 'draw_fill', 'open_catalog', 'open_data',
            'run_tables', 'check_scored', 'callbacks', 'refuse_seen', 'train', 'report', 'load_filler']
 
-# %% ../nbs/05d_fit.ipynb #b524bfc4
+# %% ../nbs/05d_fit.ipynb #4633a187
 import math, os, time
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from .program import whole
 from .runs import epoch_line, find_run, job_name, open_run, read_config, refuse, usable_folder, used_chips
 from .series import SeriesDataset
 from .splits import holdout, split_catalog, splits
-from .supervised import SupervisedCB, augment
+from .supervised import SupervisedCB, augment, unchanged
 import gapfill_baseline.unet, gapfill_baseline.vit # enter their networks
 
 # %% ../nbs/05d_fit.ipynb #15444af0
@@ -51,7 +51,7 @@ class CganModel:
     def best(self, step): return dict(generator=step.generator, critic=step.critic)
     def try_on(self, nets, s): "Nothing to find out: the networks are known"
 
-# %% ../nbs/05d_fit.ipynb #1a7a2e9e
+# %% ../nbs/05d_fit.ipynb #c4a8bd12
 class NetModel:
     "A network that sees the sample, and the plain objective"
     files = dict(generator=('best.safetensors',))
@@ -70,7 +70,7 @@ class NetModel:
         return dict(generator=partial(self.net, **dict(n_bands=self.o['n_bands']) | given | (arguments or {})))
     def objective(self, nets, prepare):
         "The training step"
-        return SupervisedCB(nets['generator'], prepare, self.o['lr'], augment=(lambda s: s) if self.o['no_augment'] else augment)
+        return SupervisedCB(nets['generator'], prepare, self.o['lr'], augment=unchanged if self.o['no_augment'] else augment)
     def best(self, step): return dict(generator=step.average)
     def try_on(self, nets, s):
         "Complain about a network that gives no answer, before there is a folder"

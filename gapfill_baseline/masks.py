@@ -288,7 +288,7 @@ def _resize(target, cloud, valid, size):
     valid = fold(valid[:,:,None].float(), mode='bilinear', antialias=True)[:,:,0] > 1-1e-4
     return target*valid[:,:,None], fold(cloud[:,:,None].float(), mode='nearest-exact')[:,:,0] > .5, valid
 
-# %% ../nbs/02_masks.ipynb #78500536
+# %% ../nbs/02_masks.ipynb #73beca3b
 class EpochBatches:
     "Keys `(epoch, slots)` of the batches that one process works on"
     def __init__(self,
@@ -302,6 +302,7 @@ class EpochBatches:
         step = batch_size*(world if train else 1)
         whole = [np.arange(a, min(a+step, n)) for a in range(0, n, step)]
         self.batches = [np.resize(b, max(len(b), world))[rank::world] for b in whole] if train else whole[rank::world]
+        self.sizes = [len(b) for b in (whole if train else self.batches)] # chips of each batch, over all processes that share it
     def __len__(self): return len(self.batches)
     def __iter__(self):
         for b in self.batches[self.start:]: yield self.epoch,b
