@@ -149,30 +149,40 @@ def clouds(self:GapDataset,
     if on.any(): out[on] = unpack_masks(self.mask_pack.data[self.mask_rows[masks[on]]], self.size[1])
     return out
 
-# %% ../nbs/02_masks.ipynb #d3a99b70
+# %% ../nbs/02_masks.ipynb #dd0e00f2
+@patch
+def pixels(self:GapDataset,
+    chips:np.ndarray, # rows of chips, (B,), or one for each date, (B,T)
+    steps:np.ndarray=None # which of their dates, (B,T); None = all, as they come
+)->np.ndarray: # DN, int16, (B,T,C,H,W)
+    "Dates of chips, as stored"
+    data,rows = self.chip_pack.data,self.rows[chips]
+    return data[rows] if steps is None else data[rows, steps]
+
+# %% ../nbs/02_masks.ipynb #de352828
 @patch
 def looks(self:GapDataset,
     epoch:int, # counted from 0
     slots:np.ndarray, # of the epoch, (B,)
     i:np.ndarray # chip in each slot, (B,)
-)->tuple: # DN, int16, (B,T,C,H,W); days since the first date and days of the year, float32, (B,T)
-    "What was seen of the chips: their own dates"
-    return self.chip_pack.data[self.rows[i]],self.days[i],self.doy[i]
+)->tuple: # chips and dates as `pixels` takes them; days since the first date and days of the year, float32, (B,T)
+    "Which dates of which chips are seen: their own"
+    return i,None,self.days[i],self.doy[i]
 
-# %% ../nbs/02_masks.ipynb #415337c4
+# %% ../nbs/02_masks.ipynb #43baf4d7
 @patch
 def __getitem__(self:GapDataset, key):
     "The batch of `(epoch, slots)`"
     plan,slots = self.plan(key[0]),np.asarray(key[1])
-    i = plan.chips[slots]; (dn,days,doy),cloud = self.looks(key[0], slots, i),self.clouds(plan.masks[slots])
+    i = plan.chips[slots]; *at,days,doy = self.looks(key[0], slots, i); dn,cloud = self.pixels(*at),self.clouds(plan.masks[slots])
     if self.crop: dn,cloud = (_crop(x, plan.corner[slots], self.crop) for x in (dn, cloud))
-    return RawBatch(torch.from_numpy(dn), torch.from_numpy(cloud), days, doy, torch.from_numpy(i))
+    return RawBatch(torch.as_tensor(dn), torch.as_tensor(cloud), days, doy, torch.from_numpy(i))
 
-# %% ../nbs/02_masks.ipynb #8c01019e
+# %% ../nbs/02_masks.ipynb #4b7bcdbe
 def _crop(a, corner, size):
     "A window of `size` from each of `a` (B,...,H,W)"
     h,w = size; at = np.rint(corner*(np.array(a.shape[-2:])-size)).astype(int)
-    return np.stack([x[..., r:r+h, c:c+w] for x,(r,c) in zip(a, at)])
+    return (torch if torch.is_tensor(a) else np).stack([x[..., r:r+h, c:c+w] for x,(r,c) in zip(a, at)])
 
 # %% ../nbs/02_masks.ipynb #21ce3710
 def next_kept(
