@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['works', 'steps', 'bases', 'exponent', 'made_dn', 'made_days', 'made_split', 'made_sample', 'made_scenes', 'work',
-           'in_batches', 'forget_peak', 'peak_mb', 'measure_here', 'measure', 'sizes_of', 'grow']
+           'in_batches', 'forget_peak', 'peak_mb', 'measure_here', 'measure', 'sizes_of', 'grow', 'exponents',
+           'plot_growth']
 
 # %% ../nbs/13d_growth.ipynb #47e9ef16
 import json, os, subprocess, sys, time
@@ -199,7 +200,7 @@ def measure(
     if r.returncode: raise RuntimeError(f'{name} with {sizes} failed: {r.stderr[-500:]}')
     return json.loads(r.stdout.splitlines()[-1])
 
-# %% ../nbs/13d_growth.ipynb #da66e2e1
+# %% ../nbs/13d_growth.ipynb #7dfa1148
 steps = 1, 1.8, 3.2, 5.6, 10
 bases = {k: dict(chips=c, side=s, dates=t, bands=6) for ks,c,s,t in (('files batches',32,64,1), ('linear harmonic regression',4,128,3), ('kernel unet unet_learns',4,64,3), ('scene_linear scene_regression scene_unet',1,366,3)) for k in ks.split()}
 
@@ -210,20 +211,59 @@ def sizes_of(
     b,scene,out = bases[name],name.startswith('scene'),[]
     for axis in ('side',) if name=='scene_unet' else ('side','dates','bands') if scene else ('chips','side','dates','bands'):
         start = 2 if axis=='bands' else b[axis]
-        for k in steps: v = round(start*(k**.5 if axis=='side' and not scene else k)); out.append((axis, v*v if axis=='side' else v, b | {axis: v}))
+        for k in steps[:4] if name=='scene_unet' else steps: v = round(start*(k**.5 if axis=='side' and not scene else k)); out.append((axis, v*v if axis=='side' else v, b | {axis: v}))
     return out
 
-# %% ../nbs/13d_growth.ipynb #0ba270ef
+# %% ../nbs/13d_growth.ipynb #f60b0729
 def grow(
     path, # CSV of the measurements; those that are there are kept
     names=None, # of `works`; None = all
-    minutes:float=None # after which no other measurement is begun
+    minutes:float=None, # after which no other measurement is begun
+    again:bool=False # measure those that are there once more, and keep the lesser time
 ): # DataFrame: work, axis, x, chips, side, dates, bands, cpu_s, peak_mb, runs
     "Measure what has not been measured yet"
     import pandas as pd
-    start = time.time(); rows = pd.read_csv(path).to_dict('records') if Path(path).exists() else []; done = {(r['work'],r['axis'],r['x']) for r in rows}
-    for name in names or works:
-        for axis,x,sizes in sizes_of(name):
-            if (name,axis,x) in done or (minutes and time.time()-start > 60*minutes): continue
-            rows.append(dict(work=name, axis=axis, x=x) | sizes | measure(name, **sizes)); pd.DataFrame(rows).round(dict(cpu_s=5, peak_mb=2)).to_csv(path, index=False)
-    return pd.DataFrame(rows)
+    start = time.time(); rows = {(r['work'],r['axis'],r['x']): r for r in pd.read_csv(path).to_dict('records')} if Path(path).exists() else {}
+    for key,sizes in [((n,a,x),s) for n in names or works for a,x,s in sizes_of(n)]:
+        old = rows.get(key)
+        if old and not again or (minutes is not None and time.time()-start > 60*minutes): continue
+        m = measure(key[0], **sizes)
+        if old: m = dict(cpu_s=min(m['cpu_s'], old['cpu_s']), peak_mb=m['peak_mb'], runs=m['runs']+old['runs'])
+        rows[key] = dict(zip(('work','axis','x'), key)) | sizes | m; pd.DataFrame(rows.values()).round(dict(cpu_s=5, peak_mb=2)).to_csv(path, index=False)
+    return pd.DataFrame(rows.values())
+
+# %% ../nbs/13d_growth.ipynb #9146c9ef
+def exponents(
+    t, # of `grow`
+    upper:bool=True # of the upper half of the decade; False = of all of it
+): # DataFrame: a row a piece of work, columns (time or memory, axis)
+    "The power with which time and memory grow along each axis; memory below 1 MB counts as 1 MB"
+    import pandas as pd
+    rows = {}
+    for (w,axis),g in t.groupby(['work','axis'], sort=False):
+        g = g.sort_values('x').iloc[-3 if upper else 0:]
+        if len(g) < 2: continue
+        for k,c in (('time','cpu_s'),('memory','peak_mb')): rows.setdefault(w, {})[k,axis] = exponent(g.x, g[c].clip(lower=1 if c=='peak_mb' else 0))
+    out = pd.DataFrame.from_dict(rows, 'index'); axes = [a for a in ('chips','side','dates','bands') if ('time',a) in out]
+    return out.reindex(columns=pd.MultiIndex.from_product([['time','memory'], axes]))
+
+# %% ../nbs/13d_growth.ipynb #a77a5049
+def plot_growth(
+    t, # of `grow`
+    fig # figure with room for two rows of five
+):
+    "Time and memory relative to those of the smallest size, with the exponent of the upper half of each decade"
+    e = exponents(t); works_ = list(dict.fromkeys(t.work)); colours = dict(zip(works_, ('#000000','#7f7f7f','#56b4e9','#009e73','#d55e00','#cc79a7','#0072b2','#e69f00','#56b4e9','#d55e00','#0072b2')))
+    axs = fig.subplots(2, 5, sharey=True)
+    for ax,(cost,c,floor) in zip(axs, (('time','cpu_s',0),('memory','peak_mb',1))):
+        for a,(axis,label,scene) in zip(ax, (('chips','chips',0),('side','pixels of a chip',0),('dates','dates',0),('bands','bands',0),('side','pixels of a scene',1))):
+            lim = 100 if scene else 10; a.plot([1,lim], [1,lim], color='#bbbbbb', lw=4, zorder=0, solid_capstyle='butt')
+            shown = [w for w in works_ if w.startswith('scene')==bool(scene) and ((t.work==w) & (t.axis==axis)).any()]
+            for k,w in enumerate(shown):
+                g = t[(t.work==w) & (t.axis==axis)].sort_values('x'); y = g[c].clip(lower=floor)
+                a.plot(g.x/g.x.iloc[0], y/y.iloc[0], color=colours[w], lw=1.1, marker='o', ms=2)
+                a.text(.05, .97-.075*k, f"{w.replace('scene_','').replace('_',' ')} {e.loc[w,(cost,axis)]:.2f}", color=colours[w], fontsize=6, transform=a.transAxes, va='top')
+            a.set(xscale='log', yscale='log', xlim=(.9,lim*1.15), ylim=(.5,400)); a.spines[['top','right']].set_visible(False); a.tick_params(labelsize=7); a.minorticks_off()
+            a.set_xticks([1,10,100][:2+scene], ['1×','10×','100×'][:2+scene]); a.set_yticks([1,10,100], ['1×','10×','100×'])
+            if cost=='time': a.set_title(label, fontsize=8)
+        ax[0].set_ylabel({'time':'CPU time','memory':'peak memory'}[cost], fontsize=8)

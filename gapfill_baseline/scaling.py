@@ -10,14 +10,14 @@ __all__ = ['learned', 'command', 'run_all', 'apart', 'measure_curves', 'final', 
 import os, subprocess, sys
 from pathlib import Path
 
-# %% ../nbs/13e_scaling.ipynb #b4f5d82c
+# %% ../nbs/13e_scaling.ipynb #10aba0cd
 def command(
     options:dict, # of `gapfill_train`, by name; a list for several values
     processes:int=1 # that share each batch
 )->list: # words of the command
     "How `gapfill_train` is started in one process, or under torchrun in several"
     words = [str(w) for k,v in options.items() for w in (f'--{k}', *(v if isinstance(v, (list,tuple)) else [v]))]
-    program = [sys.executable, '-c', 'from gapfill_baseline.training import gapfill_train; gapfill_train()', *words]
+    program = [str(Path(sys.executable).parent/'gapfill_train'), *words]
     return program if processes==1 else [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(processes), '--no-python', *program]
 
 def run_all(
@@ -28,7 +28,7 @@ def run_all(
     for p in ps:
         if p.wait(): raise RuntimeError(f'{p.args[-2:]} failed: {p.stdout.read()[-800:]}')
 
-# %% ../nbs/13e_scaling.ipynb #8e2996ab
+# %% ../nbs/13e_scaling.ipynb #ff7a3671
 learned = 'train_loss','train_gap_mae','valid_loss','valid_gap_mae','train_g_loss','train_d_loss','valid_g_loss'
 
 def apart(
@@ -36,14 +36,14 @@ def apart(
     b # history of another
 ): # Series: the largest relative difference of each column over the epochs
     "How far two runs are from each other"
-    cols = [c for c in learned if c in a and c in b]; return ((b[cols]-a[cols]).abs()/a[cols].abs()).max()
+    cols = [c for c in learned if c in a and c in b and a[c].notna().all()]; return ((b[cols]-a[cols]).abs()/a[cols].abs()).max()
 
-# %% ../nbs/13e_scaling.ipynb #7a57bd60
+# %% ../nbs/13e_scaling.ipynb #1e7520c5
 def measure_curves(
     folder, # dataset, runs
     path, # CSV to write
     models:dict, # label -> options
-    seeds:tuple=(0,1,2), # of each model
+    seeds:dict, # label -> seeds
     epochs:int=12, # of each run
     batch:int=8 # chips a step, over all processes
 ): # DataFrame: model, seed, processes, epoch, columns of the history
@@ -52,11 +52,11 @@ def measure_curves(
     from gapfill_baseline.runs import read_history
     base,rows = dict(dataroot=Path(folder)/'data', out_dir=Path(folder)/'runs', cache_dir=Path(folder)/'cache', device='cpu', visualization='none', mask_position='all', select_on='validation', epochs=epochs),[]
     for model,o in models.items():
-        for seed in seeds:
-            for n in (1,2):
-                job = f'{model}_{seed}_{n}'; run_all(command(base | o | dict(job_id=job, seed=seed, batch_size=batch//n), n))
-                h = read_history(Path(folder)/'runs'/job); h.insert(0, 'processes', n); h.insert(0, 'seed', seed); h.insert(0, 'model', model); rows.append(h)
-    t = pd.concat(rows)[['model','seed','processes','epoch',*learned]]; t.to_csv(path, index=False); return t
+        for seed,n in [(s,n) for s in seeds[model] for n in (1,2)]:
+            job = f'{model}_{seed}_{n}'; run = Path(folder)/'runs'/job
+            if not (run/'result.csv').exists(): run_all(command(base | o | dict(job_id=job, seed=seed, batch_size=batch//n), n))
+            rows.append(read_history(run).assign(model=model, seed=seed, processes=n)); t = pd.concat(rows); t[['model','seed','processes','epoch',*(c for c in learned if c in t)]].to_csv(path, index=False)
+    return pd.read_csv(path)
 
 # %% ../nbs/13e_scaling.ipynb #501e650d
 def final(
