@@ -51,7 +51,7 @@ def made_split(
     bits = np.packbits(gap.reshape(-1, *gap.shape[2:]), -1)
     return GapDataset(chips, pd.DataFrame(dict(mask_id=masks)), Pack(np.memmap(file, np.int16, 'r', shape=dn.shape), names, {}), Pack(bits, masks, {}), np.ones((N,T), bool), np.arange(N*T).reshape(N,T))
 
-# %% ../nbs/13d_growth.ipynb #e984e29b
+# %% ../nbs/13d_growth.ipynb #ff2fac32
 def made_sample(
     chips:int, # places
     side:int, # pixels
@@ -60,9 +60,9 @@ def made_sample(
 ): # `Sample`
     "The same as a batch for a filler"
     import torch
-    from gapfill_baseline.masks import RawBatch, to_sample
-    dn,gap = made_dn(chips, side, dates, bands); days = torch.tensor((made_days(dates)-made_days(1)).astype(np.float32)).expand(chips, -1)
-    return to_sample(RawBatch(torch.from_numpy(dn), torch.from_numpy(gap.astype(np.uint8)), days, days+60, torch.arange(chips)))
+    from gapfill_baseline.core import HLS, Sample
+    dn,gap = map(torch.from_numpy, made_dn(chips, side, dates, bands)); days = torch.tensor((made_days(dates)-made_days(1)).astype(np.float32)).expand(chips, -1)
+    target = dn.float().mul_(HLS.scale); return Sample(target*~gap[:,:,None], gap, days, days+60, target, torch.ones_like(gap), torch.arange(chips))
 
 # %% ../nbs/13d_growth.ipynb #9b9a55c7
 def made_scenes(
