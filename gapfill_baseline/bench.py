@@ -78,7 +78,7 @@ def spread(
     v = pd.Series(values, dtype=float)
     return dict(value=v.median(), low=v.min(), high=v.max(), pairs=len(v))
 
-# %% ../nbs/13_bench.ipynb #fb7848df
+# %% ../nbs/13_bench.ipynb #e71a3c48
 def _memory(key):
     "A line of /proc/self/status, MB"
     return int(re.search(rf'{key}:\s+(\d+)', Path('/proc/self/status').read_text())[1])/1024
@@ -89,15 +89,18 @@ def _child():
     f = make(*args); gc.collect()
     try: Path('/proc/self/clear_refs').write_text('5')
     except OSError: pass # the peak then includes what making it ready took
-    start = _memory('VmRSS'); t,_ = seconds(f)
-    print('\n'+json.dumps(dict(seconds=t, peak_mb=_memory('VmHWM')-start, before_mb=start)))
+    gpu = torch.cuda.is_initialized(); on = (lambda f: f()/2**20) if gpu else (lambda f: None)
+    if gpu: torch.cuda.reset_peak_memory_stats()
+    start,before = _memory('VmRSS'),on(torch.cuda.memory_allocated); t,_ = seconds(f, 'cuda' if gpu else 'cpu')
+    peak = dict(peak_mb=on(torch.cuda.max_memory_allocated)-before, before_mb=before) if gpu else dict(peak_mb=_memory('VmHWM')-start, before_mb=start)
+    print('\n'+json.dumps(dict(seconds=t) | peak))
 
-# %% ../nbs/13_bench.ipynb #8d0a61ee
+# %% ../nbs/13_bench.ipynb #7828fd9e
 def alone(
     make:Callable, # of a module; returns the function that is measured
     *args, # of `make`
     n_threads:int=1 # of PyTorch
-)->dict: # seconds of CPU, peak_mb above before_mb
+)->dict: # seconds, peak_mb above before_mb; of the GPU where the function made ready uses it
     "Time and peak memory of a function in a process of its own; Linux only"
     if not Path('/proc/self/status').exists(): raise ValueError(f"Peak memory is read from /proc, which {platform.system()} has not.")
     r = subprocess.run([sys.executable, '-c', 'from gapfill_baseline.bench import _child; _child()'], input=pickle.dumps((make, args, n_threads)),
@@ -212,7 +215,7 @@ def write_results(
     with whole(path) as p: p.write_text(json.dumps(d, indent=1, ensure_ascii=False)+'\n', encoding='utf8')
     return d
 
-# %% ../nbs/13_bench.ipynb #c0944e24
+# %% ../nbs/13_bench.ipynb #87f933c2
 def _text(v): return '' if v is None or v != v else f'{v:.3g}' if abs(v) < 1000 else f'{v:.0f}'
 
 def results_table(
@@ -226,6 +229,7 @@ def results_table(
         one = dict(row=g.row, unit=g.unit, must=f'{sign} {_text(g.must)}' if g.must is not None else '', aim=f'{sign} {_text(g.aim)}' if g.aim is not None else '')
         for device in ('cpu','cuda'):
             r = next((r for r in results.get(device, {}).get('rows', []) if r['row']==g.row), {}); low,high = r.get('low'),r.get('high')
-            one |= {device: _text(r.get('value')), f'{device} spread': f'{_text(low)} to {_text(high)}' if low is not None else '', f'{device} reached': g.reached(r.get('value'))}
+            one |= {device: _text(r.get('value')), f'{device} spread': f'{_text(low)} to {_text(high)}' if low is not None else '', f'{device} MB': f"{_text(r['mb_ours'])} / {_text(r['mb_plain'])}" if r.get('mb_plain') is not None else '',
+                    f'{device} reached': g.reached(r.get('value'))}
         out.append(one)
     return pd.DataFrame(out)

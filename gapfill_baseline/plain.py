@@ -118,7 +118,7 @@ def take_weights(
         for k in a: a[k].copy_(b[k])
     return plain
 
-# %% ../nbs/13a_plain.ipynb #5d292339
+# %% ../nbs/13a_plain.ipynb #4621504e
 def plain_metrics(
     pred, # reflectance, (B,C,H,W)
     target, # true reflectance, same shape
@@ -128,7 +128,7 @@ def plain_metrics(
     from torchmetrics.functional.image import structural_similarity_index_measure
     from torchmetrics.functional.regression import mean_absolute_error, mean_squared_error
     p,t,part = (pred*cloud).contiguous(),(target*cloud).contiguous(),cloud.mean()
-    ssim = structural_similarity_index_measure(p, t, data_range=1., return_full_image=True)[1][...,5:-5,5:-5].mean()
+    ssim = structural_similarity_index_measure(p, t, data_range=1., return_full_image=True)[1][...,5:-5,5:-5].flatten(1).mean(-1).mean()
     return dict(mse=mean_squared_error(p, t)/part, mae=mean_absolute_error(p, t)/part, ssim=ssim)
 
 # %% ../nbs/13a_plain.ipynb #a75138fc
