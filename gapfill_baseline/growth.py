@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['works', 'steps', 'bases', 'exponent', 'made_dn', 'made_days', 'made_split', 'made_sample', 'made_scenes', 'work',
-           'in_batches', 'forget_peak', 'peak_mb', 'measure_here', 'measure', 'sizes_of', 'grow']
+           'in_batches', 'peak_mb', 'measure_here', 'measure', 'sizes_of', 'grow']
 
 # %% ../nbs/13d_growth.ipynb #47e9ef16
 import json, os, subprocess, sys, time
@@ -163,14 +163,9 @@ def _scene(name):
     return f
 for o in ('linear','regression','unet'): work(f'scene_{o}')(_scene(o))
 
-# %% ../nbs/13d_growth.ipynb #c23e36f3
-def forget_peak():
-    "Count the peak of memory from here on, where the system lets us"
-    try: Path('/proc/self/clear_refs').write_text('5')
-    except OSError: pass
-
+# %% ../nbs/13d_growth.ipynb #fa70569f
 def peak_mb()->float:
-    "Largest resident memory of this process so far, or since `forget_peak`, MB"
+    "Largest resident memory of this process so far, MB"
     status = Path('/proc/self/status')
     if status.exists(): return next(int(l.split()[1]) for l in status.read_text().splitlines() if l.startswith('VmHWM'))/1024
     import resource; return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/(2**20 if sys.platform=='darwin' else 2**10)
@@ -183,8 +178,8 @@ def measure_here(
     "Time and memory of a piece of work in this process"
     import tempfile, torch; torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as a, tempfile.TemporaryDirectory() as b:
-        works[name](a, **sizes | dict(chips=1, side=32, dates=min(sizes['dates'], 3)))(); forget_peak(); base = peak_mb()
-        run = works[name](b, **sizes); forget_peak(); took = []
+        works[name](a, **sizes | dict(chips=1, side=32))(); base = peak_mb(); run = works[name](b, **sizes)
+        took = []
         while sum(took) < most and (len(took) < 3 or sum(took) < 1): t = time.process_time(); run(); took.append(time.process_time()-t)
         return dict(cpu_s=min(took), peak_mb=peak_mb()-base, runs=len(took))
 
