@@ -61,7 +61,7 @@ def made_sample(
     import torch
     from gapfill_baseline.masks import RawBatch, to_sample
     dn,gap = made_dn(chips, side, dates, bands); days = torch.tensor((made_days(dates)-made_days(1)).astype(np.float32)).expand(chips, -1)
-    return to_sample(RawBatch(torch.from_numpy(dn), torch.from_numpy(gap.astype(np.uint8)), days, days+60, torch.arange(chips)))
+    return to_sample(RawBatch(torch.from_numpy(dn), torch.from_numpy(np.packbits(gap, axis=-1)), days, days+60, torch.arange(chips)))
 
 # %% ../nbs/13d_growth.ipynb #9b9a55c7
 def made_scenes(
