@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 PYTHON ?= python3.11 python3.12 python3 python
 QUIET := $(if $(MAKE_TERMOUT),,-q)
 
-.PHONY: help install demo test test-all docs readme results clean
+.PHONY: help install demo test test-all docs readme results bench clean
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -29,6 +29,9 @@ readme: $(STAMP) ## README.md from nbs/index.ipynb
 
 results: $(STAMP) ## train every network and store the tables that the pages show, about half an hour; on real chips too where GAPFILL_REAL_DATA names them, an hour more
 	@$(BIN)/python tools/results.py
+
+bench: $(STAMP) ## measure speed and memory against a plain reference, and store the table that the page shows, about 40 minutes
+	@$(BIN)/gapfill_bench --out nbs/results/speed.json
 
 clean: $(STAMP) ## clean the notebooks, then write the package and the sidebar from them
 	@$(BIN)/nbdev_clean && $(BIN)/nbdev_export && $(BIN)/python tools/docs.py --only_sidebar

@@ -77,13 +77,13 @@ class AdversarialCB(Callback):
         self.generator,self.critic,self.prepare,self.alpha,self.n_scales = generator,critic,prepare,alpha,n_scales
         self.lrs = generator_lr,discriminator_lr
 
-# %% ../nbs/05a_adversarial.ipynb #e031e088
+# %% ../nbs/05a_adversarial.ipynb #74566742
 @patch
 def before_fit(self:AdversarialCB, learn):
     "Put the networks where accelerate wants them"
     acc = learn.accelerator
     for net in (self.generator, self.critic): net.to(acc.device)
-    adam = [torch.optim.Adam(n.parameters(), lr, betas=(0., .9)) for n,lr in zip((self.generator, self.critic), self.lrs)]
+    adam = [torch.optim.Adam(n.parameters(), lr, betas=(0., .9), fused=acc.device.type=='cuda') for n,lr in zip((self.generator, self.critic), self.lrs)]
     self.g,self.d,*self.opts = acc.prepare(self.generator, self.critic, *adam)
     learn.parts |= dict(generator=self.generator, critic=self.critic, generator_opt=self.opts[0], critic_opt=self.opts[1])
 

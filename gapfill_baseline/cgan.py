@@ -33,7 +33,11 @@ def singular_value(
     if step: u.copy_(F.normalize(wv, dim=0, eps=1e-12))
     return u@wv
 
-# %% ../nbs/03a_cgan.ipynb #49ecbfff
+# %% ../nbs/03a_cgan.ipynb #582c87c2
+def _lower(x):
+    "`x` as convolutions take it, in fewer bits under autocast"
+    d = x.device.type; return x.to(torch.get_autocast_dtype(d)) if torch.amp.is_autocast_available(d) and torch.is_autocast_enabled(d) else x
+
 def _to_weight(g, w, u, v, scale): "Turn `g`, the gradient of a normalised weight, into that of `w`"; return g.flatten(1).addr_((g.flatten()@w.flatten()*-scale)*u, v).view_as(w)
 
 class _Normed(torch.autograd.Function):
@@ -60,7 +64,7 @@ class _NormedConv(torch.autograd.Function):
         g = g.to(w.dtype) if ctx.by_map else g.to(w.dtype)/sigma
         return dx, _to_weight(g, w, u, v, 1/sigma), dy.sum((0,2,3), dtype=w.dtype), *[None]*5
 
-# %% ../nbs/03a_cgan.ipynb #4cea9a90
+# %% ../nbs/03a_cgan.ipynb #792bafbc
 class SNConv2d(nn.Module):
     "Convolution whose weight is divided by its largest singular value"
     def __init__(self,
@@ -81,8 +85,7 @@ class SNConv2d(nn.Module):
         sigma = singular_value(self.weight_orig.flatten(1), self.weight_u, self.weight_v, self.training)
         return self.weight_u.clone(),self.weight_v.clone(),sigma
     def forward(self, x):
-        if torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type): x = x.to(torch.get_autocast_dtype(x.device.type))
-        return _NormedConv.apply(x, self.weight_orig, self.bias, *self.singular(), self.stride, self.padding)
+        return _NormedConv.apply(_lower(x), self.weight_orig, self.bias, *self.singular(), self.stride, self.padding)
 
 # %% ../nbs/03a_cgan.ipynb #15cc3d71
 class Down(nn.Module):
@@ -114,7 +117,7 @@ class ResBlock(nn.Module):
         h = self.conv1(F.relu_(self.norm1(mirror(x))))
         return self.conv2(F.relu_(self.norm2(mirror(h)))) + self.shortcut(x)
 
-# %% ../nbs/03a_cgan.ipynb #17c7220d
+# %% ../nbs/03a_cgan.ipynb #2741f109
 def _two(w, dim):
     "Taps 3 → 2, for even and for odd pixels"
     a,b,c = w.unbind(dim); return torch.stack([a, b+c], dim),torch.stack([a+b, c], dim)
@@ -125,7 +128,7 @@ def doubled(self:SNConv2d,
 )->Tensor: # (B,C',2H,2W)
     "The convolution, 3×3, of `x` repeated twice in each direction and mirrored"
     weight,(h,w) = _Normed.apply(self.weight_orig, *self.singular()),x.shape[-2:]
-    x = F.pad(x, (1,1,1,1), mode='replicate')
+    x = F.pad(_lower(x), (1,1,1,1), mode='replicate')
     rows = [torch.stack([F.conv2d(x[...,i:i+h+1,j:j+w+1], k, self.bias) for j,k in enumerate(_two(r, -1))], -1).flatten(-2) for i,r in enumerate(_two(weight, -2))]
     return torch.stack(rows, -2).flatten(-3, -2)
 

@@ -103,13 +103,13 @@ class SupervisedCB(Callback):
     ):
         self.net,self.prepare,self.lr,self.decay,self.keep,self.augment = net,prepare,lr,decay,keep,augment
 
-# %% ../nbs/05b_supervised.ipynb #0e55a969
+# %% ../nbs/05b_supervised.ipynb #dbb36d48
 @patch
 def before_fit(self:SupervisedCB, learn):
     "Put the network where accelerate wants it"
     acc = learn.accelerator; self.net.to(acc.device)
     self.average = copy.deepcopy(self.net).requires_grad_(False)
-    self.wrapped,self.opt = acc.prepare(self.net, torch.optim.AdamW(self.net.parameters(), self.lr, weight_decay=self.decay))
+    self.wrapped,self.opt = acc.prepare(self.net, torch.optim.AdamW(self.net.parameters(), self.lr, weight_decay=self.decay, fused=acc.device.type=='cuda'))
     learn.parts |= dict(net=self.net, average=self.average, opt=self.opt)
 
 # %% ../nbs/05b_supervised.ipynb #884955ea

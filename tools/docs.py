@@ -9,7 +9,7 @@ from nbdev.serve import proc_nbs
 from check_site import faults, page
 
 root = Path(__file__).resolve().parent.parent
-sections = {'Data': '00 01 02', 'Fillers': '02a 02c 03', 'Metrics': '04', 'Training': '05 06', 'Results': '06a 06c 07 08 09 10 11', 'Scenes': '11c 11d 11e 11f 11g 11h 12'}
+sections = {'Data': '00 01 02', 'Fillers': '02a 02c 03', 'Metrics': '04', 'Training': '05 06', 'Results': '06a 06c 07 08 09 10 11', 'Scenes': '11c 11d 11e 11f 11g 11h 12', 'Speed': '13'}
 titled = dict(published='Results') # pages without a number
 
 def section(
