@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np, pandas as pd
 from .program import program, progress, whole
 
-# %% ../nbs/10_band_correlations.ipynb #b4fd97ad
+# %% ../nbs/10_band_correlations.ipynb #f681e355
 class Bins(NamedTuple):
     "Bins of equal width along the reflectance of a band"
     low:float=-.02255 # lower edge of the first, reflectance
@@ -27,9 +27,10 @@ class Bins(NamedTuple):
         return self.low + self.width*np.arange(self.n+1)
     def code(self, x):
         "The bin of each value, int64, same shape"
-        return np.clip((x-self.low)/self.width, 0, self.n-1).astype(np.int64)
+        x = x-x.dtype.type(self.low); x /= x.dtype.type(self.width)
+        return np.clip(x, 0, self.n-1, out=x).astype(np.int64)
 
-# %% ../nbs/10_band_correlations.ipynb #5854a670
+# %% ../nbs/10_band_correlations.ipynb #1c18a614
 class BandCounts:
     "Counts of band against band and the sums behind their correlation, added chip by chip"
     def __init__(self,
@@ -49,16 +50,18 @@ class BandCounts:
     ):
         "Count the pixels of one chip, or of a part of one"
         x = np.asarray(x); keep = np.asarray(keep) & np.isfinite(x).all(1)
-        for date,k in zip(x, keep): self._add(np.compress(k.ravel(), date.reshape(len(date), -1), axis=1).astype(float), block%self.n_blocks)
+        self._add(np.concatenate([np.compress(k.ravel(), date.reshape(len(date), -1), axis=1) for date,k in zip(x, keep)], axis=1), block%self.n_blocks)
         return self
     def _add(self, px, b):
         "Count pixels (C,n)"
         if not px.size: return
-        self.n[b] += px.shape[1]; self.total[b] += px.sum(1); self.product[b] += px@px.T
+        n,code,exact = self.bins.n,self.bins.code(px),px.astype(float)
+        self.n[b] += px.shape[1]; self.total[b] += exact.sum(1); self.product[b] += exact@exact.T
         self.least[b],self.most[b] = np.minimum(self.least[b], px.min(1)),np.maximum(self.most[b], px.max(1))
-        n,code = self.bins.n,self.bins.code(px)
         for c,one in zip(code, self.single): one += np.bincount(c, minlength=n)
-        for (i,j),k in self.at.items(): self.pairs[k] += np.bincount(code[i]*n+code[j], minlength=n*n).reshape(n, n)
+        for i,row in enumerate(code):
+            row = row*n
+            for j in range(i+1, self.n_bands): self.pairs[self.at[i,j]] += np.bincount(row+code[j], minlength=n*n).reshape(n, n)
     def counts(self,
         x:int, # band of the first axis
         y:int # band of the second

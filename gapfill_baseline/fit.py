@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['default', 'at_least_1', 'monitors', 'CganModel', 'NetModel', 'kind', 'plain_options', 'check_options', 'run_weights',
            'build_networks', 'fitting', 'score_filler', 'PictureCB', 'draw_fill', 'open_catalog', 'open_data',
-           'run_tables', 'check_scored', 'callbacks', 'refuse_seen', 'train', 'report', 'load_filler']
+           'run_tables', 'check_scored', 'callbacks', 'refuse_seen', 'loaders', 'train', 'report', 'load_filler']
 
-# %% ../nbs/05d_fit.ipynb #b524bfc4
+# %% ../nbs/05d_fit.ipynb #8a8f5911
 import math, os, time
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,10 @@ from .models import get_filler
 from .networks import NetFill, get_network, load_state, load_weights, save_weights, with_state
 from .program import whole
 from .runs import epoch_line, find_run, job_name, open_run, read_config, refuse, usable_folder, used_chips
+from .resident import ResidentDataset, stays_on
 from .series import SeriesDataset
 from .splits import holdout, split_catalog, splits
-from .supervised import SupervisedCB, augment
+from .supervised import SupervisedCB, augment, unchanged
 import gapfill_baseline.unet, gapfill_baseline.vit # enter their networks
 
 # %% ../nbs/05d_fit.ipynb #15444af0
@@ -51,7 +52,7 @@ class CganModel:
     def best(self, step): return dict(generator=step.generator, critic=step.critic)
     def try_on(self, nets, s): "Nothing to find out: the networks are known"
 
-# %% ../nbs/05d_fit.ipynb #1a7a2e9e
+# %% ../nbs/05d_fit.ipynb #c4a8bd12
 class NetModel:
     "A network that sees the sample, and the plain objective"
     files = dict(generator=('best.safetensors',))
@@ -70,7 +71,7 @@ class NetModel:
         return dict(generator=partial(self.net, **dict(n_bands=self.o['n_bands']) | given | (arguments or {})))
     def objective(self, nets, prepare):
         "The training step"
-        return SupervisedCB(nets['generator'], prepare, self.o['lr'], augment=(lambda s: s) if self.o['no_augment'] else augment)
+        return SupervisedCB(nets['generator'], prepare, self.o['lr'], augment=unchanged if self.o['no_augment'] else augment)
     def best(self, step): return dict(generator=step.average)
     def try_on(self, nets, s):
         "Complain about a network that gives no answer, before there is a folder"
@@ -100,15 +101,15 @@ def plain_options(
     if str(o['model']).endswith('.py'): floats['model'] = str(Path(o['model']).absolute())
     return o | floats | dict(cloud_range=as_list(o['cloud_range']), mask_position=None if o['mask_position'] is None else list(map(str, as_list(o['mask_position']))))
 
-# %% ../nbs/05d_fit.ipynb #cad0dfba
-default = {k: None for k in 'training_length minutes job_id suffix checkpoint_dir cache_dir width weights'.split()} | dict.fromkeys('dataroot out_dir dataset seed split_seed num_workers local_rank alpha generator_lr discriminator_lr lr model device precision'.split(), 0)
+# %% ../nbs/05d_fit.ipynb #cfce4997
+default = {k: None for k in 'training_length minutes job_id suffix checkpoint_dir cache_dir width weights'.split()} | dict.fromkeys('dataroot out_dir dataset seed split_seed num_workers local_rank alpha generator_lr discriminator_lr lr model device precision data_on_device'.split(), 0)
 at_least_1 = 'epochs','batch_size','model_cap','n_bands','time_steps','n_sampling','n_scales'
 monitors = 'valid_gap_mae','valid_gap_rmse','valid_mae','valid_mse','valid_ssim'
 
 def _check_types(o):
     "Options of the wrong kind, as a notebook can give them"
     for words,kinds,names in (('a whole number', int, 'seed split_seed num_workers local_rank training_length width'), ('a number', (int,float), 'alpha generator_lr discriminator_lr lr minutes'),
-                              ('text', (str,os.PathLike), 'dataroot out_dir dataset job_id suffix checkpoint_dir cache_dir model weights device precision')):
+                              ('text', (str,os.PathLike), 'dataroot out_dir dataset job_id suffix checkpoint_dir cache_dir model weights device precision data_on_device')):
         for k in names.split():
             if (o[k] is None and default[k] is None) or (isinstance(o[k], kinds) and not isinstance(o[k], bool)): continue
             raise ValueError(f"{k} is {o[k]!r}; pass {words}.")
@@ -130,10 +131,10 @@ def check_options(
     if o['n_sampling'] > 8: raise ValueError(f"n_sampling is {o['n_sampling']}; pass 1 to 8.")
     _check_choices(o)
 
-# %% ../nbs/05d_fit.ipynb #7e711877
+# %% ../nbs/05d_fit.ipynb #dbbcc619
 def _check_choices(o):
     "Options that are one of a few, or depend on each other"
-    for k,allowed in dict(recipe=('fast','published'), monitor=monitors, visualization=('image','none'), split=tuple(splits), select_on=('holdout','validation')).items():
+    for k,allowed in dict(recipe=('fast','published'), monitor=monitors, visualization=('image','none'), split=tuple(splits), select_on=('holdout','validation'), data_on_device=('auto','yes','no')).items():
         if o[k] not in allowed: raise ValueError(f"{k} is {o[k]}; choose from {', '.join(allowed)}.")
     c = list(o['cloud_range'])
     if len(c) != 2 or not 0 <= c[0] <= c[1] <= 1: raise ValueError(f"cloud_range is {' '.join(map(str, c))}; pass the least and the largest share of cloud, such as 0.01 1.0.")
@@ -314,6 +315,17 @@ def refuse_seen(
     if c.get('dataroot') != o['dataroot']: return # elsewhere names mean other chips
     if seen := sorted(used_chips(run, c) & set(valid.chips.chip_id)): raise ValueError(f"checkpoint_dir {run.name} was trained on {seen[0]} ({len(seen)} of the chips to report on). Start from another run, or pass the --split it was trained with.")
 
+# %% ../nbs/05d_fit.ipynb #c710bf30
+def loaders(
+    splits, # training split, and the one that judges epochs
+    o:dict, # every option by name
+    acc # accelerator
+)->list: # of `DataLoader`s
+    "Batches of both, from the device where they fit"
+    there = stays_on(o['data_on_device'], splits, acc.device)
+    if there: splits = [ResidentDataset(ds, acc.device) for ds in splits]
+    return [make_loader(ds, o['batch_size'], 0 if there else o['num_workers'], acc.device.type=='cuda' and not there, acc.process_index, acc.num_processes) for ds in splits]
+
 # %% ../nbs/05d_fit.ipynb #c6e109b8
 def train(
     o:dict # every option by name, as `gapfill_train` takes them
@@ -335,7 +347,7 @@ def train(
     if not o['resume']: need_room(o['out_dir'], 28*sum(p.numel() for n in nets.values() for p in n.parameters()), 'out_dir')
     return _run(o, acc, Path(o['out_dir'])/o['job_id'], nets, data, prepare, start)
 
-# %% ../nbs/05d_fit.ipynb #babeb3c0
+# %% ../nbs/05d_fit.ipynb #e90af60a
 def _run(o, acc, folder, nets, data, prepare, start):
     "The part of `train` that writes"
     where = torch.cuda.get_device_name(acc.device) if acc.device.type=='cuda' else 'cpu'
@@ -354,7 +366,9 @@ def _train(o, acc, folder, nets, data, prepare, start, where):
     log.info(f"epochs are judged on {len(held)} training chips that are held out; the validation chips are only reported on" if held else 'epochs are judged on the validation chips, which are also reported on')
     for name,why in {n: w for ds in data if ds for p in (ds.chip_pack, ds.mask_pack) for n,w in p.bad.items()}.items(): log.warning(f'left out {name}: {why}')
     judge = held or va; best,cbs = callbacks(o, folder, nets, judge, prepare, log, start)
-    dls = [make_loader(ds, o['batch_size'], o['num_workers'], acc.device.type=='cuda', acc.process_index, acc.num_processes) for ds in (tr, judge)]
+    dls = loaders((tr, judge), o, acc)
+    if o['compile']:
+        for net in nets.values(): net.compile()
     learn = Learner(*dls, acc, cbs, o['seed'])
     try: _fit(learn, o['epochs'], o['batch_size'])
     except KeyboardInterrupt: log.info(f'interrupted in epoch {learn.epoch+1}; continue with the same options, --job_id {folder.name} and --resume'); raise

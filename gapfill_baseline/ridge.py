@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['moments', 'solve_ridge', 'ridge', 'spread', 'nearest_dates', 'single_looks', 'paired_looks', 'first_of', 'answer',
-           'regress_dates', 'by_dates', 'regress', 'in_parts']
+           'looks_needed', 'regress_dates', 'by_dates', 'regress', 'in_parts']
 
 # %% ../nbs/02a_ridge.ipynb #6a14343e
 from itertools import combinations
@@ -147,7 +147,18 @@ def _towards_mean(start, y, clear, here, prior):
     n = clear.sum(-1)[:,None,None]
     return torch.lerp(start, (y.sum(-1, keepdim=True)/n.clamp(min=1)).expand_as(start), here[:,None]*(n/(n+prior)))
 
-# %% ../nbs/02a_ridge.ipynb #3d8733da
+# %% ../nbs/02a_ridge.ipynb #b8161a47
+def looks_needed(
+    seen:Tensor, # where the other dates are clear, nearest first, bool, (B,O,N)
+    least:int=8  # take at least so many, if there are
+)->int: # how many of the nearest dates
+    "The nearest dates that show all that is shown at all"
+    if seen.shape[1]<=least or seen.device.type!='cpu': return seen.shape[1]
+    every,have = seen.any(1),seen[:,:least].any(1); k = least
+    while not torch.equal(have, every): have,k = have|seen[:,k],k+1
+    return k
+
+# %% ../nbs/02a_ridge.ipynb #c81a0053
 def regress_dates(
     s:Sample,    # a batch
     base:Tensor, # what the other dates say without this one, reflectance, (B,T,C,H,W)
@@ -160,7 +171,9 @@ def regress_dates(
 )->Tensor: # reflectance, (K,C,H,W)
     "Regress these dates on the others of their chips"
     others = nearest_dates(s.days)[b,t]; shape = s.observed.shape[-3:]
-    x,seen = s.observed[b[:,None],others].flatten(-2), ~s.gap[b[:,None],others].flatten(-2)
+    seen = ~s.gap[b[:,None],others].flatten(-2)
+    if careful: k = looks_needed(seen); others,seen = others[:,:k],seen[:,:k]
+    x = s.observed[b[:,None],others].flatten(-2)
     truth,start,clear = s.observed[b,t].flatten(-2), base[b,t].flatten(-2), (~s.gap[b,t]).flatten(-2)
     if careful: start = _towards_mean(start, truth, clear, ~first_of(seen)[1], prior)
     kw = dict(lam=lam, prior=prior) if careful else dict(lam=1e-7, prior=0, least=30)

@@ -49,7 +49,7 @@ def draw_looks(
     luck[np.arange(L) >= looks.n[p][:,None]] = 2
     return np.sort(luck.argsort(1)[:,:time_steps], 1)
 
-# %% ../nbs/02b_series.ipynb #05b3904b
+# %% ../nbs/02b_series.ipynb #90ddd3d3
 class SeriesDataset(GapDataset):
     "A training split whose chips show any dates of their place"
     def __init__(self,
@@ -61,6 +61,7 @@ class SeriesDataset(GapDataset):
         if self.drawn[0] != epoch: self.drawn = epoch,draw_looks(self.seen, self.time_steps, self.plan(epoch).chips, self.seed, epoch)
         p,at = self.seen.place[i][:,None],self.drawn[1][slots]; short = self.seen.n[p[:,0]] < self.time_steps
         row,step,day = (x[p,at] for x in self.seen[2:])
-        dn,days,doy = self.chip_pack.data[self.rows[row],step],(day-day[:,:1]).astype(np.float32),(day-day.astype('M8[Y]')).astype(np.float32)+1
-        if short.any(): dn[short],days[short],doy[short] = (np.asarray(x) for x in super().looks(epoch, slots[short], i[short]))
-        return dn,torch.from_numpy(days),torch.from_numpy(doy)
+        out = row,step,(day-day[:,:1]).astype(np.float32),(day-day.astype('M8[Y]')).astype(np.float32)+1
+        if short.any():
+            for o,x in zip(out, (i[short,None], np.arange(self.time_steps), self.days[i[short]], self.doy[i[short]])): o[short] = x
+        return *out[:2],*map(torch.from_numpy, out[2:])

@@ -242,7 +242,7 @@ def step_counts(
     kept,passes = [],[]
     def backward(loss): kept.append(saved.nbytes); loss.backward()
     step = OurStep(counting_accelerator(backward, device), cap, recipe); step.cb.generator.register_forward_hook(lambda *_: passes.append(1))
-    with torch.device(device): raw = RawBatch(*(torch.zeros(n, *shape, dtype=d) for shape,d in (((3,6,size,size), torch.int16), ((3,size,size), torch.uint8), ((3,), torch.float32), ((3,), torch.float32), ((), torch.int64))))
+    with torch.device(device): raw = RawBatch(*(torch.zeros(n, *shape, dtype=d) for shape,d in (((3,6,size,size), torch.int16), ((3,size,-(-size//8)), torch.uint8), ((3,), torch.float32), ((3,), torch.float32), ((), torch.int64))))
     with SavedBytes(step.cb.generator, step.cb.critic) as saved: train = flops(lambda: step.train(raw))
     out = dict(passes=len(passes), train_gflop=train/n/1e9, kept_mb=kept[0]/n/1e6)
     return out | dict(valid_gflop=flops(lambda: step.valid(raw))/n/1e9)

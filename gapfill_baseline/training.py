@@ -12,7 +12,7 @@ from fastcore.script import Param
 from .core import HLS
 from .program import program, user_cache
 
-# %% ../nbs/06_training.ipynb #e9a4f0c5
+# %% ../nbs/06_training.ipynb #96ce3b72
 @program
 def gapfill_train(
     dataroot:str='data/training_data', # folder of the dataset
@@ -44,6 +44,8 @@ def gapfill_train(
     device:str='auto', # auto, cpu or cuda
     precision:str='fp32', # fp32 or bf16
     num_workers:int=0, # processes that read ahead
+    data_on_device:str='auto', # yes = packed chips and masks stay in the memory of the device; auto = on a GPU with twice the room; no
+    compile:bool=False, # compile the networks with torch.compile
     cache_dir:str=None, # folder of packed files; .cache in out_dir unless given
     recipe:str='fast', # fast = one generator pass a batch; published = the published step to the letter
     monitor:str='valid_gap_mae', # column of the history that decides which epoch is best; valid_ are the chips of select_on
@@ -67,8 +69,8 @@ def gapfill_train(
     from gapfill_baseline.fit import train
     return train(o)
 
-# %% ../nbs/06_training.ipynb #71731890
-training_modules = '__init__ adversarial cache cgan core data fit kernel learner masks metrics models networks places program ridge runs sample series splits supervised tokens training unet vit'.split()
+# %% ../nbs/06_training.ipynb #0dc56394
+training_modules = '__init__ adversarial cache cgan core data fit kernel learner masks metrics models networks places program resident ridge runs sample series splits supervised tokens training unet vit'.split()
 
 def sample_run(
     epochs:int=5 # of training

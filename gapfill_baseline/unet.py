@@ -7,7 +7,7 @@ __all__ = ['ROOM', 'UNIT', 'hidden_entries', 'nearest_look', 'by_distance', 'Vie
            'group_norm', 'Block', 'Context', 'UNet', 'gated', 'as_scale', 'put_back', 'DateNet', 'careful', 'GapUNet',
            'RidgeFeatures', 'RidgeUNet']
 
-# %% ../nbs/03b_unet.ipynb #75a62c19
+# %% ../nbs/03b_unet.ipynb #0ade8046
 import math
 from typing import NamedTuple
 import torch
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from .core import Pred, Sample
 from .models import chip_mean, from_others
 from .networks import GapNet, positive, register_network
-from .ridge import nearest_dates, regress_dates, ridge, spread
+from .ridge import looks_needed, nearest_dates, regress_dates, ridge, spread
 
 # %% ../nbs/03b_unet.ipynb #cb6323e1
 ROOM = 2**26 # numbers of a `Sample` that are looked at in one call
@@ -62,16 +62,16 @@ class View(NamedTuple):
     mean:Tensor   # mean of the chip's clear pixels, (N,C,1,1)
     doy:Tensor    # day of the year, (N,)
 
-# %% ../nbs/03b_unet.ipynb #162ca09b
+# %% ../nbs/03b_unet.ipynb #2da87c69
 def view(
     s:Sample, # a batch
     b:Tensor, # chips of the hidden dates, int64, (N,)
     t:Tensor # the hidden dates, int64, (N,)
 )->View: # of these dates
     "What the other dates show"
-    order,days = by_distance(s.days[b], t); at = b[:,None],order
-    x,clear,line = s.observed[at],~s.gap[at],from_others(s)[b,t]
-    slots = [nearest_look(x[:,k::2], clear[:,k::2], days[:,k::2]) for k in (0,1)]
+    order,days = by_distance(s.days[b], t); clear,line = ~s.gap[b[:,None],order],from_others(s)[b,t]
+    near = max(2*looks_needed(clear[:,k::2], 4)-1+k for k in (0,1)); clear,x = clear[:,:near],s.observed[b[:,None],order[:,:near]]
+    slots = [nearest_look(x[:,k::2], clear[:,k::2], days[:,k:near:2]) for k in (0,1)]
     return View(b, t, s.observed[b,t], s.gap[b,t][:,None], *(torch.stack(o, 1) for o in zip(*slots)), line, chip_mean(s)[b], s.doy[b,t])
 
 # %% ../nbs/03b_unet.ipynb #dd4d05c8
