@@ -138,7 +138,7 @@ def row_draws(
     return {k: {r: seed_mean(v[:,rows==r], r) for r in dict.fromkeys(rows.tolist())} for k,v in draws.items()}
 
 # %% ../nbs/10a_intervals.ipynb #4723a988
-not_told = set('seed job_id out_dir suffix software device local_rank num_workers resume processes cache_dir visualization dataroot skip_bad'.split()) # options that make no other row
+not_told = set('seed job_id out_dir suffix software device local_rank num_workers data_on_device compile resume processes cache_dir visualization dataroot skip_bad'.split()) # options that make no other row
 
 def row_names(
     configs:list, # of runs, each a dict, (R,)

@@ -99,7 +99,7 @@ def read_config(
     return from_published(c, p) if isinstance(c.get('model'), dict) else c
 
 # %% ../nbs/05c_runs.ipynb #c2587db6
-free_options = 'epochs','minutes','device','local_rank','num_workers','cache_dir','resume'
+free_options = 'epochs','minutes','device','local_rank','num_workers','data_on_device','compile','cache_dir','resume'
 
 def same_options(
     folder:Path, # of the run to resume

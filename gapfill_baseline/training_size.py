@@ -42,7 +42,7 @@ def run_options(
     return o
 
 # %% ../nbs/11a_training_size.ipynb #a7c37174
-_free = set('out_dir dataroot cache_dir device num_workers job_id resume local_rank visualization'.split())
+_free = set('out_dir dataroot cache_dir device num_workers data_on_device compile job_id resume local_rank visualization'.split())
 
 def finished(
     folder:Path, # of a run
