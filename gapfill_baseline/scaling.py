@@ -83,7 +83,7 @@ def plot_curves(
         ax.set(title=m, xlabel='epoch', yscale='log'); ax.spines[['top','right']].set_visible(False)
     axes[0].set_ylabel('MAE in the gap, validation'); axes[0].legend(frameon=False, fontsize=8)
 
-# %% ../nbs/13e_scaling.ipynb #37f35660
+# %% ../nbs/13e_scaling.ipynb #e27097ed
 def speed(
     history # of a run
 )->float: # training chips a second
@@ -94,10 +94,10 @@ def measure_speed(
     folder, # dataset, runs
     path, # CSV to write
     models:dict, # label -> options
-    chips:int=32, # a process and epoch
+    chips:int=16, # a process and epoch
     batch:int=4, # a process
-    epochs:int=5, # of each run
-    runs:int=3 # of each kind, in turns
+    epochs:int=6, # of each run
+    runs:int=1 # of each kind, in turns
 ): # DataFrame: model, kind, run, chips_per_second
     "One process, two that know nothing of each other, two together"
     import pandas as pd
