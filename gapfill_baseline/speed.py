@@ -350,7 +350,7 @@ def published_run(
     (folder/'config.yml').write_text(yaml.safe_dump(dict(model=dict(model_cap=s.small, n_sampling=4, n_scales=2), training=dict(batch_size=16, alpha=5.), dataset=data)))
     return plain
 
-# %% ../nbs/13b_speed.ipynb #102fb14b
+# %% ../nbs/13b_speed.ipynb #8304dfd7
 def program_sides(
     s:Setting # sizes
 )->Sides:
@@ -361,11 +361,11 @@ def program_sides(
     from gapfill_baseline.core import HLS
     from gapfill_baseline.plain import plain_items, plain_stats
     from gapfill_baseline.stats import gapfill_stats, read_stats
-    root,ds = bench_data(s),bench_split(s); items = plain_items(ds); tmp = tempfile.TemporaryDirectory() # lives as long as `ours`
+    root,ds = bench_data(s),bench_split(s); items = plain_items(ds); tmp = tempfile.TemporaryDirectory() # lives as long as one of both sides
     run = Path(tmp.name)/'run'; net = published_run(s, run).to(s.device)
     def ours(tmp=tmp):
         with redirect_stdout(io.StringIO()): return gapfill_stats(str(run), dataroot=str(root), cache_dir=str(root/'.cache'), device=s.device)
-    def plain(): net.load_state_dict(torch.load(run/'plain.pt', map_location=s.device)); return plain_stats(net, items, HLS.bands, run/'plain.csv', 16, s.device)
+    def plain(tmp=tmp): net.load_state_dict(torch.load(run/'plain.pt', map_location=s.device)); return plain_stats(net, items, HLS.bands, run/'plain.csv', 16, s.device)
     def check(a, b): a = read_stats(a); return max(same(a[c], b[c], (2e-4 if s.device=='cuda' else 2e-5)*max(1, b[c].abs().max()), c) for c in b)
     return Sides('statistics program', ours, plain, len(ds), check)
 
@@ -416,7 +416,7 @@ def draw_pixels(
         return df
     return draw
 
-# %% ../nbs/13b_speed.ipynb #162c64c9
+# %% ../nbs/13b_speed.ipynb #d0896bba
 def pair_sides(
     s:Setting # sizes
 )->Sides:
@@ -425,9 +425,10 @@ def pair_sides(
     from gapfill_baseline.bench import same
     pack = bench_split(s).chip_pack.data; n = min(s.drawn, len(pack)); tmp = tempfile.TemporaryDirectory()
     draw = [f(str(pack.filename), pack.shape, n, f'{tmp.name}/{f.__name__}.png') for f in (draw_counts, draw_pixels)]
-    def ours(tmp=tmp): return draw[0]()
+    def ours(tmp=tmp): return draw[0]() # the folder lives as long as one of both sides
+    def plain(tmp=tmp): return draw[1]()
     def check(c, df): return same(c, np.corrcoef(df.to_numpy(float).T), 1e-6, 'coefficients')
-    return Sides('pair grid, CPU time', ours, draw[1], n, check)
+    return Sides('pair grid, CPU time', ours, plain, n, check)
 
 sides['pairs'] = pair_sides
 
