@@ -80,7 +80,7 @@ def plot_curves(
         for (n,seed),h in curves[curves.model==m].groupby(['processes','seed']):
             kw = dict(color='#0072b2', lw=1.2) if n==1 else dict(color='#d55e00', ls='none', marker='o', ms=3, mfc='none')
             ax.plot(h.epoch, h[column], **kw, label=f'{n} process{"es"*(n>1)}' if seed==curves.seed.min() else None)
-        ax.set(title=m, xlabel='epoch', yscale='log'); ax.spines[['top','right']].set_visible(False)
+        ax.set(title=m, xlabel='epoch'); ax.spines[['top','right']].set_visible(False)
     axes[0].set_ylabel('MAE in the gap, validation'); axes[0].legend(frameon=False, fontsize=8)
 
 # %% ../nbs/13e_scaling.ipynb #e27097ed
