@@ -8,7 +8,8 @@ __all__ = ['quick', 'sides', 'on_device', 'goals', 'Setting', 'uncompressed', 'b
            'training_sides', 'bf16_sides', 'step_counts', 'plain_counts', 'sent_mb', 'rows_of_counts', 'predicted',
            'metrics_sides', 'statistics_sides', 'published_run', 'program_sides', 'chip_pixels', 'draw_counts',
            'draw_pixels', 'pair_sides', 'rows_of_pairs', 'cost_of_start', 'programs', 'rows_of_start', 'Inside',
-           'rows_of_epoch', 'benches', 'show_results', 'measure', 'line', 'check_bench', 'gapfill_bench']
+           'rows_of_epoch', 'matrix_rate', 'rows_of_limit', 'benches', 'show_results', 'measure', 'line', 'check_bench',
+           'gapfill_bench']
 
 # %% ../nbs/13b_speed.ipynb #f3c1e865
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from fastcore.script import Param
 from .program import program, user_cache, whole
 
-# %% ../nbs/13b_speed.ipynb #4e4df60c
+# %% ../nbs/13b_speed.ipynb #b906c854
 def goals()->list: # of `Goal`, in the order of the table
     "Every row, with its marks and both sides in words"
     from gapfill_baseline.bench import Goal
@@ -40,7 +41,8 @@ def goals()->list: # of `Goal`, in the order of the table
         Goal('kept for the backward pass, generator step', 'times less', 1.4, 1.5, ours='model_cap 64, batch 16', plain='the same'),
         Goal('import of the package', 's', 1., .3, False, 'a process of its own, from start to end', ''),
         Goal('--help of the slowest program', 's', .5, .3, False, 'a process of its own, from start to end', ''),
-        Goal('an epoch outside forward, backward and optimiser', '%', 5., 2., False, 'loading, samples, losses, metrics, callbacks; model_cap 16', '')]
+        Goal('an epoch outside forward, backward and optimiser', '%', 5., 2., False, 'loading, samples, losses, metrics, callbacks; model_cap 16', ''),
+        *(Goal(f'training step, share of the matrix rate, {p}', '%', 40, None, ours='operations over time, model_cap 64', plain='the same device multiplying matrices') for p in ('fp32','bf16'))]
 
 # %% ../nbs/13b_speed.ipynb #6fb9ec28
 class Setting(NamedTuple):
@@ -507,13 +509,41 @@ def rows_of_epoch(
         learn.i,learn.epoch,learn.meter = 0,learn.epoch+1,Meter(); shares.append(100*(1-inside.seconds/total))
     return [row(goal('an epoch outside forward, backward and optimiser'), spread(shares[1:]), s.device)]
 
-# %% ../nbs/13b_speed.ipynb #32bb8b20
+# %% ../nbs/13b_speed.ipynb #f565b535
+def matrix_rate(
+    device='cpu', # where
+    precision:str='fp32', # fp32 or bf16
+    n:int=None, # rows and columns; None = 8192 on a GPU, 2048 on a CPU
+    runs:int=5 # the fastest counts
+)->float: # FLOP/s
+    "How fast a device multiplies square matrices"
+    import torch
+    n = n or (8192 if torch.device(device).type=='cuda' else 2048)
+    a,b = torch.rand(2, n, n, device=device).to(dict(fp32=torch.float32, bf16=torch.bfloat16)[precision]); clock,best = Inside(device),float('inf'); a@b
+    for _ in range(runs): start = clock.now(); a@b; best = min(best, clock.now()-start)
+    return 2*n**3/best
+
+# %% ../nbs/13b_speed.ipynb #37fc0251
+def rows_of_limit(
+    s:Setting # sizes
+)->list: # of `row`
+    "Training step as a share of the matrix rate, in both precisions"
+    from gapfill_baseline.bench import row, spread
+    from gapfill_baseline.learner import make_accelerator
+    n = 16 if s.device=='cuda' else s.batch; raw = bench_split(s)[0, list(range(n))].to(s.device); work,clock,rows = step_counts(s.cap, n, s.size)['train_gflop']*n*1e9,Inside(s.device),[]
+    for precision in ('fp32','bf16'):
+        step = OurStep(make_accelerator(s.device, precision), s.cap); step.train(raw); rate,took = matrix_rate(s.device, precision),[]
+        for _ in range(s.pairs): start = clock.now(); step.train(raw); took.append(clock.now()-start)
+        rows.append(row(goal(f'training step, share of the matrix rate, {precision}'), spread([100*work/t/rate for t in took]), s.device, tflops_matrix=rate/1e12)); del step
+    return rows
+
+# %% ../nbs/13b_speed.ipynb #f119ec8f
 def benches()->dict: # name -> function from `Setting` to rows
     "Everything that can be measured, by the name of the option --rows"
     from functools import partial
-    return {k: partial(compared, k) for k in sides if k != 'pairs'} | dict(counts=rows_of_counts, pairs=rows_of_pairs, start=rows_of_start, epoch=rows_of_epoch)
+    return {k: partial(compared, k) for k in sides if k != 'pairs'} | dict(counts=rows_of_counts, pairs=rows_of_pairs, start=rows_of_start, epoch=rows_of_epoch, limit=rows_of_limit)
 
-on_device = 'fp32','bf16','metrics','statistics','program','epoch' # the others say nothing about a GPU
+on_device = 'fp32','bf16','metrics','statistics','program','epoch','limit' # the others say nothing about a GPU
 
 # %% ../nbs/13b_speed.ipynb #aafadaa8
 def show_results(
@@ -558,10 +588,10 @@ def check_bench(rows, pairs, threads, device, quickly)->Setting: # sizes
     if threads < 1: raise ValueError(f"threads is {threads}; pass 1 or more.")
     return (quick if quickly else Setting(pairs=pairs))._replace(threads=threads, device=device)
 
-# %% ../nbs/13b_speed.ipynb #fb6dc63b
+# %% ../nbs/13b_speed.ipynb #8164c245
 @program
 def gapfill_bench(
-    rows:Param('what to measure: data fp32 bf16 metrics statistics program counts pairs start epoch; all unless given', str, nargs='+')=None,
+    rows:Param('what to measure: data fp32 bf16 metrics statistics program counts pairs start epoch limit; all unless given', str, nargs='+')=None,
     pairs:int=5, # of runs, at least 5
     threads:int=1, # of PyTorch
     device:str='cpu', # cpu or cuda
