@@ -122,17 +122,27 @@ def _two(w, dim):
     "Taps 3 → 2, for even and for odd pixels"
     a,b,c = w.unbind(dim); return torch.stack([a, b+c], dim),torch.stack([a+b, c], dim)
 
+def _widen(x):
+    "`x` with its rim repeated outwards by a pixel"
+    if not torch.compiler.is_compiling(): return F.pad(x, (1,1,1,1), mode='replicate')
+    for d in (-1,-2): x = torch.cat([x.narrow(d, 0, 1), x, x.narrow(d, -1, 1)], d) # fuses, and keeps the layout in the backward pass
+    return x
+
 @patch
 def doubled(self:SNConv2d,
     x:Tensor # (B,C,H,W)
 )->Tensor: # (B,C',2H,2W)
     "The convolution, 3×3, of `x` repeated twice in each direction and mirrored"
     weight,(h,w) = _Normed.apply(self.weight_orig, *self.singular()),x.shape[-2:]
-    x = F.pad(_lower(x), (1,1,1,1), mode='replicate')
+    x = _widen(_lower(x))
     rows = [torch.stack([F.conv2d(x[...,i:i+h+1,j:j+w+1], k, self.bias) for j,k in enumerate(_two(r, -1))], -1).flatten(-2) for i,r in enumerate(_two(weight, -2))]
     return torch.stack(rows, -2).flatten(-3, -2)
 
 # %% ../nbs/03a_cgan.ipynb #8cc357c8
+def _times(x, n):
+    "How often each of `n` pixels stands in a row that is doubled and mirrored, like `x`"
+    t = x.new_full((n,), 2); t[0] += 1; t[-1] += 1; return t
+
 @torch.autocast('cuda', enabled=False)
 @torch.autocast('cpu', enabled=False)
 def norm_doubled(
@@ -142,7 +152,7 @@ def norm_doubled(
     "Batch norm of `x` with the statistics of `x` repeated twice in each direction and mirrored"
     x,(mean,var) = x.to(norm.weight.dtype),(norm.running_mean, norm.running_var)
     if norm.training:
-        h,w = (2+F.one_hot(torch.tensor([0,n-1], device=x.device), n).sum(0).to(x.dtype) for n in x.shape[-2:]); n = len(x)*(2*len(h)+2)*(2*len(w)+2)
+        h,w = (_times(x, n) for n in x.shape[-2:]); n = len(x)*(2*len(h)+2)*(2*len(w)+2)
         average = lambda a: (a@w@h).sum(0)/n
         mean = average(x); var = average((x-mean[:,None,None]).square())
         with torch.no_grad(): norm.num_batches_tracked += 1; norm.running_mean.lerp_(mean, norm.momentum); norm.running_var.lerp_(var*(n/(n-1)), norm.momentum)

@@ -20,7 +20,9 @@ from .program import progress, whole
 # %% ../nbs/05_learner.ipynb #e2417b5a
 def leave_group():
     "End the talk between processes, so that none ends while another thread of it still listens"
-    if torch.distributed.is_initialized(): torch.distributed.destroy_process_group()
+    if not torch.distributed.is_initialized(): return
+    torch.distributed.destroy_process_group()
+    time.sleep(.1) # its threads still let go of the last tensors, for which they need the interpreter
 
 # %% ../nbs/05_learner.ipynb #f22ed122
 def make_accelerator(
