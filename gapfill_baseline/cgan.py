@@ -35,8 +35,10 @@ def singular_value(
 
 # %% ../nbs/03a_cgan.ipynb #582c87c2
 def _lower(x):
-    "`x` as convolutions take it, in fewer bits under autocast"
-    d = x.device.type; return x.to(torch.get_autocast_dtype(d)) if torch.amp.is_autocast_available(d) and torch.is_autocast_enabled(d) else x
+    "`x` as convolutions take it: in fewer bits under autocast, channels last on a GPU"
+    d = x.device.type
+    if d!='meta' and torch.is_autocast_enabled(d): x = x.to(torch.get_autocast_dtype(d))
+    return x.contiguous(memory_format=torch.channels_last) if x.is_cuda else x
 
 def _to_weight(g, w, u, v, scale): "Turn `g`, the gradient of a normalised weight, into that of `w`"; return g.flatten(1).addr_((g.flatten()@w.flatten()*-scale)*u, v).view_as(w)
 
@@ -54,7 +56,9 @@ class _NormedConv(torch.autograd.Function):
     def forward(ctx, x, w, b, u, v, sigma, stride, padding):
         ctx.geometry,ctx.by_map = (stride, padding),x[:,0].numel() < stride**2*w[0].numel() # which is the smaller
         ctx.save_for_backward(x, w, u, v, sigma)
-        return F.conv2d(x, w, None, *ctx.geometry).div_(sigma).add_(b[:,None,None]) if ctx.by_map else F.conv2d(x, w/sigma, b, *ctx.geometry)
+        if not ctx.by_map: return F.conv2d(x, w/sigma, b, *ctx.geometry)
+        if torch.compiler.is_compiling(): return F.conv2d(x, w, b*sigma, *ctx.geometry)/sigma # the gradients of torch 2.11 end where a compiled part works in place
+        return F.conv2d(x, w, None, *ctx.geometry).div_(sigma).add_(b[:,None,None])
     @staticmethod
     def backward(ctx, dy):
         x,w,u,v,sigma = ctx.saved_tensors; (stride,padding),(dx_wanted,dw_wanted,*_) = ctx.geometry,ctx.needs_input_grad
@@ -96,12 +100,17 @@ class Down(nn.Module):
     def forward(self, x): return F.relu_(self.norm(self.conv(x)))
 
 # %% ../nbs/03a_cgan.ipynb #0454a589
+def _ring(x, k):
+    "`x` with the `k`-th pixel of each side once more outside, in a way that fuses and keeps the layout, forward and backward"
+    for d in (-1,-2): x = torch.cat([x.narrow(d, k, 1), x, x.narrow(d, x.shape[d]-1-k, 1)], d)
+    return x
+
 def mirror(
     x:Tensor, # (B,C,H,W)
     n:int=1   # pixels on each side
 )->Tensor:
     "`x` with its rim reflected outwards"
-    return F.pad(x, (n,n,n,n), mode='reflect')
+    return _ring(x, 1) if n==1 and x.is_cuda else F.pad(x, (n,n,n,n), mode='reflect')
 
 class ResBlock(nn.Module):
     "Twice pad, norm, ReLU, convolution; added to the input"
@@ -124,9 +133,7 @@ def _two(w, dim):
 
 def _widen(x):
     "`x` with its rim repeated outwards by a pixel"
-    if not torch.compiler.is_compiling(): return F.pad(x, (1,1,1,1), mode='replicate')
-    for d in (-1,-2): x = torch.cat([x.narrow(d, 0, 1), x, x.narrow(d, -1, 1)], d) # fuses, and keeps the layout in the backward pass
-    return x
+    return _ring(x, 0) if x.is_cuda or torch.compiler.is_compiling() else F.pad(x, (1,1,1,1), mode='replicate')
 
 @patch
 def doubled(self:SNConv2d,
@@ -216,6 +223,9 @@ class Generator(nn.Module):
         h,w = observed.shape[-2:]
         x = enlarge(fold(observed, self.time_steps, self.n_bands), 2**self.n_sampling)
         return self.decoder(self.body(self.encoder(x)))[...,:h,:w].unflatten(1, (self.time_steps, self.n_bands))
+    def regions(self):
+        "Parts that are compiled each on its own: those that are alike share their code"
+        return [self.encoder.init_conv, *(m for m in self.modules() if isinstance(m, (Down,ResBlock))), self.decoder.final_conv]
 
 # %% ../nbs/03a_cgan.ipynb #4d9be2ab
 class PatchCritic(nn.Module):
@@ -229,7 +239,7 @@ class PatchCritic(nn.Module):
         for i,(ni,no,stride) in enumerate(zip(widths, widths[1:], (2,2,1))):
             setattr(self, f'conv_{i}', nn.Sequential(SNConv2d(ni, no, 5, stride, 2), nn.InstanceNorm2d(no), nn.LeakyReLU(.2, True)))
         self.final_conv = nn.Conv2d(widths[-1], 1, 5, 1, 2)
-    def forward(self, x): return self.final_conv(self.conv_2(self.conv_1(self.conv_0(self.init_conv(x)))))
+    def forward(self, x): return self.final_conv(self.conv_2(self.conv_1(self.conv_0(self.init_conv(_lower(x))))))
 
 # %% ../nbs/03a_cgan.ipynb #46a1f061
 class MultiscaleCritic(nn.Module):
@@ -255,6 +265,7 @@ class MultiscaleCritic(nn.Module):
             if i: x = F.avg_pool2d(x, 2, ceil_mode=True)
             maps.append(getattr(self, f'disc_{i}')(x)[...,:math.ceil(h/2**(3+i)),:math.ceil(w/2**(3+i))])
         return maps
+    def regions(self): "Parts that are compiled each on its own"; return [getattr(self, f'disc_{i}') for i in range(self.n_scales)]
 
 # %% ../nbs/03a_cgan.ipynb #5d902746
 def split_channels(

@@ -367,8 +367,7 @@ def _train(o, acc, folder, nets, data, prepare, start, where):
     for name,why in {n: w for ds in data if ds for p in (ds.chip_pack, ds.mask_pack) for n,w in p.bad.items()}.items(): log.warning(f'left out {name}: {why}')
     judge = held or va; best,cbs = callbacks(o, folder, nets, judge, prepare, log, start)
     dls = loaders((tr, judge), o, acc)
-    if o['compile']:
-        for net in nets.values(): net.compile()
+    cbs[0].compiled = o['compile']
     learn = Learner(*dls, acc, cbs, o['seed'])
     try: _fit(learn, o['epochs'], o['batch_size'])
     except KeyboardInterrupt: log.info(f'interrupted in epoch {learn.epoch+1}; continue with the same options, --job_id {folder.name} and --resume'); raise

@@ -95,11 +95,18 @@ TAPS = [math.exp(-(i-RADIUS)**2/(2*SIGMA**2)) for i in range(2*RADIUS+1)]
 TAPS = [t/sum(TAPS) for t in TAPS]
 
 # %% ../nbs/04_metrics.ipynb #baf5b9e5
+def _blur_product(x, dim):
+    "`blur` as a product with a banded matrix"
+    n = x.shape[dim]; d = torch.arange(n, device=x.device)[:,None]-torch.arange(n-2*RADIUS, device=x.device)
+    band = (TAPS[RADIUS]*torch.exp(-(d-RADIUS).double()**2/(2*SIGMA**2))).where((d>=0) & (d<=2*RADIUS), 0.).to(x.dtype)
+    with torch.autocast('cuda', enabled=False): return (x.movedim(dim, -1)@band).movedim(-1, dim) if dim!=-2 else band.T@x
+
 def blur(
     x:Tensor, # (...,n,...)
     dim:int   # along which
 )->Tensor: # shorter by 10 along `dim`
     "Gaussian window of `x` wherever it fits"
+    if x.is_cuda: return _blur_product(x, dim)
     n = x.shape[dim]-2*RADIUS
     out = x.narrow(dim, 0, n)*TAPS[0]
     for i,t in enumerate(TAPS[1:], 1): out.add_(x.narrow(dim, i, n), alpha=t)
@@ -193,7 +200,11 @@ def band_sums(
     "What every score is made of, for each chip, date and band"
     out = torch.zeros(*pred.shape[:3], len(SUMS), dtype=torch.float64, device=pred.device)
     out[...,-1] = 1. if min(pred.shape[-2:]) >= len(TAPS) else torch.nan
-    for b,t in scored.flatten(2).any(-1).nonzero().tolist(): out[b,t] = date_sums(pred[b,t], target[b,t], scored[b,t])
+    hidden = scored.flatten(2).any(-1).nonzero()
+    if pred.device.type=='cpu':
+        for b,t in hidden.tolist(): out[b,t] = date_sums(pred[b,t], target[b,t], scored[b,t])
+    elif len(hidden):
+        for b,t in (i.unbind(1) for i in hidden.split(16)): out[b,t] = torch.vmap(date_sums)(pred[b,t], target[b,t], scored[b,t])
     return out
 
 # %% ../nbs/04_metrics.ipynb #911547e7

@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['quick', 'sides', 'on_device', 'goals', 'Setting', 'uncompressed', 'bench_data', 'bench_split', 'batch_pair',
-           'same_batch', 'Sides', 'data_sides', 'one_side', 'compared', 'goal', 'OurStep', 'step_pair', 'same_step',
-           'training_sides', 'bf16_sides', 'step_counts', 'plain_counts', 'sent_mb', 'rows_of_counts', 'predicted',
-           'metrics_sides', 'statistics_sides', 'published_run', 'program_sides', 'chip_pixels', 'draw_counts',
-           'draw_pixels', 'pair_sides', 'rows_of_pairs', 'cost_of_start', 'programs', 'rows_of_start', 'Inside',
-           'rows_of_epoch', 'matrix_rate', 'rows_of_limit', 'benches', 'show_results', 'measure', 'line', 'check_bench',
-           'gapfill_bench']
+           'same_batch', 'Sides', 'data_sides', 'one_side', 'compared', 'goal', 'OurStep', 'on_gpu', 'step_pair',
+           'same_step', 'training_sides', 'bf16_sides', 'step_counts', 'plain_counts', 'sent_mb', 'rows_of_counts',
+           'predicted', 'metrics_sides', 'statistics_sides', 'published_run', 'program_sides', 'chip_pixels',
+           'draw_counts', 'draw_pixels', 'pair_sides', 'rows_of_pairs', 'cost_of_start', 'programs', 'rows_of_start',
+           'Inside', 'rows_of_epoch', 'matrix_rate', 'rows_of_limit', 'covered', 'rows_of_busy', 'benches',
+           'show_results', 'measure', 'line', 'check_bench', 'gapfill_bench']
 
 # %% ../nbs/13b_speed.ipynb #f3c1e865
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from fastcore.script import Param
 from .program import program, user_cache, whole
 
-# %% ../nbs/13b_speed.ipynb #b906c854
+# %% ../nbs/13b_speed.ipynb #96f104a6
 def goals()->list: # of `Goal`, in the order of the table
     "Every row, with its marks and both sides in words"
     from gapfill_baseline.bench import Goal
@@ -27,13 +27,13 @@ def goals()->list: # of `Goal`, in the order of the table
     return [
         Goal('data path, chips a second', 'times', 20, 60, ours='batches as stored, from one mapped file', plain='a GeoTIFF read for each item, into three float32 arrays'),
         Goal('training step, fp32', 'times', 1.25, 1.4, ours=f'{counted}; metrics on the device', plain=f'{plain}; torchmetrics each step'),
-        Goal('training step, bf16', 'times', 1.8, 2.2, ours='the same in bf16', plain='the plain step in fp32'),
+        Goal('training step, bf16', 'times', 1.8, 2.2, ours='the same in bf16; compiled on a GPU', plain='the plain step in fp32'),
         Goal('work of training, a chip', 'GFLOP', 470, 411, False, counted, plain),
         Goal('work of validation with losses, a chip', 'GFLOP', 152, None, False, 'one generator pass', 'a prediction for each loss'),
         Goal('generator passes a training batch', 'passes', 1, 1, False, 'one', 'two'),
         Goal('metrics of a batch', 'times', 8, 12, ours='published and pooled numbers', plain='published numbers by torchmetrics'),
         Goal('statistics of chips and bands', 'times', 8, 10, ours='both protocols, each hidden date', plain='published protocol by torchmetrics, middle date'),
-        Goal('statistics program', 'times', 2.2, 3.5, ours='reads packed chips; two passes of the network (model_cap 16), one for each protocol; three tables', plain='reads each file; one pass; the published table of the middle date alone'),
+        Goal('statistics program', 'times', 2.2, 3.5, ours='reads packed chips; one pass of the network (model_cap 16); three tables of all hidden dates (--protocol published)', plain='reads each file; one pass; the published table of the middle date alone'),
         Goal('pair grid, CPU time', 'times', 40, 70, ours='counts, chip by chip', plain='PairGrid of seaborn on a table of all pixels'),
         Goal('pair grid, memory', 'times', 20, None, ours='the same', plain='the same'),
         Goal('pair grid, memory for twice the chips', 'times', 1.1, 1.05, False, 'the same, against half the chips', ''),
@@ -42,7 +42,8 @@ def goals()->list: # of `Goal`, in the order of the table
         Goal('import of the package', 's', 1., .3, False, 'a process of its own, from start to end', ''),
         Goal('--help of the slowest program', 's', .5, .3, False, 'a process of its own, from start to end', ''),
         Goal('an epoch outside forward, backward and optimiser', '%', 5., 2., False, 'loading, samples, losses, metrics, callbacks; model_cap 16', ''),
-        *(Goal(f'training step, share of the matrix rate, {p}', '%', 40, None, ours='operations over time, model_cap 64', plain='the same device multiplying matrices') for p in ('fp32','bf16'))]
+        *(Goal(f'training step, share of the matrix rate, {p}', '%', 40, None, ours='operations over time, model_cap 64', plain='the same device multiplying matrices') for p in ('fp32','bf16')),
+        Goal('a GPU at work in a training epoch, bf16', '%', 95, None, ours='time in which any kernel runs, over the time of the epoch; data on the device, model_cap 64, compiled', plain='')]
 
 # %% ../nbs/13b_speed.ipynb #6fb9ec28
 class Setting(NamedTuple):
@@ -168,7 +169,8 @@ class OurStep:
     def __init__(self,
         accelerator, # of accelerate, or one for counting
         cap:int=64, # model_cap
-        recipe=None # class of the callback; None = `AdversarialCB`
+        recipe=None, # class of the callback; None = `AdversarialCB`
+        compiled:bool=False # let torch generate code for it
     ):
         import torch
         from gapfill_baseline.adversarial import AdversarialCB
@@ -177,7 +179,7 @@ class OurStep:
         from gapfill_baseline.masks import to_sample
         torch.manual_seed(0)
         with torch.device(accelerator.device): self.cb = (recipe or AdversarialCB)(Generator(model_cap=cap), MultiscaleCritic(), to_sample)
-        self.learn = Learner([], [], accelerator, [self.cb]); self.cb.before_fit(self.learn)
+        self.cb.compiled = compiled; self.learn = Learner([], [], accelerator, [self.cb]); self.cb.before_fit(self.learn)
     def run(self, raw, training):
         "One batch; the means of its numbers"
         import torch
@@ -190,6 +192,13 @@ class OurStep:
     def numbers(self, meter): return {k.split('_', 1)[1]: v for k,v in meter.means().items()} if self.learn.accelerator.device.type != 'meta' else None
 
 # %% ../nbs/13b_speed.ipynb #5ba6430a
+def on_gpu(
+    s:Setting, # sizes
+    precision:str='bf16' # fp32 or bf16
+)->bool: # is the step compiled?
+    "Is this the case for which `--compile` is made?"
+    return s.device=='cuda' and precision=='bf16'
+
 def step_pair(
     s:Setting, # sizes
     precision:str='fp32' # of ours; the plain step is fp32
@@ -197,7 +206,7 @@ def step_pair(
     "Both steps on a device"
     from gapfill_baseline.learner import make_accelerator
     from gapfill_baseline.plain import PlainCritic, PlainStep, plain_generator, take_weights
-    acc = make_accelerator(s.device, precision); ours = OurStep(acc, s.cap)
+    acc = make_accelerator(s.device, precision); ours = OurStep(acc, s.cap, compiled=on_gpu(s, precision))
     return ours, PlainStep(*(take_weights(p.to(acc.device), o) for p,o in ((plain_generator(cap=s.cap), ours.cb.generator), (PlainCritic(), ours.cb.critic))))
 
 def same_step(
@@ -352,23 +361,23 @@ def published_run(
     (folder/'config.yml').write_text(yaml.safe_dump(dict(model=dict(model_cap=s.small, n_sampling=4, n_scales=2), training=dict(batch_size=16, alpha=5.), dataset=data)))
     return plain
 
-# %% ../nbs/13b_speed.ipynb #8304dfd7
+# %% ../nbs/13b_speed.ipynb #92b627d8
 def program_sides(
     s:Setting # sizes
 )->Sides:
     "The statistics program against the plain one"
-    import io, tempfile, torch
+    import io, pandas as pd, tempfile, torch
     from contextlib import redirect_stdout
     from gapfill_baseline.bench import same
     from gapfill_baseline.core import HLS
     from gapfill_baseline.plain import plain_items, plain_stats
-    from gapfill_baseline.stats import gapfill_stats, read_stats
+    from gapfill_baseline.stats import gapfill_stats
     root,ds = bench_data(s),bench_split(s); items = plain_items(ds); tmp = tempfile.TemporaryDirectory() # lives as long as one of both sides
     run = Path(tmp.name)/'run'; net = published_run(s, run).to(s.device)
     def ours(tmp=tmp):
-        with redirect_stdout(io.StringIO()): return gapfill_stats(str(run), dataroot=str(root), cache_dir=str(root/'.cache'), device=s.device)
+        with redirect_stdout(io.StringIO()): return gapfill_stats(str(run), dataroot=str(root), cache_dir=str(root/'.cache'), device=s.device, protocol='published')
     def plain(tmp=tmp): net.load_state_dict(torch.load(run/'plain.pt', map_location=s.device)); return plain_stats(net, items, HLS.bands, run/'plain.csv', 16, s.device)
-    def check(a, b): a = read_stats(a); return max(same(a[c], b[c], (2e-4 if s.device=='cuda' else 2e-5)*max(1, b[c].abs().max()), c) for c in b)
+    def check(a, b): a = pd.read_csv(a/'chip_stats.csv'); return max(same(a[c], b[c], (2e-4 if s.device=='cuda' else 2e-5)*max(1, b[c].abs().max()), c) for c in b)
     return Sides('statistics program', ours, plain, len(ds), check)
 
 sides['program'] = program_sides
@@ -532,18 +541,49 @@ def rows_of_limit(
     from gapfill_baseline.learner import make_accelerator
     n = 16 if s.device=='cuda' else s.batch; raw = bench_split(s)[0, list(range(n))].to(s.device); work,clock,rows = step_counts(s.cap, n, s.size)['train_gflop']*n*1e9,Inside(s.device),[]
     for precision in ('fp32','bf16'):
-        step = OurStep(make_accelerator(s.device, precision), s.cap); step.train(raw); rate,took = matrix_rate(s.device, precision),[]
+        step = OurStep(make_accelerator(s.device, precision), s.cap, compiled=on_gpu(s, precision)); step.train(raw); rate,took = matrix_rate(s.device, precision),[]
         for _ in range(s.pairs): start = clock.now(); step.train(raw); took.append(clock.now()-start)
         rows.append(row(goal(f'training step, share of the matrix rate, {precision}'), spread([100*work/t/rate for t in took]), s.device, tflops_matrix=rate/1e12)); del step
     return rows
+
+# %% ../nbs/13b_speed.ipynb #754b9a42
+def covered(
+    spans # (start, end) in any order
+)->float: # length of their union
+    "How much is covered by at least one"
+    total,last = 0,float('-inf')
+    for a,b in sorted(spans): total,last = total+max(b-max(a, last), 0),max(b, last)
+    return total
+
+def rows_of_busy(
+    s:Setting # sizes
+)->list: # of `row`
+    "The share of a training epoch in which the GPU works"
+    import time, torch
+    from gapfill_baseline.bench import row, spread
+    from gapfill_baseline.learner import Meter, make_accelerator
+    from gapfill_baseline.masks import make_loader
+    from gapfill_baseline.resident import ResidentDataset
+    from torch.profiler import ProfilerActivity, profile
+    step,shares = OurStep(make_accelerator(s.device, 'bf16'), s.cap, compiled=on_gpu(s)),[]; learn = step.learn
+    dl = make_loader(ResidentDataset(bench_split(s), s.device), 16)
+    def epoch():
+        learn.meter,learn.training = Meter(),True; step.cb.before_pass(learn)
+        for learn.batch in list(dl)*3: learn('train_batch')
+        learn.meter.means()
+    epoch()
+    for _ in range(s.pairs):
+        with profile(activities=[ProfilerActivity.CUDA]) as p: torch.cuda.synchronize(); start = time.perf_counter(); epoch(); torch.cuda.synchronize(); took = time.perf_counter()-start
+        shares.append(100*covered((e.time_range.start, e.time_range.end) for e in p.events() if e.device_type==torch.autograd.DeviceType.CUDA)/took/1e6)
+    return [row(goal('a GPU at work in a training epoch, bf16'), spread(shares), s.device, seconds_ours=took/(3*len(dl)*16))]
 
 # %% ../nbs/13b_speed.ipynb #f119ec8f
 def benches()->dict: # name -> function from `Setting` to rows
     "Everything that can be measured, by the name of the option --rows"
     from functools import partial
-    return {k: partial(compared, k) for k in sides if k != 'pairs'} | dict(counts=rows_of_counts, pairs=rows_of_pairs, start=rows_of_start, epoch=rows_of_epoch, limit=rows_of_limit)
+    return {k: partial(compared, k) for k in sides if k != 'pairs'} | dict(counts=rows_of_counts, pairs=rows_of_pairs, start=rows_of_start, epoch=rows_of_epoch, limit=rows_of_limit, busy=rows_of_busy)
 
-on_device = 'fp32','bf16','metrics','statistics','program','epoch','limit' # the others say nothing about a GPU
+on_device = 'fp32','bf16','metrics','statistics','program','epoch','limit','busy' # the others say nothing about a GPU
 
 # %% ../nbs/13b_speed.ipynb #aafadaa8
 def show_results(
@@ -584,6 +624,7 @@ def check_bench(rows, pairs, threads, device, quickly)->Setting: # sizes
     if rows and (unknown := [r for r in rows if r not in benches()]): raise ValueError(f"rows names {unknown[0]}; choose from {', '.join(benches())}.")
     if device not in ('cpu','cuda'): raise ValueError(f"device is {device}; choose from cpu, cuda.")
     if device=='cuda' and rows and not set(rows) & set(on_device): raise ValueError(f"rows names {rows[0]}, which says nothing about a GPU; choose from {', '.join(on_device)}, or leave --device out.")
+    if device=='cpu' and rows and 'busy' in rows: raise ValueError("rows names busy, which is about a GPU; pass --device cuda.")
     if pairs < 5: raise ValueError(f"pairs is {pairs}; a median needs 5 or more.")
     if threads < 1: raise ValueError(f"threads is {threads}; pass 1 or more.")
     return (quick if quickly else Setting(pairs=pairs))._replace(threads=threads, device=device)
@@ -591,7 +632,7 @@ def check_bench(rows, pairs, threads, device, quickly)->Setting: # sizes
 # %% ../nbs/13b_speed.ipynb #8164c245
 @program
 def gapfill_bench(
-    rows:Param('what to measure: data fp32 bf16 metrics statistics program counts pairs start epoch limit; all unless given', str, nargs='+')=None,
+    rows:Param('what to measure: data fp32 bf16 metrics statistics program counts pairs start epoch limit, busy on a GPU; all unless given', str, nargs='+')=None,
     pairs:int=5, # of runs, at least 5
     threads:int=1, # of PyTorch
     device:str='cpu', # cpu or cuda
@@ -605,7 +646,7 @@ def gapfill_bench(
     s = check_bench(rows, pairs, threads, device, quick)
     for m in ('torchmetrics','seaborn'): need(m)
     make_accelerator(device); read_results(out) # complains before hours of work
-    names = [n for n in benches() if (not rows or n in rows) and (device=='cpu' or n in on_device)]
+    names = [n for n in benches() if (not rows or n in rows) and n in (on_device if device=='cuda' else set(benches())-{'busy'})]
     about = circumstances(device, **{k: v for k,v in s._asdict().items() if k != 'device'}, quick=quick)
     found = measure(names, s)
     if quick: found = [r | dict(reached='') for r in found]

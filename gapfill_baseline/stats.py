@@ -44,71 +44,74 @@ def gap_columns(
     return ({'combination': [','.join(str(t+1) for t in np.flatnonzero(r)).replace(',', ',' if T > 9 else '') for r in ids!='']}
             | {f'mask_id_{t+1}': ids[:,t] for t in range(T)} | {f'gap_fraction_{t+1}': part[:,t] for t in range(T)} | {'gap_fraction': part.mean(1)})
 
-# %% ../nbs/08_stats.ipynb #5db56c33
+# %% ../nbs/08_stats.ipynb #a8a32319
 def chip_stats(
     chips:pd.DataFrame, # catalog of the chips, in the order of the sums
     gaps:pd.DataFrame, # of `gap_table`
-    strict, # `SUMS` of the strict protocol, (N,T,C,8)
-    published, # `SUMS` of the published protocol, (N,T,C,8)
+    sums:dict, # `SUMS` of each protocol by its name, tensors, (N,T,C,8)
     bands # names of the bands
 )->pd.DataFrame: # one row a chip
-    "Statistics of each chip, both protocols"
+    "Statistics of each chip"
     dates = [c for c in chips if c.endswith('_image_date')]
     span = (chips[dates[-1]]-chips[dates[0]]).dt.days.to_numpy()
     new = gap_columns(gaps, chips.chip_id) | {'time_gap': span}
-    ours,theirs = score_columns('strict', strict, bands),score_columns('published', published, bands)
-    m = strict.shape[1]//2 + 1
-    new |= {f'Overall {k.upper()}': theirs[f'published_{k}_{m}'] for k in ('ssim','mse','mae')} | {'Mask Ratio': new[f'gap_fraction_{m}']}
-    new |= {f'{b} {k.upper()}': theirs[f'published_{k}_{b}_{m}'] for k in ('ssim','mse','mae') for b in bands}
+    scores = {k: v for name,o in sums.items() for k,v in score_columns(name, o, bands).items()}
+    m = len(dates)//2 + 1
+    if 'published' in sums: new |= {f'Overall {k.upper()}': scores[f'published_{k}_{m}'] for k in ('ssim','mse','mae')}
+    new['Mask Ratio'] = new[f'gap_fraction_{m}']
+    if 'published' in sums: new |= {f'{b} {k.upper()}': scores[f'published_{k}_{b}_{m}'] for k in ('ssim','mse','mae') for b in bands}
     own = chips.drop(columns=[c for c in chips if c=='path' or c in new]).reset_index(drop=True)
-    return pd.concat([own, pd.DataFrame(new | ours | theirs)], axis=1)
+    return pd.concat([own, pd.DataFrame(new | scores)], axis=1)
 
-# %% ../nbs/08_stats.ipynb #0bf46c5d
+# %% ../nbs/08_stats.ipynb #61a7d1d3
 def band_stats(
     chips:pd.DataFrame, # catalog of the chips, in the order of the sums
     gaps:pd.DataFrame, # of `gap_table`
-    strict, # `SUMS` of the strict protocol, (N,T,C,8)
-    published, # `SUMS` of the published protocol, (N,T,C,8)
+    sums:dict, # `SUMS` of each protocol by its name, tensors, (N,T,C,8)
     bands # names of the bands
 )->pd.DataFrame: # one row a chip, date and band
-    "Statistics of each chip, date and band, both protocols"
+    "Statistics of each chip, date and band"
     from gapfill_baseline.metrics import SUMS, published_scores, strict_scores
-    N,T,C,_ = strict.shape; ours,theirs = strict_scores(strict),published_scores(published)
-    keys = pd.MultiIndex.from_product([chips.chip_id, range(1, T+1), bands], names=['chip_id','time_step','band']).to_frame(index=False)
+    first = next(iter(sums.values())); n = first[...,SUMS.index('n')]
+    keys = pd.MultiIndex.from_product([chips.chip_id, range(1, first.shape[1]+1), bands], names=['chip_id','time_step','band']).to_frame(index=False)
     df = keys.merge(gaps, on=['chip_id','time_step'], how='left', validate='many_to_one')
-    cols = dict(n_pixels=ours['n'], truth_mean=strict[...,SUMS.index('truth')]/ours['n']) | {f'strict_{k}': ours[k] for k in ('mae','rmse','bias','ssim')} | {f'published_{k}': v for k,v in theirs.items()}
+    cols = dict(n_pixels=n, truth_mean=first[...,SUMS.index('truth')]/n)
+    for name,score,kept in (('strict', strict_scores, ('mae','rmse','bias','ssim')), ('published', published_scores, ('mae','mse','ssim'))):
+        if name in sums: cols |= {f'{name}_{k}': v for k,v in score(sums[name]).items() if k in kept}
     df = df.assign(**{k: v.numpy().ravel() for k,v in cols.items()}).astype(dict(n_pixels=int))
     return df[['chip_id','time_step','date','band','mask_id','gap_fraction',*cols]]
 
-# %% ../nbs/08_stats.ipynb #f145cdf6
+# %% ../nbs/08_stats.ipynb #94fb0d21
 units = dict(mae='reflectance', rmse='reflectance', bias='reflectance', mse='reflectance²', sam='degree', ssim='1')
 
 def scores(
-    strict, # `SUMS` of the strict protocol, (N,T,C,8)
-    published # `SUMS` of the published protocol, chips in catalog order, (N,T,C,8)
+    sums:dict # `SUMS` of each protocol by its name, chips in catalog order, tensors, (N,T,C,8)
 )->pd.DataFrame: # protocol, dates, metric, value, unit
-    "Scores of the whole split under both protocols"
+    "Scores of the whole split"
     from gapfill_baseline.metrics import published_mean, strict_scores
-    T,rows = strict.shape[1],[]
+    T,rows = next(iter(sums.values())).shape[1],[]
     for name,dates in dict(all=slice(None), **{str(t+1): slice(t, t+1) for t in range(T)}).items():
-        ours,theirs = strict_scores(strict[:,dates], (0,1,2)),published_mean(published[:,dates])
-        for protocol,values in dict(strict=ours, published=theirs).items():
+        for protocol,o in sums.items():
+            values = strict_scores(o[:,dates], (0,1,2)) if protocol=='strict' else published_mean(o[:,dates])
             rows += [dict(protocol=protocol, dates=name, metric=k, value=v.item(), unit=units[k]) for k,v in values.items() if k in units]
     return pd.DataFrame(rows)
 
-# %% ../nbs/08_stats.ipynb #76855122
+# %% ../nbs/08_stats.ipynb #7188a61f
 def run_tables(
-    ev # `Evaluation`
+    ev, # `Evaluation`
+    protocol:str='both' # strict, published or both
 )->dict: # file name -> table
     "All tables of a run"
     from gapfill_baseline.networks import NetFill
     from gapfill_baseline.evaluate import BatchFill, fill_sums
     from gapfill_baseline.masks import gap_table
-    sums = fill_sums(NetFill(ev.generator), ev, desc='strict'),fill_sums(BatchFill(ev.generator), ev, 16, 'published')
-    args = ev.ds.chips,gap_table(ev.ds, ev.prepare),*sums,ev.bands
-    return {'chip_stats.csv': chip_stats(*args), 'band_stats.csv': band_stats(*args), 'scores.csv': scores(*sums)}
+    sums = {}
+    if protocol != 'published': sums['strict'] = fill_sums(NetFill(ev.generator), ev, desc='strict')
+    if protocol != 'strict': sums['published'] = fill_sums(BatchFill(ev.generator), ev, 16, 'published')
+    args = ev.ds.chips,gap_table(ev.ds, ev.prepare),sums,ev.bands
+    return {'chip_stats.csv': chip_stats(*args), 'band_stats.csv': band_stats(*args), 'scores.csv': scores(sums)}
 
-# %% ../nbs/08_stats.ipynb #6af4ef55
+# %% ../nbs/08_stats.ipynb #896a109a
 @program
 def gapfill_stats(
     checkpoint_dir:str=None, # the run: a path, or a name under out_dir
@@ -127,22 +130,25 @@ def gapfill_stats(
     local_rank:int=0, # which GPU, when there are several
     cache_dir:str=None, # folder of packed files; the run's unless given, else .cache beside the run
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
+    protocol:Param('tables of this protocol alone', str, choices=('strict','published','both'))='both',
 )->Path: # folder of the tables
     "Tables of a run's errors: a row a chip, and a row a chip, date and band"
     from gapfill_baseline.evaluate import open_evaluation, refuse_other_chips, run_and_dest
+    if protocol not in ('strict','published','both'): raise ValueError(f"protocol is {protocol}. Give strict, published or both.")
     run,dest = run_and_dest(checkpoint_dir, out_dir)
     ev = open_evaluation(run, dataroot, dataset, batch_size, mask_position, device, cache_dir, skip_bad=skip_bad or None, local_rank=local_rank, critic=False,
         model_cap=model_cap, n_sampling=n_sampling, n_scales=n_scales, n_bands=n_bands, time_steps=time_steps)
     refuse_other_chips(run, ev.ds, dest, dataroot or ev.config['dataroot'])
     usable_folder(dest)
-    tables = run_tables(ev)
+    tables = run_tables(ev, protocol)
     for name,df in tables.items():
         with whole(dest/name) as p: df.to_csv(p, index=False, float_format='%.7g')
-    wide = tables['scores.csv'].query('dates=="all"').pivot(index='protocol', columns='metric', values='value')[['mae','rmse','bias','mse','sam','ssim']]
-    print(wide.loc[['strict','published']].to_string(float_format='%.4f', na_rep=''), f"{len(ev.ds)} chips, errors in reflectance, sam in degrees; tables in {dest}", sep='\n')
+    wide = tables['scores.csv'].query('dates=="all"').pivot(index='protocol', columns='metric', values='value')
+    wide = wide.reindex(index=[o for o in ('strict','published') if o in wide.index], columns=[o for o in units if o in wide])
+    print(wide.to_string(float_format='%.4f', na_rep=''), f"{len(ev.ds)} chips, errors in reflectance, sam in degrees; tables in {dest}", sep='\n')
     return dest
 
-# %% ../nbs/08_stats.ipynb #5a768738
+# %% ../nbs/08_stats.ipynb #dd4b87c5
 def read_stats(
     run, # folder of the tables
     name:str='chip_stats.csv' # which of them
@@ -152,6 +158,7 @@ def read_stats(
     if not p.exists(): raise FileNotFoundError(f"{p} does not exist. Make it with gapfill_stats --checkpoint_dir {run}.")
     try: df = pd.read_csv(p, dtype=dict.fromkeys(('chip_id','combination','mask_id','band','dates'), str), keep_default_na=True)
     except (ValueError, UnicodeError): raise ValueError(f"{p} is not a table. Make it again with gapfill_stats.") from None
+    if 'strict_mae' not in df and 'published_mae' in df: raise ValueError(f"{p} holds the published protocol alone. Run gapfill_stats --checkpoint_dir {run} for both.")
     if 'strict_mae' not in df and name != 'scores.csv': raise ValueError(f"{p} was not made by gapfill_stats: it has no strict_mae. Make it with gapfill_stats --checkpoint_dir {run}.")
     text = [c for c in df if c in ('combination','mask_id') or c.startswith('mask_id_')]
     return df.assign(**{c: df[c].astype(object).where(df[c].notna(), '').astype(str) for c in text} | {c: pd.to_datetime(df[c]) for c in df if c.endswith('_image_date')})

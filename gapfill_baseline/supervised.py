@@ -93,6 +93,7 @@ def warm_cosine(
 # %% ../nbs/05b_supervised.ipynb #478c051d
 class SupervisedCB(Callback):
     "A `GapNet` learns from the truth in the gap"
+    compiled = False # set it before training to have code generated
     def __init__(self,
         net, # a `GapNet`
         prepare:Callable, # batch -> `Sample`
@@ -108,6 +109,7 @@ class SupervisedCB(Callback):
 def before_fit(self:SupervisedCB, learn):
     "Put the network where accelerate wants it"
     acc = learn.accelerator; self.net.to(acc.device)
+    if self.compiled: self.net.compile()
     self.average = copy.deepcopy(self.net).requires_grad_(False)
     self.wrapped,self.opt = acc.prepare(self.net, torch.optim.AdamW(self.net.parameters(), self.lr, weight_decay=self.decay, fused=acc.device.type=='cuda'))
     learn.parts |= dict(net=self.net, average=self.average, opt=self.opt)
