@@ -83,7 +83,7 @@ class SNConv2d(nn.Module):
         self.bias,self.weight_orig,self.stride,self.padding = conv.bias,conv.weight,stride,padding
         self.register_buffer('weight_u', F.normalize(torch.randn(no), dim=0))
         self.register_buffer('weight_v', torch.zeros(ni*ks*ks))
-        for _ in range(5): singular_value(self.weight_orig.flatten(1), self.weight_u, self.weight_v, True)
+        for _ in range(5*(conv.weight.device.type!='meta')): singular_value(self.weight_orig.flatten(1), self.weight_u, self.weight_v, True)
     def singular(self):
         "Both singular vectors, copied since the next forward pass moves them, and the value"
         sigma = singular_value(self.weight_orig.flatten(1), self.weight_u, self.weight_v, self.training)
