@@ -45,7 +45,7 @@ def gapfill_train(
     precision:str='fp32', # fp32 or bf16
     num_workers:int=0, # processes that read ahead
     data_on_device:str='auto', # yes = packed chips and masks stay in the memory of the device; auto = on a GPU with twice the room; no
-    compile:bool=False, # compile the networks with torch.compile
+    compile:bool=False, # have code generated for the networks: minutes at the start, for long runs on a GPU
     cache_dir:str=None, # folder of packed files; .cache in out_dir unless given
     recipe:str='fast', # fast = one generator pass a batch; published = the published step to the letter
     monitor:str='valid_gap_mae', # column of the history that decides which epoch is best; valid_ are the chips of select_on
