@@ -13,10 +13,11 @@ __all__ = ['quick', 'sides', 'on_device', 'goals', 'Setting', 'uncompressed', 'b
 
 # %% ../nbs/13b_speed.ipynb #f3c1e865
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from fastcore.script import Param
-from .program import program, user_cache, whole
+from .program import keep_pages, program, user_cache, whole
 
 # %% ../nbs/13b_speed.ipynb #96f104a6
 def goals()->list: # of `Goal`, in the order of the table
@@ -513,9 +514,10 @@ def rows_of_epoch(
     learn = Learner(make_loader(bench_split(s, 'train'), 8), [], acc, [cb, FiniteCB(), ProgressCB()])
     learn.epochs = s.pairs+1; learn('before_fit'); inside,shares = Inside(s.device),[]
     for o,name in ((cb.generator,'forward'), (cb.critic,'forward'), (acc,'backward'), *((o,'step') for o in cb.opts)): inside.watch(o, name)
-    for _ in range(s.pairs+1):
-        inside.seconds = 0; start = inside.now(); learn.run(True); learn.meter.means(); total = inside.now()-start
-        learn.i,learn.epoch,learn.meter = 0,learn.epoch+1,Meter(); shares.append(100*(1-inside.seconds/total))
+    with keep_pages(): # as in every program
+        for _ in range(s.pairs+1):
+            inside.seconds = 0; start = inside.now(); learn.run(True); learn.meter.means(); total = inside.now()-start
+            learn.i,learn.epoch,learn.meter = 0,learn.epoch+1,Meter(); shares.append(100*(1-inside.seconds/total))
     return [row(goal('an epoch outside forward, backward and optimiser'), spread(shares[1:]), s.device)]
 
 # %% ../nbs/13b_speed.ipynb #f565b535
@@ -580,7 +582,6 @@ def rows_of_busy(
 # %% ../nbs/13b_speed.ipynb #f119ec8f
 def benches()->dict: # name -> function from `Setting` to rows
     "Everything that can be measured, by the name of the option --rows"
-    from functools import partial
     return {k: partial(compared, k) for k in sides if k != 'pairs'} | dict(counts=rows_of_counts, pairs=rows_of_pairs, start=rows_of_start, epoch=rows_of_epoch, limit=rows_of_limit, busy=rows_of_busy)
 
 on_device = 'fp32','bf16','metrics','statistics','program','epoch','limit','busy' # the others say nothing about a GPU
@@ -630,7 +631,7 @@ def check_bench(rows, pairs, threads, device, quickly)->Setting: # sizes
     return (quick if quickly else Setting(pairs=pairs))._replace(threads=threads, device=device)
 
 # %% ../nbs/13b_speed.ipynb #8164c245
-@program
+@partial(program, pages=False) # the plain way has the memory that Python has
 def gapfill_bench(
     rows:Param('what to measure: data fp32 bf16 metrics statistics program counts pairs start epoch limit, busy on a GPU; all unless given', str, nargs='+')=None,
     pairs:int=5, # of runs, at least 5
