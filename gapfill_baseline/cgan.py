@@ -246,7 +246,8 @@ class Generator(nn.Module):
     def forward(self, observed):
         h,w = observed.shape[-2:]
         x = _lower(enlarge(fold(observed, self.time_steps, self.n_bands), 2**self.n_sampling))
-        return self.decoder(self.body(self.encoder(x)))[...,:h,:w].unflatten(1, (self.time_steps, self.n_bands))
+        y = self.decoder(self.body(self.encoder(x)))[...,:h,:w].unflatten(1, (self.time_steps, self.n_bands))
+        return y if torch.is_grad_enabled() else y.contiguous()
     def regions(self):
         "Parts that are compiled each on its own: those that are alike share their code"
         return [self.encoder.init_conv, *(m for m in self.modules() if isinstance(m, (Down,ResBlock))), self.decoder.final_conv]
