@@ -9,6 +9,7 @@ __all__ = ['Job', 'pick_device', 'units_of', 'try_filler', 'Strip', 'strip_heigh
 # %% ../nbs/11e_fill_scene.ipynb #22708a9e
 import hashlib, json, shutil, time
 from collections.abc import Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ import numpy as np, rasterio, torch
 from filelock import FileLock, Timeout
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
+from .cores import ahead, in_order, workers
 from .core import Filler, day_of_year, days_since
 from .products import NO_SCALE, Canvas, output_paths, qa_bands, quality, refuse_existing, scale_dn, write_cog
 from .program import Clock, progress, whole
@@ -94,52 +96,57 @@ def pixel_strips(
     stack, # a `Stack`
     job:Job, # what is asked
     first:int=0, # strips that are done
-    clock:Clock=None # where the time goes
+    clock:Clock=None, # where the time goes
+    pool=None # of `workers`
 ): # number of strips; generator of `Strip`
     "Fill a stack pixel by pixel"
     H,W = stack.grid[2:]; rows,clock = strip_height(stack),Clock() if clock is None else clock; days,doy = days_since(stack.dates),day_of_year(stack.dates); want = list(job.want)
-    def strips():
-        for r in range(first*rows, H, rows):
-            with clock('read'): dn,gap = stack.read(Window(0, r, W, min(rows, H-r)))
-            with clock('rest'):
-                can,near = fillable(gap, False),look_distance(gap, days.astype(int))
-                clock['filler'] = clock.get('filler', 0) + (spent := fill_pixels(job.filler, dn, gap, days, doy, units_of(stack), want, job.device, 2**13 if job.device=='cpu' else 2**19))
-                for t in want: dn[t][:,gap[t] & ~can[t]] = stack.nodata
-            clock['rest'] -= spent
-            yield Strip(r, dn[want], gap[want], can[want], near[want], (~gap).sum(0))
-    return -(-H//rows),strips()
+    def read():
+        for r in range(first*rows, H, rows): start = time.perf_counter(); o = stack.read(Window(0, r, W, min(rows, H-r))); yield r,*o,time.perf_counter()-start
+    @torch.no_grad()
+    def fill(strip):
+        (r,dn,gap,read),start = strip,time.perf_counter()
+        can,near = fillable(gap, False),look_distance(gap, days.astype(int))
+        spent = fill_pixels(job.filler, dn, gap, days, doy, units_of(stack), want, job.device, 2**13 if job.device=='cpu' else 2**19)
+        for t in want: dn[t][:,gap[t] & ~can[t]] = stack.nodata
+        return Strip(r, dn[want], gap[want], can[want], near[want], (~gap).sum(0)),dict(read=read, filler=spent, rest=time.perf_counter()-start-spent)
+    return -(-H//rows),clock.wait(in_order(pool if job.device=='cpu' else None, fill, ahead(pool, read())))
 
 # %% ../nbs/11e_fill_scene.ipynb #819b49af
-def _ask(job, clock, *batch):
-    "The filler's answers to a batch, the tensors that there are"
-    s = as_sample(*batch, job.device)
-    with clock('filler'):
-        p = job.filler.predict(s); out = (p.mean, p.scale) if job.scale else (p.mean,)
-        if job.device!='cpu': torch.cuda.synchronize()
-    return out
+@torch.no_grad()
+def _ask(job, *batch):
+    "The filler's answers to a batch, the tensors that there are; the seconds they took"
+    s,start = as_sample(*batch, job.device),time.perf_counter()
+    p = job.filler.predict(s)
+    if job.device!='cpu': torch.cuda.synchronize()
+    return ((p.mean, p.scale) if job.scale else (p.mean,)),time.perf_counter()-start
 
 def _cut(a, xs, size): return np.stack([a[...,x:x+size] for x in xs])
 
-def see_all(dn, gap, xs, size, stack, job, clock):
-    "For each window: its column, the dates answered, where it may answer (n,h,w), answers (n,C,h,w)"
+def _times(start, spent): return dict(filler=spent, rest=time.perf_counter()-start-spent)
+
+def see_all(dn, gap, xs, size, stack, job):
+    "Batches of windows; what tells of a batch, for each window: its column, the dates answered, where it may answer (n,h,w), answers (n,C,h,w), None; and seconds"
     days,doy = days_since(stack.dates),day_of_year(stack.dates); want = list(job.want); around = job.filler.reach!=0
     xs = xs[windows_with_gap(gap[want], xs, size).any(1)]
-    for k in range(0, len(xs), job.batch_size):
-        x = xs[k:k+job.batch_size]; g = _cut(gap, x, size); answers = _ask(job, clock, _cut(dn, x, size), g, days, doy, units_of(stack))
+    def answer(x):
+        start = time.perf_counter(); g = _cut(gap, x, size); answers,spent = _ask(job, _cut(dn, x, size), g, days, doy, units_of(stack))
         may = np.ones_like(g) if job.fill_all else fillable(g, around)
-        for b in range(len(x)): yield x[b], slice(None), may[b][want], [a[b] if len(want)==len(dn) else a[b][want] for a in answers], None
+        return [(x[b], slice(None), may[b][want], [a[b] if len(want)==len(dn) else a[b][want] for a in answers], None) for b in range(len(x))],_times(start, spent)
+    return [xs[k:k+job.batch_size] for k in range(0, len(xs), job.batch_size)],answer
 
-def see_some(dn, gap, xs, size, stack, job, clock):
+def see_some(dn, gap, xs, size, stack, job):
     "As `see_all`, one date at a time, with the days to the nearest look (1,h,w)"
     days,doy = days_since(stack.dates),day_of_year(stack.dates); around = job.filler.reach!=0
     todo = np.argwhere(windows_with_gap(gap[list(job.want)], xs, size))
-    for k in range(0, len(todo), job.batch_size):
-        j,i = todo[k:k+job.batch_size].T; t,b = np.array(job.want)[i],np.arange(len(j))
+    def answer(pairs):
+        start = time.perf_counter(); j,i = pairs.T; t,b = np.array(job.want)[i],np.arange(len(j))
         g = _cut(gap, xs[j], size); at = dates_to_see(g, days, t, job.time_steps); g = g[b[:,None],at]; pos = (at==t[:,None]).argmax(1)
         x = np.stack([dn[at[n]][...,xs[m]:xs[m]+size] for n,m in enumerate(j)])
-        answers = _ask(job, clock, x, g, days[at], doy[at], units_of(stack)); near = look_distance(g, days[at].astype(int))
+        answers,spent = _ask(job, x, g, days[at], doy[at], units_of(stack)); near = look_distance(g, days[at].astype(int))
         may = np.ones_like(g) if job.fill_all else fillable(g, around)
-        for n in b: yield xs[j[n]], [int(i[n])], may[n,pos[n]][None], [a[n,pos[n]][None] for a in answers], near[n,pos[n]][None]
+        return [(xs[j[n]], [int(i[n])], may[n,pos[n]][None], [a[n,pos[n]][None] for a in answers], near[n,pos[n]][None]) for n in b],_times(start, spent)
+    return [todo[k:k+job.batch_size] for k in range(0, len(todo), job.batch_size)],answer
 
 # %% ../nbs/11e_fill_scene.ipynb #55d31721
 def _compose(stack, dn, gap, said, can):
@@ -153,20 +160,25 @@ def window_strips(
     stack, # a `Stack`
     job:Job, # what is asked
     first:int=0, # strips that are done
-    clock:Clock=None # where the time goes
+    clock:Clock=None, # where the time goes
+    pool=None # of `workers`
 ): # number of strips; generator of `Strip`
     "Fill a stack window by window"
     (H,W),(N,C) = stack.grid[2:],(len(job.want),len(stack.bands)); want,clock = list(job.want),Clock() if clock is None else clock
     (ys,wy),(xs,wx) = (blend_weights(n, job.size, job.overlap) for n in (H,W)); (h,w),days = (wy.shape[1],wx.shape[1]),days_since(stack.dates).astype(int)
     ends = [*ys[1:],H]; see = see_some if job.time_steps else see_all; column = {x: k for k,x in enumerate(xs)}
+    side = pool if job.device=='cpu' else None
+    def read():
+        for k in range(int((ys+h > ys[first]).argmax()), len(ys)): start = time.perf_counter(); o = stack.read(Window(0, ys[k], W, h)); yield (k,*o),dict(read=time.perf_counter()-start)
     def strips():
         blend,near = Blend((N,C,h,W), job.device, job.scale),np.full((N,h,W), NO_LOOK, np.uint16)
-        for k in range(int((ys+h > ys[first]).argmax()), len(ys)):
-            with clock('read'): dn,gap = stack.read(Window(0, ys[k], W, h))
-            for x,t,may,answers,seen in see(dn, gap, xs, w, stack, job, clock):
+        for k,dn,gap in clock.wait(ahead(pool, read())):
+            batches,answer = see(dn, gap, xs, w, stack, job)
+            for windows in clock.wait(in_order(side, answer, batches)):
                 with clock('rest'):
-                    blend.add(t, x, torch.from_numpy(np.ascontiguousarray(wy[k][:,None]*wx[column[x]]*may)).to(job.device), *answers)
-                    if seen is not None: o = near[t[0],:,x:x+w]; np.minimum(o, seen[0], out=o)
+                    for x,t,may,answers,seen in windows:
+                        blend.add(t, x, torch.from_numpy(np.ascontiguousarray(wy[k][:,None]*wx[column[x]]*may)).to(job.device), *answers)
+                        if seen is not None: o = near[t[0],:,x:x+w]; np.minimum(o, seen[0], out=o)
             with clock('rest'):
                 n = ends[k]-ys[k]; (mean,*scale),weight = blend.take(n); here = near[:,:n].copy(); near = np.pad(near[:,n:], ((0,0),(0,n),(0,0)), constant_values=NO_LOOK)
                 if k < first: continue
@@ -293,15 +305,24 @@ def fill_stack(
     if len(ours)==len(paths): return _summary(stack, job, paths, {}, clock, start, finished=True)
     work = out/f".gapfill_{hashlib.sha256(' '.join(names).encode()).hexdigest()[:12]}"; state,lock = open_work(work, what, resume, overwrite)
     try:
-        with rasterio.Env(GDAL_CACHEMAX=cache<<20, GDAL_NUM_THREADS=torch.get_num_threads()): _fill(stack, job, work, state, {k: what[k] for k in ('software','filler','weights')} | dict(run=run), paths, ours, clock)
+        with rasterio.Env(GDAL_CACHEMAX=cache<<20, GDAL_NUM_THREADS=torch.get_num_threads()), _as_asked(filler), workers() as pool: _fill(stack, job, work, state, {k: what[k] for k in ('software','filler','weights')} | dict(run=run), paths, ours, clock, pool)
     finally: lock.release()
     shutil.rmtree(work)
     return _summary(stack, job, paths, state['counts'], clock, start)
 
-def _fill(stack, job, work, state, tags, paths, ours, clock):
+@contextmanager
+def _as_asked(filler):
+    "A network in eval mode, which threads need not switch on and off"
+    net = getattr(filler, 'net', None); was = isinstance(net, torch.nn.Module) and net.training
+    if was: net.eval()
+    try: yield
+    finally:
+        if was: net.train()
+
+def _fill(stack, job, work, state, tags, paths, ours, clock, pool):
     "All strips, then all files"
     canvases = _canvases(stack, job, work, tags); run = pixel_strips if job.by_pixel else window_strips
-    n,strips = run(stack, job, state['done'], clock) if state['done'] < state.get('strips', 1) else (state['strips'],())
+    n,strips = run(stack, job, state['done'], clock, pool) if state['done'] < state.get('strips', 1) else (state['strips'],())
     state['strips'] = n
     try:
         for s in progress(strips, 'strips', n-state['done'], 'strip'):
@@ -310,8 +331,10 @@ def _fill(stack, job, work, state, tags, paths, ours, clock):
                 with whole(work/'state.json') as p: p.write_text(json.dumps(state))
     finally:
         for c in canvases.values(): c.close()
-    for k in progress([k for k in canvases if k not in ours], 'files', unit='file'):
-        with clock('cog'): write_cog(canvases[k], paths[k], 'nearest' if k[1]=='qa' else 'average', torch.get_num_threads())
+    todo = [k for k in canvases if k not in ours]; spare = max(1, torch.get_num_threads() if pool is None else pool._max_workers//max(1, len(todo)))
+    def write(k):
+        with rasterio.Env(GDAL_CACHEMAX=128<<20): start = time.perf_counter(); write_cog(canvases[k], paths[k], 'nearest' if k[1]=='qa' else 'average', spare); return k,dict(cog=time.perf_counter()-start)
+    for _ in progress(clock.wait(in_order(pool, write, todo)), 'files', len(todo), 'file'): pass
 
 def _summary(stack, job, paths, counts, clock, start, finished=False):
     "What was done"

@@ -112,6 +112,16 @@ class Clock(dict):
         try: yield
         finally: self.add(what, time.perf_counter()-start)
     def add(self, what, seconds): self[what] = self.get(what, 0)+seconds
+    def wait(self,
+        results # of (value, seconds of each kind of work that it took, by name), done elsewhere
+    ): # generator of the values
+        "Count the time in which results are waited for, in the shares of the work that they took"
+        results,start = iter(results),time.perf_counter()
+        for value,took in results:
+            waited,total = time.perf_counter()-start,sum(took.values()) or 1.
+            for k,v in took.items(): self.add(k, waited*v/total)
+            yield value
+            start = time.perf_counter()
     def table(self):
         "Rows of kind, seconds and share since the clock was made, longest first"
         whole = time.perf_counter()-self.start; rows = [*sorted(self.items(), key=lambda o: -o[1]), ('other', max(whole-sum(self.values()), 0.))]

@@ -24,6 +24,11 @@ def moments(
     return em@e.mT, em@y.mT
 
 # %% ../nbs/02a_ridge.ipynb #48a18a18
+def _solve(a, b):
+    "Solutions for every entry; large ones on a CPU by themselves, since PyTorch's batch of them is wrong after `torch.set_num_threads(2)`"
+    if a.device.type!='cpu' or a.shape[-1] <= 64 or a.ndim==2 or not len(a): return torch.linalg.solve_ex(a, b)[0]
+    return torch.stack([_solve(*o) for o in zip(a, b)])
+
 def solve_ridge(
     gram:Tensor,  # sums of products of the features, (...,1+F,1+F)
     cross:Tensor, # sums of products with the targets, (...,1+F,C)
@@ -35,7 +40,7 @@ def solve_ridge(
     x,y = gram[...,:1,1:]/N, cross[...,:1,:]/N
     floor = lam/100*n + lam + 8*torch.finfo(n.dtype).eps*gram.diagonal(dim1=-2, dim2=-1).sum(-1)[...,None,None]
     eye = torch.eye(x.shape[-1], dtype=n.dtype, device=n.device)
-    w = torch.linalg.solve_ex(gram[...,1:,1:] - n*x.mT*x + floor*eye, cross[...,1:,:] - n*x.mT*y)[0]
+    w = _solve(gram[...,1:,1:] - n*x.mT*x + floor*eye, cross[...,1:,:] - n*x.mT*y)
     return (torch.cat([y-x@w, w], -2)*(n/(n+prior).clamp(min=1))).mT
 
 # %% ../nbs/02a_ridge.ipynb #fbf8fb22
