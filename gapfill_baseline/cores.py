@@ -43,11 +43,11 @@ def in_order(
 
 # %% ../nbs/00b_cores.ipynb #2ced7e87
 def ahead(
-    pool, # of `workers`; with None nothing is made ahead
+    spare, # is there a core for it, such as `workers` that are not None
     items:Iterable # in the making
 ): # generator of the same items
     "Items, the next of which is made while this one is used"
-    if pool is None: yield from items; return
+    if not spare: yield from items; return
     it,end = iter(items),object()
     with ThreadPoolExecutor(1) as one:
         following = one.submit(next, it, end)

@@ -132,16 +132,30 @@ def score_part(
     spent:Clock=None # where the time goes
 )->tuple: # sums (M,B,T,C,8); seconds (M,)
     "Fill a few chips with every entry and keep the sums of their errors"
+    import torch
     from gapfill_baseline.core import compose
+    from gapfill_baseline.cores import in_order, workers
     from gapfill_baseline.metrics import band_sums
-    mean,out,seconds,spent = {e.of: [] for e in entries if e.of},[],{},Clock() if spent is None else spent
-    for e in entries:
-        start = clock()
-        filled = compose(s.observed, sum(mean[e.of])/len(mean[e.of]), s.gap) if e.of else ((published and e.published) or e.filler)(s).mean
-        spent.add(f'filler {e.row}', took := clock()-start); seconds[e.row,e.seed] = took + (sum(v for k,v in seconds.items() if k[0]==e.of))
-        if e.row in mean: mean[e.row].append(filled)
-        with spent('metrics'): observed_error(filled, s, e.row); out.append(band_sums(filled, s.target, s.scored).cpu().numpy())
-    return np.stack(out),np.array(list(seconds.values()))
+    on_cpu,spent = s.gap.device.type=='cpu',Clock() if spent is None else spent; few = _chunks(s, max(1, 2**15//s.gap[0,0].numel()) if on_cpu else len(s.i))
+    sums,seconds,mean = [[] for _ in entries],[0.]*len(entries),{e.of: [[] for _ in few] for e in entries if e.of} # images of the rows that are averaged, part by part
+    @torch.no_grad()
+    def one(job):
+        m,i,filled = job; start = clock(); filled,work = (entries[m].filler(few[i]).mean,['metrics',f'filler {entries[m].row}']) if filled is None else (filled, ['metrics'])
+        took = clock()-start; observed_error(filled, few[i], entries[m].row); a = band_sums(filled, few[i].target, few[i].scored).cpu().numpy()
+        return (m,i,filled,a,took),dict(zip(work, (clock()-start-took, took)))
+    def keep(todo):
+        with workers(None if on_cpu else 1) as pool:
+            for m,i,filled,a,took in spent.wait(in_order(pool, one, todo)):
+                sums[m].append(a); seconds[m] += took
+                if entries[m].row in mean: mean[entries[m].row][i].append(filled)
+    nets = [m for m,e in enumerate(entries) if e.of or hasattr(e.filler, 'net')]
+    keep([(m,i,None) for m in range(len(entries)) if m not in nets for i in range(len(few))])
+    for m in nets:
+        e,start = entries[m],clock()
+        filled = [compose(c.observed, sum(x)/len(x), c.gap) for c,x in zip(few, mean[e.of])] if e.of else ((published and e.published) or e.filler)(s).mean.split(len(few[0].i))
+        took = clock()-start; spent.add(f'filler {e.row}', took); keep([(m,i,f) for i,f in enumerate(filled)])
+        seconds[m] = took + sum(t for t,o in zip(seconds, entries) if o.row==e.of)
+    return np.stack([np.concatenate(a) for a in sums]),np.array(seconds)
 
 # %% ../nbs/10c_scoring.ipynb #8bf062fe
 def score_batch(
@@ -211,6 +225,7 @@ def score_all(
 )->dict: # as `score_batch`, for all chips; seconds (batches,M); sizes (batches,)
     "Score every chip, a batch at a time, and continue where it was stopped"
     import torch
+    from gapfill_baseline.cores import ahead
     from gapfill_baseline.masks import to_sample
     spent = Clock() if spent is None else spent
     step = batch_size if 'published' not in protocols else 16*-(-batch_size//16); slots = [range(i, min(i+step, len(ds))) for i in range(0, len(ds), step)]
@@ -219,9 +234,9 @@ def score_all(
     def clock():
         if torch.device(device).type=='cuda': torch.cuda.synchronize(device)
         return time.perf_counter()
-    bar = progress(range(done, len(slots)), 'comparing', len(slots)-done, 'batch')
-    for i in bar:
-        with spent('data'): s = to_sample(ds[0,slots[i]].to(device))
+    def samples():
+        for i in range(done, len(slots)): start = clock(); s = to_sample(ds[0,slots[i]].to(device)); yield (i,s),dict(data=clock()-start)
+    for i,s in progress(spent.wait(ahead(torch.get_num_threads()>1, samples())), 'comparing', len(slots)-done, 'batch'):
         o = score_batch(entries, s, protocols, batch_size, clock, spent)
         with spent('keep'): _keep(folder, i, o, _buffers(entries) if 'published' in protocols else [])
     parts = [dict(np.load(folder/f'{i:06d}.npz')) for i in range(len(slots))]
