@@ -68,7 +68,7 @@ def all_draws(
 
 # %% ../nbs/11_compare.ipynb #4fa8b1d1
 def speed(
-    seconds:np.ndarray, # inside the filler, (batches,M)
+    seconds:np.ndarray, # inside the filler, all cores at work, (batches,M)
     sizes:np.ndarray # chips of each batch, (batches,)
 )->np.ndarray: # chips a second, (M,)
     "Chips a second of each entry: the median batch, so that the first, which warms up, does not count"

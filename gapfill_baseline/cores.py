@@ -17,14 +17,20 @@ import torch
 def workers(
     n:int=None # how many; None = PyTorch's number of threads
 ): # a pool of threads; None for 1
-    "Threads that work side by side, PyTorch on one core in each and in this one"
+    "Threads that work side by side, PyTorch on one core in each and in this one; 1 changes nothing"
     n,before = n or torch.get_num_threads(),torch.get_num_threads()
     if n==1: yield None; return
-    torch.set_num_threads(1); pool = ThreadPoolExecutor(n)
-    try: yield pool
-    finally: pool.shutdown(cancel_futures=True); torch.set_num_threads(before)
+    try:
+        torch.set_num_threads(1)
+        with ThreadPoolExecutor(n) as pool:
+            try: yield pool
+            finally: pool.shutdown(cancel_futures=True)
+    finally: torch.set_num_threads(before)
 
 # %% ../nbs/00b_cores.ipynb #edd8a7d4
+def _close(items):
+    if hasattr(items, 'close'): items.close()
+
 def in_order(
     pool, # of `workers`
     f:Callable, # of one item; called in any thread
@@ -32,14 +38,18 @@ def in_order(
 ): # generator of what `f` gives, in the order of the items
     "`f` of each item, a few at a time"
     if pool is None: yield from map(f, items); return
-    waiting = deque()
+    waiting,todo,broken = deque(),iter(items),None
     try:
-        for o in items:
-            waiting.append(pool.submit(f, o))
+        while True:
+            try: waiting.append(pool.submit(f, next(todo)))
+            except StopIteration: break
+            except Exception as e: broken = e; break
             if len(waiting) > pool._max_workers: yield waiting.popleft().result()
         while waiting: yield waiting.popleft().result()
+        if broken: raise broken
     finally:
         for w in waiting: w.cancel()
+        _close(todo)
 
 # %% ../nbs/00b_cores.ipynb #2ced7e87
 def ahead(
@@ -49,6 +59,8 @@ def ahead(
     "Items, the next of which is made while this one is used"
     if not spare: yield from items; return
     it,end = iter(items),object()
-    with ThreadPoolExecutor(1) as one:
-        following = one.submit(next, it, end)
-        while (o := following.result()) is not end: following = one.submit(next, it, end); yield o
+    try:
+        with ThreadPoolExecutor(1) as one:
+            following = one.submit(next, it, end)
+            while (o := following.result()) is not end: following = one.submit(next, it, end); yield o
+    finally: _close(it)

@@ -126,7 +126,7 @@ def _cut(a, xs, size): return np.stack([a[...,x:x+size] for x in xs])
 def _times(start, spent): return dict(filler=spent, rest=time.perf_counter()-start-spent)
 
 def see_all(dn, gap, xs, size, stack, job):
-    "Batches of windows; what tells of a batch, for each window: its column, the dates answered, where it may answer (n,h,w), answers (n,C,h,w), None; and seconds"
+    "Batches of windows; a function of a batch that returns, for each window, its column, the dates answered, where it may answer (n,h,w), answers (n,C,h,w), None; and seconds"
     days,doy = days_since(stack.dates),day_of_year(stack.dates); want = list(job.want); around = job.filler.reach!=0
     xs = xs[windows_with_gap(gap[want], xs, size).any(1)]
     def answer(x):
@@ -330,6 +330,7 @@ def _fill(stack, job, work, state, tags, paths, ours, clock, pool):
                 _write_strip(s, stack, job, canvases, state['counts']); state['done'] += 1
                 with whole(work/'state.json') as p: p.write_text(json.dumps(state))
     finally:
+        if hasattr(strips, 'close'): strips.close() # what reads ahead ends before the files are closed
         for c in canvases.values(): c.close()
     todo = [k for k in canvases if k not in ours]; spare = max(1, torch.get_num_threads() if pool is None else pool._max_workers//max(1, len(todo)))
     def write(k):

@@ -117,11 +117,14 @@ class Clock(dict):
     ): # generator of the values
         "Count the time in which results are waited for, in the shares of the work that they took"
         results,start = iter(results),time.perf_counter()
-        for value,took in results:
-            waited,total = time.perf_counter()-start,sum(took.values()) or 1.
-            for k,v in took.items(): self.add(k, waited*v/total)
-            yield value
-            start = time.perf_counter()
+        try:
+            for value,took in results:
+                waited,total = time.perf_counter()-start,sum(took.values()) or 1.
+                for k,v in took.items(): self.add(k, waited*v/total)
+                yield value
+                start = time.perf_counter()
+        finally:
+            if hasattr(results, 'close'): results.close()
     def table(self):
         "Rows of kind, seconds and share since the clock was made, longest first"
         whole = time.perf_counter()-self.start; rows = [*sorted(self.items(), key=lambda o: -o[1]), ('other', max(whole-sum(self.values()), 0.))]
@@ -155,6 +158,7 @@ def progress(
     from tqdm import tqdm
     class Bar(tqdm):
         "Draws on one line of a terminal, or in one output of a notebook"
+        monitor_interval = 0 # no thread that outlives the bar
         def display(self, msg=None, pos=None):
             if not in_notebook(): return super().display(msg, pos)
             from IPython.display import display
@@ -162,4 +166,4 @@ def progress(
             if hasattr(self, 'out'): self.out.update(text, raw=True)
             else: self.out = display(text, raw=True, display_id=True)
     disable = not (in_notebook() or (sys.stdout and sys.stdout.isatty()))
-    return Bar(items, desc=desc, total=total, unit=unit, leave=False, file=sys.stdout, ncols=88, nrows=20, mininterval=.5, disable=disable)
+    return Bar(items, desc=desc, total=total, unit=unit, leave=False, file=sys.stdout, ncols=88, nrows=20, mininterval=.5, miniters=1, disable=disable)

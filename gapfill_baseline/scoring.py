@@ -146,7 +146,7 @@ def score_part(
     def keep(todo):
         with workers(None if on_cpu else 1) as pool:
             for m,i,filled,a,took in spent.wait(in_order(pool, one, todo)):
-                sums[m].append(a); seconds[m] += took
+                sums[m].append(a); seconds[m] += took/(pool._max_workers if pool else 1)
                 if entries[m].row in mean: mean[entries[m].row][i].append(filled)
     nets = [m for m,e in enumerate(entries) if e.of or hasattr(e.filler, 'net')]
     keep([(m,i,None) for m in range(len(entries)) if m not in nets for i in range(len(few))])
