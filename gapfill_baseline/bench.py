@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['seconds', 'threads', 'ab', 'same', 'spread', 'alone', 'flops', 'SavedBytes', 'counting_accelerator', 'Goal', 'row',
-           'cpu_name', 'circumstances', 'read_results', 'write_results', 'results_table']
+           'cpu_name', 'circumstances', 'read_results', 'kind_of', 'write_results', 'results_table']
 
 # %% ../nbs/13_bench.ipynb #81002d30
 import gc, json, os, pickle, platform, re, subprocess, sys, time
@@ -198,13 +198,13 @@ def circumstances(
         try: return version(p)
         except PackageNotFoundError: return None
     where = torch.cuda.get_device_name(device) if torch.device(device).type=='cuda' else 'cpu'
-    return dict(machine=dict(cpu=cpu_name(), cores=os.cpu_count()), device=where, date=date.today().isoformat(), commit=git_commit(), settings=settings,
+    return dict(machine=dict(cpu=cpu_name(), instructions=torch.backends.cpu.get_cpu_capability(), cores=os.cpu_count()), device=where, date=date.today().isoformat(), commit=git_commit(), settings=settings,
                 versions=dict(python=platform.python_version()) | {p: have(p) for p in 'gapfill_baseline torch numpy pandas rasterio matplotlib seaborn torchmetrics'.split()})
 
 # %% ../nbs/13_bench.ipynb #f5f6f3a8
 def read_results(
     path # JSON
-)->dict: # device type -> circumstances and rows; empty where there is no file
+)->dict: # kind of device -> circumstances and rows; empty where there is no file
     "Stored results"
     p = Path(path)
     if not p.exists(): return {}
@@ -213,16 +213,21 @@ def read_results(
     if not isinstance(d, dict) or not all(isinstance(v, dict) and 'rows' in v for v in d.values()): raise ValueError(f"{p} holds no results of gapfill_bench. Pass another --out.")
     return d
 
+def kind_of(
+    about:dict # of `circumstances`
+)->str: # cuda, or cpu and the instructions it has
+    "Which results a measurement replaces"
+    return f"cpu {about['machine']['instructions']}" if about['device']=='cpu' else 'cuda'
+
 def write_results(
     path, # JSON
     rows:list, # of `row`
-    device:str, # type: cpu or cuda
     about:dict # of `circumstances`
 )->dict: # all that stands in the file now
     "Store the results of a device beside those of others"
-    d = read_results(path); old = d.get(device, {}); new = {r['row'] for r in rows}
+    d,kind = read_results(path),kind_of(about); old = d.get(kind, {}); new = {r['row'] for r in rows}
     if old and all(old.get(k)==v for k,v in json.loads(json.dumps(about)).items() if k != 'date'): rows = [r for r in old['rows'] if r['row'] not in new]+rows
-    d[device] = about | dict(rows=rows)
+    d[kind] = about | dict(rows=rows)
     with whole(path) as p: p.write_text(json.dumps(d, indent=1, ensure_ascii=False)+'\n', encoding='utf8')
     return d
 
@@ -238,8 +243,8 @@ def results_table(
     for g in goals:
         sign = '≥' if g.more else '≤'
         one = dict(row=g.row, unit=g.unit, must=f'{sign} {_text(g.must)}' if g.must is not None else '', aim=f'{sign} {_text(g.aim)}' if g.aim is not None else '')
-        for device in ('cpu','cuda'):
-            r = next((r for r in results.get(device, {}).get('rows', []) if r['row']==g.row), {}); low,high = r.get('low'),r.get('high')
+        for device in results:
+            r = next((r for r in results[device]['rows'] if r['row']==g.row), {}); low,high = r.get('low'),r.get('high')
             one |= {device: _text(r.get('value')), f'{device} spread': f'{_text(low)} to {_text(high)}' if low is not None else '', f'{device} MB': f"{_text(r['mb_ours'])} / {_text(r['mb_plain'])}" if r.get('mb_plain') is not None else '',
                     f'{device} reached': g.reached(r.get('value'))}
         out.append(one)

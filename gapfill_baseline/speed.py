@@ -8,7 +8,7 @@ __all__ = ['quick', 'sides', 'on_device', 'goals', 'Setting', 'uncompressed', 'b
            'same_step', 'training_sides', 'bf16_sides', 'step_counts', 'plain_counts', 'sent_mb', 'rows_of_counts',
            'predicted', 'metrics_sides', 'statistics_sides', 'published_run', 'program_sides', 'chip_pixels',
            'draw_counts', 'draw_pixels', 'pair_sides', 'rows_of_pairs', 'cost_of_start', 'programs', 'rows_of_start',
-           'Inside', 'rows_of_epoch', 'matrix_rate', 'rows_of_limit', 'covered', 'rows_of_busy', 'benches',
+           'Inside', 'rows_of_epoch', 'matrix_rate', 'fast_bf16', 'rows_of_limit', 'covered', 'rows_of_busy', 'benches',
            'show_results', 'measure', 'line', 'check_bench', 'gapfill_bench']
 
 # %% ../nbs/13b_speed.ipynb #f3c1e865
@@ -534,6 +534,12 @@ def matrix_rate(
     for _ in range(runs): start = clock.now(); a@b; best = min(best, clock.now()-start)
     return 2*n**3/best
 
+def fast_bf16(
+    device='cpu' # where
+)->bool: # no = it is put together from other instructions, many times slower than fp32
+    "Does the device multiply in bf16?"
+    return matrix_rate(device, 'bf16', 256) > matrix_rate(device, 'fp32', 256)/4
+
 # %% ../nbs/13b_speed.ipynb #37fc0251
 def rows_of_limit(
     s:Setting # sizes
@@ -542,7 +548,7 @@ def rows_of_limit(
     from gapfill_baseline.bench import row, spread
     from gapfill_baseline.learner import make_accelerator
     n = 16 if s.device=='cuda' else s.batch; raw = bench_split(s)[0, list(range(n))].to(s.device); work,clock,rows = step_counts(s.cap, n, s.size)['train_gflop']*n*1e9,Inside(s.device),[]
-    for precision in ('fp32','bf16'):
+    for precision in ('fp32','bf16')[:1+fast_bf16(s.device)]:
         step = OurStep(make_accelerator(s.device, precision), s.cap, compiled=on_gpu(s, precision)); step.train(raw); rate,took = matrix_rate(s.device, precision),[]
         for _ in range(s.pairs): start = clock.now(); step.train(raw); took.append(clock.now()-start)
         rows.append(row(goal(f'training step, share of the matrix rate, {precision}'), spread([100*work/t/rate for t in took]), s.device, tflops_matrix=rate/1e12)); del step
@@ -593,7 +599,7 @@ def show_results(
     "The table, for a page"
     from gapfill_baseline.bench import results_table
     colour = dict(aim='#1a7f37', must='#1a7f37', below='#cf222e')
-    t = results_table(results, goals()); t = t.drop(columns=[c for c in t if c.startswith('cuda ')]) if 'cuda' not in results else t
+    t = results_table(results, goals()); t = t.loc[:, (t != '').any()]
     return t.style.set_uuid('speed').hide(axis='index').map(lambda v: f'color: {colour[v]}' if v in colour else '')
 
 def measure(
@@ -626,6 +632,7 @@ def check_bench(rows, pairs, threads, device, quickly)->Setting: # sizes
     if device not in ('cpu','cuda'): raise ValueError(f"device is {device}; choose from cpu, cuda.")
     if device=='cuda' and rows and not set(rows) & set(on_device): raise ValueError(f"rows names {rows[0]}, which says nothing about a GPU; choose from {', '.join(on_device)}, or leave --device out.")
     if device=='cpu' and rows and 'busy' in rows: raise ValueError("rows names busy, which is about a GPU; pass --device cuda.")
+    if device=='cpu' and rows and 'bf16' in rows and not fast_bf16(): raise ValueError("rows names bf16, which this processor has no instructions for. Leave it out, or measure it on another.")
     if pairs < 5: raise ValueError(f"pairs is {pairs}; a median needs 5 or more.")
     if threads < 1: raise ValueError(f"threads is {threads}; pass 1 or more.")
     return (quick if quickly else Setting(pairs=pairs))._replace(threads=threads, device=device)
@@ -637,7 +644,7 @@ def gapfill_bench(
     pairs:int=5, # of runs, at least 5
     threads:int=1, # of PyTorch
     device:str='cpu', # cpu or cuda
-    out:str='speed.json', # results, beside those of the other device
+    out:str='speed.json', # results, beside those of other devices
     quick:bool=False # tiny networks, one pair: to see that it works; its numbers mean nothing
 )->Path: # of the results
     "Measure speed and memory against a plain way of doing the same"
@@ -648,10 +655,11 @@ def gapfill_bench(
     for m in ('torchmetrics','seaborn'): need(m)
     make_accelerator(device); read_results(out) # complains before hours of work
     names = [n for n in benches() if (not rows or n in rows) and n in (on_device if device=='cuda' else set(benches())-{'busy'})]
+    if 'bf16' in names and not fast_bf16(device): names.remove('bf16'); print('bf16 is left out: this device has no instructions for it')
     about = circumstances(device, **{k: v for k,v in s._asdict().items() if k != 'device'}, quick=quick)
     found = measure(names, s)
     if quick: found = [r | dict(reached='') for r in found]
-    write_results(out, found, device, about)
+    write_results(out, found, about)
     low = [r['row'] for r in found if r['reached']=='below']
     print(f"{len(found)} rows, {len(low)} below their goal{': ' if low else ''}{'; '.join(low)}", out, sep='\n')
     return Path(out)
