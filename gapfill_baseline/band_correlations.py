@@ -12,8 +12,8 @@ __all__ = ['set_titles', 'Bins', 'BandCounts', 'merge', 'correlation', 'jackknif
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
-import numpy as np, pandas as pd
-from .program import program, progress, whole
+import numpy as np
+from .program import pd, program, progress, whole
 
 # %% ../nbs/10_band_correlations.ipynb #f681e355
 class Bins(NamedTuple):
@@ -152,7 +152,7 @@ def band_table(
     sets:dict, # truth, generated, clear -> `BandCounts`
     bands, # names, (C,)
     n_chips:int # that were counted
-)->pd.DataFrame: # band_x, band_y, set, r, error, n_pixels, n_chips, n_blocks
+)->'pd.DataFrame': # band_x, band_y, set, r, error, n_pixels, n_chips, n_blocks
     "Coefficients of correlation with their standard errors"
     made = {k: (with_error(c), c) for k,c in sets.items()}
     made['generated - truth'] = with_error(sets['generated'], sets['truth']), sets['generated']
@@ -371,7 +371,7 @@ def save_choices(
     chosen:dict, # name -> `Choice`; the last is the one whose differences are drawn
     bands, # names, (C,)
     folder:Path # to write to
-)->pd.DataFrame: # the table, with a column `selection`
+)->'pd.DataFrame': # the table, with a column `selection`
     "Write a figure for each choice, the figure of differences and the table"
     from matplotlib.figure import Figure
     figs = {}

@@ -9,10 +9,10 @@ __all__ = ['band_colours', 'half_width', 'Calibration', 'band_groups', 'coverage
 
 # %% ../nbs/11b_calibration.ipynb #cb32cbdd
 from pathlib import Path
-import numpy as np, pandas as pd
+import numpy as np
 from fastcore.script import Param
 from .band_correlations import jackknife
-from .program import program, progress, whole
+from .program import pd, program, progress, whole
 from .runs import usable_folder
 
 # %% ../nbs/11b_calibration.ipynb #98775843
@@ -59,7 +59,7 @@ def coverage_table(
     c:Calibration, # counted pixels
     bands, # names, (C,)
     levels=(.5,.8,.9) # shares that should be inside, whole percents
-)->pd.DataFrame: # band, level, coverage, standard_error, width (reflectance), n_pixels
+)->'pd.DataFrame': # band, level, coverage, standard_error, width (reflectance), n_pixels
     "How many pixels are inside the intervals, and how wide these are"
     at,rows = np.rint(np.asarray(levels)*100).astype(int)-1,[]
     for l in levels:
@@ -75,7 +75,7 @@ def scale_table(
     c:Calibration, # counted pixels
     bands, # names, (C,)
     n_groups:int=10 # of equal number of pixels
-)->pd.DataFrame: # band, group, n_pixels, scale and error (means, reflectance)
+)->'pd.DataFrame': # band, group, n_pixels, scale and error (means, reflectance)
     "Mean absolute error of pixels that claim much the same scale"
     rows = []
     for name,which in band_groups(bands):
@@ -114,7 +114,7 @@ def band_style(
 
 # %% ../nbs/11b_calibration.ipynb #ba694232
 def plot_coverage(
-    table:pd.DataFrame, # of `coverage_table`, of many levels
+    table:'pd.DataFrame', # of `coverage_table`, of many levels
     ax=None # axes; None = new ones
 ): # the axes
     "Share inside against share that should be inside"
@@ -137,7 +137,7 @@ def plain_log(
 
 # %% ../nbs/11b_calibration.ipynb #33770e49
 def plot_scale(
-    table:pd.DataFrame, # of `scale_table`
+    table:'pd.DataFrame', # of `scale_table`
     ax=None # axes; None = new ones
 ): # the axes
     "Mean absolute error against predicted scale"
@@ -153,8 +153,8 @@ def plot_scale(
 
 # %% ../nbs/11b_calibration.ipynb #73e59682
 def plot_calibration(
-    coverage:pd.DataFrame, # of `coverage_table`, of many levels
-    scale:pd.DataFrame, # of `scale_table`
+    coverage:'pd.DataFrame', # of `coverage_table`, of many levels
+    scale:'pd.DataFrame', # of `scale_table`
     title:str='', # above the figure
     fig=None # figure; None = a new one
 ): # both axes
@@ -172,7 +172,7 @@ def save_calibration(
     bands, # names, (C,)
     folder:Path, # to write to
     title:str='' # above the figure
-)->pd.DataFrame: # coverage
+)->'pd.DataFrame': # coverage
     "Write both tables and the figure"
     from matplotlib.figure import Figure
     coverage,scale = coverage_table(c, bands, np.arange(5, 100, 5)/100),scale_table(c, bands)
@@ -184,7 +184,7 @@ def save_calibration(
 
 # %% ../nbs/11b_calibration.ipynb #1346110e
 def coverage_text(
-    coverage:pd.DataFrame # of `coverage_table`
+    coverage:'pd.DataFrame' # of `coverage_table`
 )->str: # a few lines
     "Coverage of 50, 80 and 90 % intervals and the width of the last, in words"
     t = coverage[coverage.level.round(2).isin([.5,.8,.9])]; wide = t.pivot(index='band', columns='level', values='coverage').reindex(t.band.unique())

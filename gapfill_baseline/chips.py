@@ -9,12 +9,12 @@ __all__ = ['six_bands', 'cut_chip', 'Recipe', 'plan_dataset', 'cut_dataset', 'op
 import json, os, shutil
 from pathlib import Path
 from typing import NamedTuple
-import numpy as np, pandas as pd
+import numpy as np
 from fastcore.script import Param
 from .core import HLS, Chip, frozen_gaps, gap_patterns
 from .cut import _boxes, chip_table, mask_table, plan_chips, plan_masks, split_chips, split_masks, survey
 from .fetch import alone
-from .program import program, progress, whole
+from .program import pd, program, progress, whole
 
 # %% ../nbs/12b_chips.ipynb #fc18398b
 def six_bands(

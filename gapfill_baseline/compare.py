@@ -9,12 +9,12 @@ __all__ = ['measured', 'cell_table', 'score_table', 'all_draws', 'speed', 'summa
 # %% ../nbs/11_compare.ipynb #cf1e312a
 import hashlib, shutil
 from pathlib import Path
-import numpy as np, pandas as pd
+import numpy as np
 from fastcore.script import Param
 from . import comparison_figures as figures
 from .core import HLS
 from .intervals import cell_groups, cuts, differences, draw_counts, interval, place_labels, published_draws, row_draws, strict_draws, units_of
-from .program import Clock, program, save_profile, whole
+from .program import Clock, pd, program, save_profile, whole
 from .runs import find_run, read_config, usable_folder
 from .scoring import ensembles, filler_entries, open_store, references, run_entries, score_all
 
@@ -22,7 +22,7 @@ from .scoring import ensembles, filler_entries, open_store, references, run_entr
 def cell_table(
     ds, # validation chips
     gap_fraction:np.ndarray # of each chip and date, (N,T)
-)->pd.DataFrame: # chip_id, time_step (from 1), date, mask_id, gap_fraction, combination, time_gap [days], tile, place
+)->'pd.DataFrame': # chip_id, time_step (from 1), date, mask_id, gap_fraction, combination, time_gap [days], tile, place
     "What is known of each chip and date"
     from gapfill_baseline.data import chip_dates
     T,masks,chips = ds.time_steps,ds.plan(0).masks,ds.chips; dates = chip_dates(chips, T); days = dates.astype(int)
@@ -36,9 +36,9 @@ def cell_table(
 def score_table(
     entries:list, # of `Entry`
     sums:dict, # of `score_all`
-    cells:pd.DataFrame, # of `cell_table`
+    cells:'pd.DataFrame', # of `cell_table`
     bands:tuple # names
-)->pd.DataFrame: # one row a filler, seed, chip, date and band
+)->'pd.DataFrame': # one row a filler, seed, chip, date and band
     "Scores of everything"
     import torch
     from gapfill_baseline.metrics import published_scores, strict_scores
@@ -82,7 +82,7 @@ def summary_table(
     draws:dict, # of `all_draws`
     sums:dict, # of `score_all`
     units # `Units`
-)->pd.DataFrame: # one row a filler, best first
+)->'pd.DataFrame': # one row a filler, best first
     "Mean over seeds, interval and spread of every measure, speed and size"
     import math
     rows,fast = [e.row for e in entries],speed(sums['seconds'], sums['sizes']); scored = (next(sums[p] for p in ('strict','published') if p in sums)[0,...,0].sum((1,2)) > 0).sum(); out = []
@@ -98,7 +98,7 @@ def summary_table(
 def seed_table(
     entries:list, # of `Entry`
     sums:dict # of `score_all`
-)->pd.DataFrame: # one row an entry
+)->'pd.DataFrame': # one row an entry
     "Scores of each filler and seed"
     import torch
     from gapfill_baseline.metrics import published_mean, strict_scores
@@ -111,9 +111,9 @@ def seed_table(
     return pd.DataFrame(out)
 
 def with_spread(
-    summary:pd.DataFrame, # of `summary_table`
-    each:pd.DataFrame # of `seed_table`
-)->pd.DataFrame: # with a column `_sd` for each measure; nan where there is one seed
+    summary:'pd.DataFrame', # of `summary_table`
+    each:'pd.DataFrame' # of `seed_table`
+)->'pd.DataFrame': # with a column `_sd` for each measure; nan where there is one seed
     "The summary with the standard deviation over seeds"
     kept = [k for k in measured if k in each]; sd = each.groupby('filler')[kept].std(ddof=1).add_suffix('_sd')
     return summary.merge(sd, left_on='filler', right_index=True, how='left', validate='one_to_one')

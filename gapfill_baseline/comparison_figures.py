@@ -9,9 +9,9 @@ __all__ = ['columns', 'blue', 'grey', 'marked', 'number', 'ranged', 'text_table'
 
 # %% ../nbs/10b_comparison_figures.ipynb #abd2f0ea
 import math
-import numpy as np, pandas as pd
+import numpy as np
 from .core import HLS
-from .program import whole
+from .program import pd, whole
 from .visualize import _bare, chip_images, clear_colour, error_limit, gap_colour, save_figure
 
 # %% ../nbs/10b_comparison_figures.ipynb #d90447da
@@ -57,7 +57,7 @@ def text_table(
 
 # %% ../nbs/10b_comparison_figures.ipynb #83a089e8
 def footnotes(
-    summary:pd.DataFrame # summary.csv
+    summary:'pd.DataFrame' # summary.csv
 )->list: # sentences
     "What a reader of the table must know"
     r = summary.iloc[0]; left = f', {r.n_chips-r.n_scored} of them without a pixel to score' if r.n_chips > r.n_scored else ''
@@ -71,8 +71,8 @@ def footnotes(
 
 # %% ../nbs/10b_comparison_figures.ipynb #e85ec145
 def difference_rows(
-    summary:pd.DataFrame, # summary.csv, best first
-    off:pd.DataFrame, # differences.csv
+    summary:'pd.DataFrame', # summary.csv, best first
+    off:'pd.DataFrame', # differences.csv
     metric:str='mae' # one of its metrics
 )->list: # of lists of text: filler, minus the best, minus linear
     "Each filler against the best and against the line in time"
@@ -84,8 +84,8 @@ def difference_rows(
 
 # %% ../nbs/10b_comparison_figures.ipynb #85ce97e4
 def summary_markdown(
-    summary:pd.DataFrame, # summary.csv, best first
-    off:pd.DataFrame # differences.csv
+    summary:'pd.DataFrame', # summary.csv, best first
+    off:'pd.DataFrame' # differences.csv
 )->str: # Markdown
     "The summary, its footnotes, and the differences that say which order is certain"
     have = [k for k in columns if k in summary]; main = have[0]
@@ -95,7 +95,7 @@ def summary_markdown(
 
 # %% ../nbs/10b_comparison_figures.ipynb #9859f63e
 def terminal_table(
-    summary:pd.DataFrame # summary.csv
+    summary:'pd.DataFrame' # summary.csv
 )->str: # lines
     "The summary as plain text"
     have = [k for k in columns if k in summary]
@@ -120,8 +120,8 @@ def _bars(ax, y, v, lo, hi, colours, hollow, far):
 
 # %% ../nbs/10b_comparison_figures.ipynb #c81fc8d0
 def plot_forest(
-    summary:pd.DataFrame, # summary.csv, best first
-    off:pd.DataFrame, # differences.csv
+    summary:'pd.DataFrame', # summary.csv, best first
+    off:'pd.DataFrame', # differences.csv
     metric:str=None, # mae or published_mae; None = what the summary has
     reference:str='linear', # filler that the others are set against
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
@@ -151,7 +151,7 @@ def far_off(
 
 # %% ../nbs/10b_comparison_figures.ipynb #094e1cf5
 def interval_line(
-    table:pd.DataFrame # a table with interval_note, and drawn_again where it has one
+    table:'pd.DataFrame' # a table with interval_note, and drawn_again where it has one
 )->str: # above a figure
     "What the bars of a figure are, and what they do not say"
     note = table.interval_note.iloc[0]; note = note if isinstance(note, str) else ''
@@ -163,7 +163,7 @@ _colours = '#0072B2','#E69F00','#009E73','#D55E00','#CC79A7','#56B4E9','#000000'
 _markers = 'os^Dv<>P'
 
 def shown_rows(
-    parts:pd.DataFrame, # cuts.csv
+    parts:'pd.DataFrame', # cuts.csv
     most:int=8, # rows at most
     keep:str='linear' # always among them
 )->list: # names, best first
@@ -188,7 +188,7 @@ def _legend(fig, ax, title=''):
 
 # %% ../nbs/10b_comparison_figures.ipynb #eea6c5bd
 def plot_gap_fraction(
-    parts:pd.DataFrame, # cuts.csv
+    parts:'pd.DataFrame', # cuts.csv
     names:list=None, # fillers to show; None = `shown_rows`
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # the axes
@@ -202,7 +202,7 @@ def plot_gap_fraction(
 _said = dict(combination='hidden dates (12 = dates 1 and 2)', time_gap='days to the nearest other date', band='band')
 
 def plot_cuts(
-    parts:pd.DataFrame, # cuts.csv
+    parts:'pd.DataFrame', # cuts.csv
     names:list=None, # fillers to show; None = `shown_rows`
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # dict of axes

@@ -7,8 +7,8 @@ __all__ = ['Survey', 'survey', 'date_runs', 'plan_chips', 'plan_masks', 'chip_ta
 
 # %% ../nbs/11h_cut.ipynb #31987384
 from typing import NamedTuple
-import numpy as np, pandas as pd
-from .program import progress
+import numpy as np
+from .program import pd, progress
 from .sample import bin_of
 
 # %% ../nbs/11h_cut.ipynb #f43f7020
@@ -111,7 +111,7 @@ def chip_table(
     size:int, # pixels of a side
     place:str='scene', # first part of the names
     tile:str='' # HLS tile
-)->pd.DataFrame: # the columns of a chip catalog but `usage`, then row, col and at: where the pixels are
+)->'pd.DataFrame': # the columns of a chip catalog but `usage`, then row, col and at: where the pixels are
     "Catalog rows of the chips"
     from gapfill_baseline.data import ordinals
     k = np.array([k for k,_ in plan]); at = np.array([run for _,run in plan]); n = size*size
@@ -125,13 +125,13 @@ def chip_table(
 
 # %% ../nbs/11h_cut.ipynb #32b85b8c
 def split_chips(
-    table:pd.DataFrame, # rows of `chip_table`
+    table:'pd.DataFrame', # rows of `chip_table`
     boxes:np.ndarray, # the ground of each, metres, (N,4)
     block:np.ndarray, # name of the part of a scene each lies in, (N,)
     split:str='blocked', # blocked = by place; dates = the last dates validate
     seed:int=0, # which places
     fraction:float=.2 # share of validation chips
-)->pd.DataFrame: # with `usage`: train or validate; chips between the two are left out
+)->'pd.DataFrame': # with `usage`: train or validate; chips between the two are left out
     "Deal out the chips to training and validation"
     from gapfill_baseline.splits import blocked_split
     if split=='dates': usage = _by_date(table, fraction)
@@ -156,7 +156,7 @@ def mask_table(
     plan:list, # as from `plan_masks`
     size:int, # pixels of a side
     place:str='scene' # first part of the names
-)->pd.DataFrame: # mask_id, cloud_pct, bin, date, then row, col and t: where the pixels are
+)->'pd.DataFrame': # mask_id, cloud_pct, bin, date, then row, col and t: where the pixels are
     "Catalog rows of the masks"
     k,t = np.array(plan, int).reshape(-1, 2).T; step = lambda v: np.searchsorted(np.unique(v), v)
     days = [stack.dates[o].strftime('%Y%m%d') for o in t]; part = s.cloud[k,t]/(size*size)
@@ -164,10 +164,10 @@ def mask_table(
     return pd.DataFrame(dict(mask_id=ids, cloud_pct=part, bin=list(map(bin_of, part)), date=days, row=s.row[k], col=s.col[k], t=t))
 
 def split_masks(
-    table:pd.DataFrame, # rows of `mask_table`
+    table:'pd.DataFrame', # rows of `mask_table`
     seed:int=0, # which dates
     fraction:float=.2 # share of validation masks
-)->pd.DataFrame: # with `usage`
+)->'pd.DataFrame': # with `usage`
     "Deal out the masks to training and validation"
     from gapfill_baseline.splits import _fill_up
     if len(table) < 2: raise ValueError(f"{len(table)} cloud masks can be cut; training and validation need one each. Add cloudy dates, or pass a smaller --min_cloud.")

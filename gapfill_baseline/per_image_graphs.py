@@ -10,9 +10,9 @@ __all__ = ['column_label', 'stars', 'plot_correlations', 'bin_edges', 'counts_2d
 import math, re
 from pathlib import Path
 from textwrap import fill
-import numpy as np, pandas as pd
+import numpy as np
 from .core import HLS
-from .program import program, whole
+from .program import pd, program, whole
 from .runs import find_run, usable_folder
 from .summaries import band_summary, correlations, group_summary, measures, read_joined
 
@@ -51,7 +51,7 @@ def _cell(r, n):
 
 # %% ../nbs/09_per_image_graphs.ipynb #9a88b169
 def plot_correlations(
-    table:pd.DataFrame, # of `correlations`
+    table:'pd.DataFrame', # of `correlations`
     ax=None # matplotlib axes
 ): # the axes
     "Correlations as a heat map with stars"
@@ -116,7 +116,7 @@ def _outer(axs, i, j, columns, edges):
 
 # %% ../nbs/09_per_image_graphs.ipynb #e5f67b77
 def pair_grid(
-    chips:pd.DataFrame, # chip_stats.csv
+    chips:'pd.DataFrame', # chip_stats.csv
     columns:list=None, # of it; SSIM, MAE, gap fraction and time gap in the strict protocol unless given
     method:str='pearson' # of the correlations above the diagonal
 ): # array of axes
@@ -142,7 +142,7 @@ def _dots(ax, x, table, horizontal=False):
 
 # %% ../nbs/09_per_image_graphs.ipynb #260a8fd7
 def plot_bands(
-    summary:pd.DataFrame # of `band_summary`
+    summary:'pd.DataFrame' # of `band_summary`
 ): # array of axes
     "True mean, MAE and relative MAE of each band, with intervals"
     import matplotlib.pyplot as plt
@@ -159,7 +159,7 @@ def plot_bands(
 _axis = dict(gap_fraction='gap fraction of a date, in tenths of all gaps', combination='hidden dates (12 = dates 1 and 2)', time_gap='time gap [days]')
 
 def plot_group(
-    groups:pd.DataFrame, # of `group_summary`
+    groups:'pd.DataFrame', # of `group_summary`
     kind:str, # gap_fraction, combination or time_gap
     ax=None # matplotlib axes
 ): # the axes
@@ -176,7 +176,7 @@ def plot_group(
 
 # %% ../nbs/09_per_image_graphs.ipynb #42c1d25b
 def plot_groups(
-    groups:pd.DataFrame # of `group_summary`
+    groups:'pd.DataFrame' # of `group_summary`
 ): # array of axes
     "MAE against gap fraction, hidden dates and time gap, on one scale"
     import matplotlib.pyplot as plt
@@ -189,8 +189,8 @@ def plot_groups(
 
 # %% ../nbs/09_per_image_graphs.ipynb #0fbc96fc
 def save_graphs(
-    chips:pd.DataFrame, # chip_stats.csv
-    rows:pd.DataFrame, # of `joined`
+    chips:'pd.DataFrame', # chip_stats.csv
+    rows:'pd.DataFrame', # of `joined`
     folder:Path, # for figures and tables
     protocol:str='strict' # strict or published
 ):

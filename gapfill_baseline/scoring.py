@@ -10,9 +10,9 @@ __all__ = ['references', 'Entry', 'filler_entries', 'selected_on', 'check_run', 
 import hashlib, inspect, json, time
 from pathlib import Path
 from typing import Any, NamedTuple
-import numpy as np, pandas as pd
+import numpy as np
 from .intervals import not_told, row_names
-from .program import Clock, progress, whole
+from .program import Clock, pd, progress, whole
 from .runs import find_run, read_config, used_chips
 
 # %% ../nbs/10c_scoring.ipynb #670d7aaf

@@ -337,7 +337,9 @@ def statistics_sides(
     from gapfill_baseline.plain import plain_chip
     from gapfill_baseline.stats import score_columns
     x,pred,plain = predicted(s)
-    def ours(): sums = band_sums(pred, x.target, x.scored).cpu(); return score_columns('strict', sums, HLS.bands) | score_columns('published', sums, HLS.bands)
+    def ours():
+        with keep_pages(): sums = band_sums(pred, x.target, x.scored).cpu() # as in every program
+        return score_columns('strict', sums, HLS.bands) | score_columns('published', sums, HLS.bands)
     def theirs(batch=plain): return [plain_chip(*o, HLS.bands) for o in zip(*batch)]
     def check(a, b):
         exact = theirs([v.double() for v in plain]); of = lambda rows,k: [r[k] for r in rows]

@@ -8,9 +8,9 @@ __all__ = ['units', 'score_columns', 'gap_columns', 'chip_stats', 'band_stats', 
 
 # %% ../nbs/08_stats.ipynb #98b560a1
 from pathlib import Path
-import numpy as np, pandas as pd
+import numpy as np
 from fastcore.script import Param
-from .program import program, whole
+from .program import pd, program, whole
 from .runs import usable_folder
 
 # %% ../nbs/08_stats.ipynb #d357bc99
@@ -35,7 +35,7 @@ def score_columns(
 
 # %% ../nbs/08_stats.ipynb #721d3745
 def gap_columns(
-    gaps:pd.DataFrame, # of `gap_table`: chip_id, time_step, mask_id, gap_fraction
+    gaps:'pd.DataFrame', # of `gap_table`: chip_id, time_step, mask_id, gap_fraction
     chip_ids # of the rows wanted, in order
 )->dict: # column -> values, (N,)
     "Which mask hides how much of each chip"
@@ -46,11 +46,11 @@ def gap_columns(
 
 # %% ../nbs/08_stats.ipynb #a8a32319
 def chip_stats(
-    chips:pd.DataFrame, # catalog of the chips, in the order of the sums
-    gaps:pd.DataFrame, # of `gap_table`
+    chips:'pd.DataFrame', # catalog of the chips, in the order of the sums
+    gaps:'pd.DataFrame', # of `gap_table`
     sums:dict, # `SUMS` of each protocol by its name, tensors, (N,T,C,8)
     bands # names of the bands
-)->pd.DataFrame: # one row a chip
+)->'pd.DataFrame': # one row a chip
     "Statistics of each chip"
     dates = [c for c in chips if c.endswith('_image_date')]
     span = (chips[dates[-1]]-chips[dates[0]]).dt.days.to_numpy()
@@ -65,11 +65,11 @@ def chip_stats(
 
 # %% ../nbs/08_stats.ipynb #61a7d1d3
 def band_stats(
-    chips:pd.DataFrame, # catalog of the chips, in the order of the sums
-    gaps:pd.DataFrame, # of `gap_table`
+    chips:'pd.DataFrame', # catalog of the chips, in the order of the sums
+    gaps:'pd.DataFrame', # of `gap_table`
     sums:dict, # `SUMS` of each protocol by its name, tensors, (N,T,C,8)
     bands # names of the bands
-)->pd.DataFrame: # one row a chip, date and band
+)->'pd.DataFrame': # one row a chip, date and band
     "Statistics of each chip, date and band"
     from gapfill_baseline.metrics import SUMS, published_scores, strict_scores
     first = next(iter(sums.values())); n = first[...,SUMS.index('n')]
@@ -86,7 +86,7 @@ units = dict(mae='reflectance', rmse='reflectance', bias='reflectance', mse='ref
 
 def scores(
     sums:dict # `SUMS` of each protocol by its name, chips in catalog order, tensors, (N,T,C,8)
-)->pd.DataFrame: # protocol, dates, metric, value, unit
+)->'pd.DataFrame': # protocol, dates, metric, value, unit
     "Scores of the whole split"
     from gapfill_baseline.metrics import published_mean, strict_scores
     T,rows = next(iter(sums.values())).shape[1],[]
@@ -152,7 +152,7 @@ def gapfill_stats(
 def read_stats(
     run, # folder of the tables
     name:str='chip_stats.csv' # which of them
-)->pd.DataFrame: # one row a chip
+)->'pd.DataFrame': # one row a chip
     "Read a table of `gapfill_stats`"
     p = Path(run)/name
     if not p.exists(): raise FileNotFoundError(f"{p} does not exist. Make it with gapfill_stats --checkpoint_dir {run}.")
@@ -165,7 +165,7 @@ def read_stats(
 
 def read_band_stats(
     run # folder of the tables
-)->pd.DataFrame: # one row a chip, date and band
+)->'pd.DataFrame': # one row a chip, date and band
     "Read `band_stats.csv`"
     return read_stats(run, 'band_stats.csv')
 

@@ -9,14 +9,16 @@ __all__ = ['published_sizes', 'study_runs', 'run_options', 'finished', 'check_ru
 # %% ../nbs/11a_training_size.ipynb #66124cc5
 import inspect
 from pathlib import Path
-import numpy as np, pandas as pd
+import numpy as np
 from fastcore.script import Param
-from .program import program, whole
+from .program import pd, program, whole
 from .runs import best_by, best_row, read_config, read_history, usable_folder
 from .training import gapfill_train
 
 # %% ../nbs/11a_training_size.ipynb #2b3507b7
-published_sizes = pd.DataFrame([('Prithvi',400,.956,.024), ('Prithvi',6231,.960,.022), ('CGAN',400,.912,.045), ('CGAN',6231,.937,.032)], columns=['model','training_length','published_ssim','published_mae'])
+def published_sizes()->'pd.DataFrame': # one row a model and length
+    "Scores that were published"
+    return pd.DataFrame([('Prithvi',400,.956,.024), ('Prithvi',6231,.960,.022), ('CGAN',400,.912,.045), ('CGAN',6231,.937,.032)], columns=['model','training_length','published_ssim','published_mae'])
 
 # %% ../nbs/11a_training_size.ipynb #67becbeb
 def study_runs(
@@ -87,7 +89,7 @@ def train_all(
 # %% ../nbs/11a_training_size.ipynb #d0b4e1ce
 def size_runs(
     folders:list # of runs
-)->pd.DataFrame: # one row a run: model, training_length, seed, epoch, mae, rmse, published_ssim, published_mae, selected_on
+)->'pd.DataFrame': # one row a run: model, training_length, seed, epoch, mae, rmse, published_ssim, published_mae, selected_on
     "What each run reached"
     from gapfill_baseline.scoring import selected_on
     out = []
@@ -101,8 +103,8 @@ def size_runs(
 
 # %% ../nbs/11a_training_size.ipynb #8cb152e5
 def size_summary(
-    each:pd.DataFrame # of `size_runs`
-)->pd.DataFrame: # one row a model and length: seeds, and of each score mean, sd, low (smallest), high (largest)
+    each:'pd.DataFrame' # of `size_runs`
+)->'pd.DataFrame': # one row a model and length: seeds, and of each score mean, sd, low (smallest), high (largest)
     "Mean and spread over seeds; never the best of them"
     g = each.groupby(['model','training_length']); out = g.agg(seeds=('seed','nunique'), selected_on=('selected_on','first'))
     for k in ('mae','rmse','published_ssim','published_mae'): out = out.join(g[k].agg(['mean','std','min','max']).set_axis([k, f'{k}_sd', f'{k}_low', f'{k}_high'], axis=1))
@@ -110,8 +112,8 @@ def size_summary(
 
 # %% ../nbs/11a_training_size.ipynb #9d73252d
 def plot_sizes(
-    summary:pd.DataFrame, # of `size_summary`
-    each:pd.DataFrame=None, # of `size_runs`, every seed as a dot; None = no dots
+    summary:'pd.DataFrame', # of `size_summary`
+    each:'pd.DataFrame'=None, # of `size_runs`, every seed as a dot; None = no dots
     published:bool=True, # draw the published numbers, hollow
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # array of two axes
@@ -123,7 +125,7 @@ def plot_sizes(
             colour = ('#0072B2','#D55E00','#009E73','#CC79A7','#E69F00')[k%5]; ax.plot(t.training_length, t[y], '-', marker='osD^v'[k%5], ms=5, color=colour, label=f"{model}{' †' if (t.selected_on=='validation').any() else ''}, mean of seeds")
             ax.vlines(t.training_length, t[f'{y}_low'], t[f'{y}_high'], color=colour, lw=1.2)
             if each is not None: ax.plot(each.training_length[each.model==model], each[y][each.model==model], '_', ms=9, color=colour)
-    for (model,p),m in zip(published_sizes.groupby('model') if published else (), 'ps'):
+    for (model,p),m in zip(published_sizes().groupby('model') if published else (), 'ps'):
         for ax,y in zip(axs, ('published_mae','published_ssim')): ax.plot(p.training_length, p[y], m, ms=8, mfc='none', color='.25', label=f'published {model} (other protocol)')
     return _size_axes(fig, axs, summary, published)
 
@@ -131,7 +133,7 @@ def plot_sizes(
 def _size_axes(fig, axs, summary, published):
     "Scales, labels and legend"
     from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
-    at = sorted({*summary.training_length, *(published_sizes.training_length if published else ())}); kept = [n for i,n in enumerate(at) if i==0 or n > 1.4*at[i-1]]
+    at = sorted({*summary.training_length, *(published_sizes().training_length if published else ())}); kept = [n for i,n in enumerate(at) if i==0 or n > 1.4*at[i-1]]
     for ax,label in zip(axs, ('MAE in the gap [reflectance]','SSIM of zeroed images (published)')):
         ax.set_xscale('log'); ax.set_xticks(kept); ax.xaxis.set_major_formatter(FuncFormatter(lambda x,_: f'{x:,.0f}')); ax.xaxis.set_minor_locator(NullLocator()); ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel('training chips', fontsize=9); ax.set_ylabel(label, fontsize=9); ax.grid(color='.9', lw=.7); ax.set_axisbelow(True); ax.spines[['top','right']].set_visible(False); ax.tick_params(labelsize=9)

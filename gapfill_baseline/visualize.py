@@ -14,10 +14,10 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
-import numpy as np, pandas as pd
+import numpy as np
 from fastcore.script import Param
 from .core import HLS
-from .program import program, progress, whole
+from .program import pd, program, progress, whole
 
 # %% ../nbs/07_visualize.ipynb #2dfa000f
 class FilledChip(NamedTuple):
