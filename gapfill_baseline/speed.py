@@ -337,9 +337,7 @@ def statistics_sides(
     from gapfill_baseline.plain import plain_chip
     from gapfill_baseline.stats import score_columns
     x,pred,plain = predicted(s)
-    def ours():
-        with keep_pages(): sums = band_sums(pred, x.target, x.scored).cpu() # as in every program
-        return score_columns('strict', sums, HLS.bands) | score_columns('published', sums, HLS.bands)
+    def ours(): sums = band_sums(pred, x.target, x.scored).cpu(); return score_columns('strict', sums, HLS.bands) | score_columns('published', sums, HLS.bands)
     def theirs(batch=plain): return [plain_chip(*o, HLS.bands) for o in zip(*batch)]
     def check(a, b):
         exact = theirs([v.double() for v in plain]); of = lambda rows,k: [r[k] for r in rows]
@@ -590,7 +588,9 @@ def rows_of_busy(
 # %% ../nbs/13b_speed.ipynb #f119ec8f
 def benches()->dict: # name -> function from `Setting` to rows
     "Everything that can be measured, by the name of the option --rows"
-    return {k: partial(compared, k) for k in sides if k != 'pairs'} | dict(counts=rows_of_counts, pairs=rows_of_pairs, start=rows_of_start, epoch=rows_of_epoch, limit=rows_of_limit, busy=rows_of_busy)
+    steps = 'fp32','bf16' # late: their gigabytes leave a memory in pieces, in which what follows is slower
+    of = lambda names: {k: partial(compared, k) for k in names}
+    return of(k for k in sides if k not in ('pairs', *steps)) | dict(counts=rows_of_counts, pairs=rows_of_pairs, start=rows_of_start, epoch=rows_of_epoch) | of(steps) | dict(limit=rows_of_limit, busy=rows_of_busy)
 
 on_device = 'fp32','bf16','metrics','statistics','program','epoch','limit','busy' # the others say nothing about a GPU
 
@@ -642,7 +642,7 @@ def check_bench(rows, pairs, threads, device, quickly)->Setting: # sizes
 # %% ../nbs/13b_speed.ipynb #8164c245
 @partial(program, pages=False) # the plain way has the memory that Python has
 def gapfill_bench(
-    rows:Param('what to measure: data fp32 bf16 metrics statistics program counts pairs start epoch limit, busy on a GPU; all unless given', str, nargs='+')=None,
+    rows:Param('what to measure: data metrics statistics program counts pairs start epoch fp32 bf16 limit, busy on a GPU; all unless given', str, nargs='+')=None,
     pairs:int=5, # of runs, at least 5
     threads:int=1, # of PyTorch
     device:str='cpu', # cpu or cuda
