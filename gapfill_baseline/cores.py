@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 import torch
+from .program import close
 
 # %% ../nbs/00b_cores.ipynb #cea79711
 @contextmanager
@@ -28,9 +29,6 @@ def workers(
     finally: torch.set_num_threads(before)
 
 # %% ../nbs/00b_cores.ipynb #edd8a7d4
-def _close(items):
-    if hasattr(items, 'close'): items.close()
-
 def in_order(
     pool, # of `workers`
     f:Callable, # of one item; called in any thread
@@ -49,7 +47,7 @@ def in_order(
         if broken: raise broken
     finally:
         for w in waiting: w.cancel()
-        _close(todo)
+        close(todo)
 
 # %% ../nbs/00b_cores.ipynb #2ced7e87
 def ahead(
@@ -63,4 +61,4 @@ def ahead(
         with ThreadPoolExecutor(1) as one:
             following = one.submit(next, it, end)
             while (o := following.result()) is not end: following = one.submit(next, it, end); yield o
-    finally: _close(it)
+    finally: close(it)

@@ -20,7 +20,7 @@ from rasterio.windows import Window
 from .cores import ahead, in_order, workers
 from .core import Filler, day_of_year, days_since
 from .products import NO_SCALE, Canvas, output_paths, qa_bands, quality, refuse_existing, scale_dn, write_cog
-from .program import Clock, progress, whole
+from .program import Clock, close, progress, whole
 from .windows import NO_LOOK, Blend, Units, as_dn, as_sample, blend_weights, check_windows, dates_to_see, fill_pixels, fillable, look_distance, windows_with_gap
 
 # %% ../nbs/11e_fill_scene.ipynb #ec445292
@@ -330,7 +330,7 @@ def _fill(stack, job, work, state, tags, paths, ours, clock, pool):
                 _write_strip(s, stack, job, canvases, state['counts']); state['done'] += 1
                 with whole(work/'state.json') as p: p.write_text(json.dumps(state))
     finally:
-        if hasattr(strips, 'close'): strips.close() # what reads ahead ends before the files are closed
+        close(strips) # what reads ahead ends before the files are closed
         for c in canvases.values(): c.close()
     todo = [k for k in canvases if k not in ours]; spare = max(1, torch.get_num_threads() if pool is None else pool._max_workers//max(1, len(todo)))
     def write(k):
