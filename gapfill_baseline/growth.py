@@ -11,6 +11,7 @@ __all__ = ['works', 'steps', 'bases', 'exponent', 'made_dn', 'made_days', 'made_
 import json, os, subprocess, sys, time
 from pathlib import Path
 import numpy as np
+from .program import keep_pages
 
 # %% ../nbs/13d_growth.ipynb #f12b0f3d
 def exponent(
@@ -183,7 +184,7 @@ def measure_here(
 )->dict: # cpu_s, peak_mb, runs
     "Time and memory of a piece of work in this process"
     import tempfile, torch; torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as a, tempfile.TemporaryDirectory() as b:
+    with tempfile.TemporaryDirectory() as a, tempfile.TemporaryDirectory() as b, keep_pages():
         works[name](a, **sizes | dict(chips=1, side=32, dates=min(sizes['dates'], 3)))(); forget_peak(); base = peak_mb()
         run = works[name](b, **sizes); forget_peak(); took = []
         while sum(took) < most and (len(took) < 3 or sum(took) < 1): t = time.process_time(); run(); took.append(time.process_time()-t)
