@@ -263,8 +263,8 @@ def plot_growth(
             for k,w in enumerate(shown):
                 g = t[(t.work==w) & (t.axis==axis)].sort_values('x'); y = g[c].clip(lower=floor)
                 a.plot(g.x/g.x.iloc[0], y/y.iloc[0], color=colours[w], lw=1.1, marker='o', ms=2)
-                a.text(.05, .99-.07*k, f"{w.replace('scene_','').replace('_',' ')} {e.loc[w,(cost,axis)]:.2f}", color=colours[w], fontsize=6, transform=a.transAxes, va='top')
-            a.set(xscale='log', yscale='log', xlim=(.9,lim*1.15), ylim=(.4,1500)); a.spines[['top','right']].set_visible(False); a.tick_params(labelsize=7); a.minorticks_off()
+                a.text(.05, .99-.06*k, f"{w.replace('scene_','').replace('_',' ')} {e.loc[w,(cost,axis)]:.2f}", color=colours[w], fontsize=6, transform=a.transAxes, va='top')
+            a.set(xscale='log', yscale='log', xlim=(.9,lim*1.15), ylim=(.1,5000)); a.spines[['top','right']].set_visible(False); a.tick_params(labelsize=7); a.minorticks_off()
             a.set_xticks([1,10,100][:2+scene], ['1×','10×','100×'][:2+scene]); a.set_yticks([1,10,100], ['1×','10×','100×'])
             if cost=='time': a.set_title(label, fontsize=8)
         ax[0].set_ylabel({'time':'CPU time','memory':'peak memory'}[cost], fontsize=8)
