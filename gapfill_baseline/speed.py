@@ -599,10 +599,15 @@ def show_results(
     results:dict # of `read_results`
 ): # styled table
     "The table, for a page"
+    import pandas as pd
     from gapfill_baseline.bench import results_table
+    t = results_table(results, goals()); small = lambda s: f'<br><small>{s}</small>' if s else ''; out = pd.DataFrame(dict(row=t.row, goal=t.must+' '+t.unit+[small(a and f'aim {a}') for a in t.aim]))
     colour = dict(aim='#1a7f37', must='#1a7f37', below='#cf222e')
-    t = results_table(results, goals()); t = t.loc[:, (t != '').any()]
-    return t.style.set_uuid('speed').hide(axis='index').map(lambda v: f'color: {colour[v]}' if v in colour else '')
+    mark = lambda v, reached, spread: f'{v} <span style="color:{colour[reached]}">{reached}</span>{small(spread)}' if reached else v
+    for d in results:
+        out[d] = [mark(*x) for x in zip(t[d], t[f'{d} reached'], t[f'{d} spread'])]
+        if (t[f'{d} MB'] != '').any(): out[f'{d} MB'] = t[f'{d} MB']
+    return out.style.set_uuid('speed').hide(axis='index').set_properties(**{'text-align':'left', 'white-space':'nowrap'}, subset=list(out)[1:]).set_properties(**{'text-align':'left'}, subset=['row']).set_table_styles([dict(selector='th', props='text-align:left')])
 
 def measure(
     names:list, # of `benches()`
