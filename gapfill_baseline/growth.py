@@ -11,7 +11,7 @@ __all__ = ['works', 'steps', 'bases', 'exponent', 'made_dn', 'made_days', 'made_
 import json, os, subprocess, sys, time
 from pathlib import Path
 import numpy as np
-from .program import keep_pages
+from .program import keep_pages, pd
 
 # %% ../nbs/13d_growth.ipynb #f12b0f3d
 def exponent(
@@ -43,7 +43,6 @@ def made_split(
     gap:np.ndarray # their gaps, bool, (N,T,H,W)
 ): # `GapDataset`
     "A validation split of made chips, packed as a real one is"
-    import pandas as pd
     from gapfill_baseline.cache import Pack
     from gapfill_baseline.data import ordinals
     from gapfill_baseline.masks import GapDataset
@@ -107,7 +106,7 @@ def in_batches(
 @work('files')
 def _(folder, chips, side, dates, bands):
     "GeoTIFFs of chips become a packed file"
-    import pandas as pd, shutil
+    import shutil
     from gapfill_baseline.cache import pack_chips
     from gapfill_baseline.data import write_raster
     dn,_ = made_dn(chips, side, dates, bands); table = pd.DataFrame(dict(chip_id=[f'{k:05d}' for k in range(chips)])); table['path'] = [f'{folder}/{k}.tif' for k in table.chip_id]
@@ -223,7 +222,6 @@ def grow(
     again:bool=False # measure those that are there once more, and keep the lesser time
 ): # DataFrame: work, axis, x, chips, side, dates, bands, cpu_s, peak_mb, runs
     "Measure what has not been measured yet"
-    import pandas as pd
     start = time.time(); rows = {(r['work'],r['axis'],r['x']): r for r in pd.read_csv(path).to_dict('records')} if Path(path).exists() else {}
     for key,sizes in [((n,a,x),s) for n in names or works for a,x,s in sizes_of(n)]:
         old = rows.get(key)
@@ -239,7 +237,6 @@ def exponents(
     upper:bool=True # of the upper half of the decade; False = of all of it
 ): # DataFrame: a row a piece of work, columns (time or memory, axis)
     "The power with which time and memory grow along each axis; memory below 1 MB counts as 1 MB"
-    import pandas as pd
     rows = {}
     for (w,axis),g in t.groupby(['work','axis'], sort=False):
         g = g.sort_values('x').iloc[-3 if upper else 0:]

@@ -7,6 +7,7 @@ __all__ = ['given', 'rate', 'factors', 'window_flops', 'jobs', 'gpu_seconds', 'e
 
 # %% ../nbs/13f_paper.ipynb #364986b7
 import numpy as np
+from .program import pd
 
 # %% ../nbs/13f_paper.ipynb #0ddbaf69
 given = dict(
@@ -47,7 +48,6 @@ def factors(
     **instead # value of any factor that is not the default's
 ): # DataFrame: a row a factor; value, unit, kind, source
     "Every number that the estimate is made of"
-    import pandas as pd
     if off := [k for k in instead if k not in given]: raise ValueError(f"{off[0]} is no factor; choose from {', '.join(given)}.")
     rows = {k: (instead[k], v[1], 'assumed', 'given by the caller') if k in instead else v for k,v in given.items()} | dict(flops=(flops, 'FLOP', 'counted', 'convolutions and matrix products of the default U-Net in a window of three dates'))
     for w in sorted(set(growth.work)-{'files'}):
@@ -91,7 +91,6 @@ def estimate(
     f # factors
 ): # DataFrame: job, work, engine, hours, cost, kind
     "Hours and cost of each job on each engine, and how sure the number is"
-    import pandas as pd
     v,rows = f.value,[]; have = {k.removeprefix('rate '): v[k] for k in f.index if k.startswith('rate ')}
     for job,n in jobs(f).items():
         learns,scenes = job.startswith('training'),'chips' not in job

@@ -9,6 +9,7 @@ __all__ = ['learned', 'command', 'run_all', 'apart', 'measure_curves', 'final', 
 # %% ../nbs/13e_scaling.ipynb #22023d13
 import os, subprocess, sys
 from pathlib import Path
+from .program import pd
 
 # %% ../nbs/13e_scaling.ipynb #10aba0cd
 def command(
@@ -48,7 +49,6 @@ def measure_curves(
     batch:int=8 # chips a step, over all processes
 ): # DataFrame: model, seed, processes, epoch, columns of the history
     "Histories of each model in one process and in two, on the same batches"
-    import pandas as pd
     from gapfill_baseline.runs import read_history
     base,rows = dict(dataroot=Path(folder)/'data', out_dir=Path(folder)/'runs', cache_dir=Path(folder)/'cache', device='cpu', visualization='none', mask_position='all', select_on='validation', epochs=epochs),[]
     for model,o in models.items():
@@ -100,7 +100,6 @@ def measure_speed(
     runs:int=1 # of each kind, in turns
 ): # DataFrame: model, kind, run, chips_per_second
     "One process, two that know nothing of each other, two together"
-    import pandas as pd
     from gapfill_baseline.runs import read_history
     base,rows = dict(dataroot=Path(folder)/'data', out_dir=Path(folder)/'runs', cache_dir=Path(folder)/'cache', device='cpu', visualization='none', mask_position='all', select_on='validation', epochs=epochs, batch_size=batch),[]
     one = lambda o, job, n=1: command(base | o | dict(job_id=job, training_length=chips*n), n)

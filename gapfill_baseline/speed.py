@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from fastcore.script import Param
-from .program import keep_pages, program, user_cache, whole
+from .program import keep_pages, pd, program, user_cache, whole
 
 # %% ../nbs/13b_speed.ipynb #96f104a6
 def goals()->list: # of `Goal`, in the order of the table
@@ -367,7 +367,7 @@ def program_sides(
     s:Setting # sizes
 )->Sides:
     "The statistics program against the plain one"
-    import io, pandas as pd, tempfile, torch
+    import io, tempfile, torch
     from contextlib import redirect_stdout
     from gapfill_baseline.bench import same
     from gapfill_baseline.core import HLS
@@ -419,7 +419,7 @@ def draw_pixels(
     path:str # PNG to write
 ): # function that draws them and returns the table of pixels
     "The plain way, ready to be measured"
-    import matplotlib, numpy as np, pandas as pd; matplotlib.use('Agg')
+    import matplotlib, numpy as np; matplotlib.use('Agg')
     import seaborn
     from gapfill_baseline.plain import plain_pairs
     def draw():
@@ -599,15 +599,15 @@ def show_results(
     results:dict # of `read_results`
 ): # styled table
     "The table, for a page"
-    import pandas as pd
     from gapfill_baseline.bench import results_table
-    t = results_table(results, goals()); small = lambda s: f'<br><small>{s}</small>' if s else ''; out = pd.DataFrame(dict(row=t.row, goal=t.must+' '+t.unit+[small(a and f'aim {a}') for a in t.aim]))
+    t,small = results_table(results, goals()),lambda s: s and f'<br><small>{s}</small>'
+    out = pd.DataFrame(dict(row=t.row, goal=t.must+' '+t.unit+[small(a and f'aim {a}') for a in t.aim]))
     colour = dict(aim='#1a7f37', must='#1a7f37', below='#cf222e')
     mark = lambda v, reached, spread: f'{v} <span style="color:{colour[reached]}">{reached}</span>{small(spread)}' if reached else v
     for d in results:
         out[d] = [mark(*x) for x in zip(t[d], t[f'{d} reached'], t[f'{d} spread'])]
         if (t[f'{d} MB'] != '').any(): out[f'{d} MB'] = t[f'{d} MB']
-    return out.style.set_uuid('speed').hide(axis='index').set_properties(**{'text-align':'left', 'white-space':'nowrap'}, subset=list(out)[1:]).set_properties(**{'text-align':'left'}, subset=['row']).set_table_styles([dict(selector='th', props='text-align:left')])
+    return out.style.set_uuid('speed').hide(axis='index').set_properties(subset=list(out)[1:], **{'white-space':'nowrap'}).set_table_styles([dict(selector='th, td', props='text-align:left')])
 
 def measure(
     names:list, # of `benches()`
