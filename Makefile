@@ -31,7 +31,7 @@ results: $(STAMP) ## train every network and store the tables that the pages sho
 	@$(BIN)/python tools/results.py
 
 bench: $(STAMP) ## measure speed and memory against a plain reference, and store the table that the page shows, about an hour
-	@OMP_NUM_THREADS=1 $(BIN)/gapfill_bench --out nbs/results/speed.json
+	@OMP_NUM_THREADS=1 $(BIN)/gapfill_bench --out nbs/stored/speed.json
 
 clean: $(STAMP) ## clean the notebooks, then write the package and the sidebar from them
 	@$(BIN)/nbdev_clean && $(BIN)/nbdev_export && $(BIN)/python tools/docs.py --only_sidebar

@@ -8,13 +8,13 @@ import argparse, hashlib, json, os, resource, subprocess, sys, tempfile
 from pathlib import Path
 
 def stack_of(folder):
-    from gapfill_baseline.scenes import stack_from_files
+    from gapfill_baseline.scenes.stack import stack_from_files
     masks = sorted(Path(folder).glob('*_mask.tif')); days = [m.name.removesuffix('_mask.tif') for m in masks]
     return stack_from_files([m.with_name(f'{d}.tif') for m,d in zip(masks, days)], masks, days)
 
 def fill(folder, out, name, batch_size=None):
     "A: fill"
-    from gapfill_baseline.fill_scene import fill_stack
+    from gapfill_baseline.scenes.fill_stack import fill_stack
     return fill_stack(stack_of(folder), make_filler(name), out, batch_size=batch_size)
 
 def make_filler(name):
@@ -22,8 +22,8 @@ def make_filler(name):
     import torch
     from gapfill_baseline.models import fillers, get_filler
     if name in fillers: return get_filler(name)
-    from gapfill_baseline.networks import NetFill, get_network
-    import gapfill_baseline.unet
+    from gapfill_baseline.networks.base import NetFill, get_network
+    import gapfill_baseline.networks.unet
     torch.manual_seed(0); name,_,width = name.partition(':'); return NetFill(get_network(name)(width=int(width or 16)))
 
 def plain(folder, out, name, batch_size):

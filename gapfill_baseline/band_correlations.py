@@ -397,8 +397,8 @@ def gapfill_band_correlations(
     cache_dir:str=None, # folder of packed files; the run's unless given
 )->'Path': # folder of the figures and the table
     "Draw band against band for truth, generated and clear pixels, and write the table of their correlations"
-    from gapfill_baseline.evaluate import open_evaluation
-    from gapfill_baseline.runs import usable_folder
+    from gapfill_baseline.results.open_run import open_evaluation
+    from gapfill_baseline.train.runs import usable_folder
     if n_chips < 1: raise ValueError(f"n_chips is {n_chips}; pass 1 or more.")
     if not job_id: raise ValueError("No run is named. Pass --job_id, a path or a name under --out_dir.")
     ev = open_evaluation(job_id, dataroot=dataroot, batch_size=batch_size, device=device, cache_dir=cache_dir, out_dir=out_dir, critic=False)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pandas as pd, torch
 from torch.utils.flop_counter import FlopCounterMode
 from .program import whole
-from .runs import git_commit
+from .train.runs import git_commit
 
 # %% ../nbs/13_bench.ipynb #700c3da8
 def seconds(

@@ -13,7 +13,7 @@ import numpy as np
 from fastcore.script import Param
 from .band_correlations import jackknife
 from .program import pd, program, progress, whole
-from .runs import usable_folder
+from .train.runs import usable_folder
 
 # %% ../nbs/11b_calibration.ipynb #98775843
 def half_width(
@@ -206,8 +206,8 @@ def gapfill_calibration(
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
 )->Path: # folder of the results
     "Check the scale that a network trained with --uncertainty predicts: coverage of its intervals, error against scale"
-    from gapfill_baseline.evaluate import open_evaluation, refuse_other_chips, run_and_dest
-    from gapfill_baseline.networks import NetFill
+    from gapfill_baseline.results.open_run import open_evaluation, refuse_other_chips, run_and_dest
+    from gapfill_baseline.networks.base import NetFill
     run,dest = run_and_dest(checkpoint_dir, out_dir)
     ev = open_evaluation(run, dataroot, dataset, batch_size, mask_position, device, cache_dir, skip_bad=skip_bad or None, local_rank=local_rank, critic=False)
     refuse_other_chips(run, ev.ds, dest, dataroot or ev.config['dataroot'])

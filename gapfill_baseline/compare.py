@@ -11,12 +11,12 @@ import hashlib, shutil
 from pathlib import Path
 import numpy as np
 from fastcore.script import Param
-from . import comparison_figures as figures
+import gapfill_baseline.results.figures as figures
 from .core import HLS
-from .intervals import cell_groups, cuts, differences, draw_counts, interval, place_labels, published_draws, row_draws, strict_draws, units_of
+from .results.intervals import cell_groups, cuts, differences, draw_counts, interval, place_labels, published_draws, row_draws, strict_draws, units_of
 from .program import Clock, pd, program, save_profile, whole
-from .runs import find_run, read_config, usable_folder
-from .scoring import ensembles, filler_entries, open_store, references, run_entries, score_all
+from .train.runs import find_run, read_config, usable_folder
+from .results.scoring import ensembles, filler_entries, open_store, references, run_entries, score_all
 
 # %% ../nbs/11_compare.ipynb #dd29ebd8
 def cell_table(
@@ -156,7 +156,7 @@ def open_chips(
     o:dict # every option by name
 ): # `GapDataset`
     "The validation chips under their frozen gaps"
-    from gapfill_baseline.fit import open_catalog
+    from gapfill_baseline.train.fit import open_catalog
     from gapfill_baseline.masks import open_split
     first = read_config(find_run(str(o['runs'][0]), 'data/results')) if o['runs'] else {}
     root = o['dataroot'] or first.get('dataroot')
@@ -199,7 +199,7 @@ def one_chip(
     import torch
     from gapfill_baseline.data import chip_dates
     from gapfill_baseline.masks import to_sample
-    from gapfill_baseline.visualize import FilledChip
+    from gapfill_baseline.results.pictures import FilledChip
     i,t = np.unravel_index(np.abs(gap_fraction-.5).argmin(), gap_fraction.shape); s,out = to_sample(ds[0,[i]].to(device)),{}
     dates,mean = tuple(chip_dates(ds.chips, ds.time_steps)[i].astype(str)),{}
     for e in entries:

@@ -14,8 +14,9 @@ import anywidget, numpy as np, pandas as pd, traitlets
 import ipywidgets as widgets
 from fastcore.basics import patch
 from .core import HLS
-from .evaluate import Evaluation, open_evaluation
-from .visualize import FilledChip, average, caption, chip_images, date_label, filled_chips, gap_colour, paint
+from .results.open_run import Evaluation, open_evaluation
+from .results.pictures import FilledChip, average, caption, chip_images, date_label, gap_colour, paint
+from .visualize import filled_chips
 
 # %% ../nbs/07a_explore.ipynb #00526752
 def outline(

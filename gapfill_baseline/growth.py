@@ -43,7 +43,7 @@ def made_split(
     gap:np.ndarray # their gaps, bool, (N,T,H,W)
 ): # `GapDataset`
     "A validation split of made chips, packed as a real one is"
-    from gapfill_baseline.cache import Pack
+    from gapfill_baseline.datasets.cache import Pack
     from gapfill_baseline.data import ordinals
     from gapfill_baseline.masks import GapDataset
     N,T = dn.shape[:2]; file = Path(folder)/'chips.bin'; dn.tofile(file); names,masks = [f'{k:05d}' for k in range(N)],[f'{k:06d}' for k in range(N*T)]
@@ -76,7 +76,7 @@ def made_scenes(
     from gapfill_baseline.core import HLS
     from gapfill_baseline.data import write_mask, write_raster
     from gapfill_baseline.sample import clouds, simulate
-    from gapfill_baseline.scenes import stack_from_files
+    from gapfill_baseline.scenes.stack import stack_from_files
     days = made_days(dates).tolist(); grid = dict(crs='EPSG:32613', transform=from_origin(699960, 4000020, 30, 30)); out = {k: [Path(folder)/f'{d}{k}' for d in days] for k in ('.tif','_mask.tif')}
     for t,(d,p,m) in enumerate(zip(days, *out.values())):
         a = np.resize(simulate(183, [d])[0], (bands,183,183)); n = -(-side//183); many = lambda x: np.tile(x, (n,n))[..., :side, :side]
@@ -107,7 +107,7 @@ def in_batches(
 def _(folder, chips, side, dates, bands):
     "GeoTIFFs of chips become a packed file"
     import shutil
-    from gapfill_baseline.cache import pack_chips
+    from gapfill_baseline.datasets.cache import pack_chips
     from gapfill_baseline.data import write_raster
     dn,_ = made_dn(chips, side, dates, bands); table = pd.DataFrame(dict(chip_id=[f'{k:05d}' for k in range(chips)])); table['path'] = [f'{folder}/{k}.tif' for k in table.chip_id]
     for p,a in zip(table.path, dn): write_raster(p, a.reshape(-1, side, side))
@@ -135,13 +135,13 @@ for o in ('linear','harmonic','regression','kernel'): work(o)(_filling(o))
 
 def _unet(bands, width):
     import torch
-    from gapfill_baseline.unet import GapUNet
+    from gapfill_baseline.networks.unet import GapUNet
     torch.manual_seed(0); return GapUNet(bands, width)
 
 @work('unet')
 def _(folder, chips, side, dates, bands):
     "A small U-Net fills chips, 4 at a time"
-    from gapfill_baseline.networks import NetFill
+    from gapfill_baseline.networks.base import NetFill
     f,s = NetFill(_unet(bands, 4)),made_sample(chips, side, dates, bands); return lambda: in_batches(f, s, 4)
 
 @work('unet_learns')
@@ -156,9 +156,9 @@ def _(folder, chips, side, dates, bands):
 def _scene(name):
     "Scenes are filled and written as COGs"
     def f(folder, chips, side, dates, bands):
-        from gapfill_baseline.fill_scene import fill_stack
+        from gapfill_baseline.scenes.fill_stack import fill_stack
         from gapfill_baseline.models import get_filler
-        from gapfill_baseline.networks import NetFill
+        from gapfill_baseline.networks.base import NetFill
         stack = made_scenes(folder, side, dates, bands); filler = NetFill(_unet(bands, 16)) if name=='unet' else get_filler(name)
         return lambda: fill_stack(stack, filler, f'{folder}/out', overwrite=True)
     return f

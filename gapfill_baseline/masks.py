@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from torch.utils.data import DataLoader, Dataset
 from .core import HLS, Sample, day_of_year, days_since, frozen_gaps, gap_fraction, gap_patterns, hidden_dates
 from .data import Catalog, chip_dates, select_chips, select_masks
-from .cache import Pack, pack_chips, pack_gaps, pack_masks, unpack_masks
+from .datasets.cache import Pack, pack_chips, pack_gaps, pack_masks, unpack_masks
 
 # %% ../nbs/02_masks.ipynb #99618566
 def mask_positions(

@@ -12,8 +12,8 @@ __all__ = ['fillers', 'FAR', 'band_prior', 'chip_mean', 'register_filler', 'get_
 import math, numpy as np, torch
 from torch import Tensor
 from .core import HLS, Filler, Pred, Sample, Sensor
-from .kernel import kernel_regress
-from .ridge import in_parts, regress, solve_ridge
+from .fillers.regression import kernel_regress
+from .fillers.regression import in_parts, regress, solve_ridge
 
 # %% ../nbs/03_models.ipynb #e0ec5811
 def band_prior(

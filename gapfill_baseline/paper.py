@@ -65,7 +65,7 @@ def window_flops(
     import torch
     from torch.utils.flop_counter import FlopCounterMode
     from gapfill_baseline.growth import made_sample
-    from gapfill_baseline.unet import GapUNet
+    from gapfill_baseline.networks.unet import GapUNet
     with torch.no_grad(), FlopCounterMode(display=False) as c: GapUNet(6, width).eval()(made_sample(1, side, dates, 6))
     return c.get_total_flops()
 

@@ -13,8 +13,8 @@ from textwrap import fill
 import numpy as np
 from .core import HLS
 from .program import pd, program, whole
-from .runs import find_run, usable_folder
-from .summaries import band_summary, correlations, group_summary, measures, read_joined
+from .train.runs import find_run, usable_folder
+from .results.tables import band_summary, correlations, group_summary, measures, read_joined
 
 # %% ../nbs/09_per_image_graphs.ipynb #e826ba66
 _metric = dict(mae='MAE', rmse='RMSE', mse='MSE', sam='spectral angle', ssim='SSIM', bias='bias')

@@ -49,7 +49,7 @@ def measure_curves(
     batch:int=8 # chips a step, over all processes
 ): # DataFrame: model, seed, processes, epoch, columns of the history
     "Histories of each model in one process and in two, on the same batches"
-    from gapfill_baseline.runs import read_history
+    from gapfill_baseline.train.runs import read_history
     base,rows = dict(dataroot=Path(folder)/'data', out_dir=Path(folder)/'runs', cache_dir=Path(folder)/'cache', device='cpu', visualization='none', mask_position='all', select_on='validation', epochs=epochs),[]
     for model,o in models.items():
         for seed,n in [(s,n) for s in seeds[model] for n in (1,2)]:
@@ -100,7 +100,7 @@ def measure_speed(
     runs:int=1 # of each kind, in turns
 ): # DataFrame: model, kind, run, chips_per_second
     "One process, two that know nothing of each other, two together"
-    from gapfill_baseline.runs import read_history
+    from gapfill_baseline.train.runs import read_history
     base,rows = dict(dataroot=Path(folder)/'data', out_dir=Path(folder)/'runs', cache_dir=Path(folder)/'cache', device='cpu', visualization='none', mask_position='all', select_on='validation', epochs=epochs, batch_size=batch),[]
     one = lambda o, job, n=1: command(base | o | dict(job_id=job, training_length=chips*n), n)
     of = lambda job: speed(read_history(Path(folder)/'runs'/job))

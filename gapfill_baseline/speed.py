@@ -174,8 +174,8 @@ class OurStep:
         compiled:bool=False # let torch generate code for it
     ):
         import torch
-        from gapfill_baseline.adversarial import AdversarialCB
-        from gapfill_baseline.cgan import Generator, MultiscaleCritic
+        from gapfill_baseline.train.adversarial import AdversarialCB
+        from gapfill_baseline.networks.cgan_fast import Generator, MultiscaleCritic
         from gapfill_baseline.learner import Learner
         from gapfill_baseline.masks import to_sample
         torch.manual_seed(0)
@@ -313,7 +313,7 @@ def metrics_sides(
     s:Setting # sizes
 )->Sides:
     "The numbers of a batch, as Python numbers"
-    from gapfill_baseline.adversarial import fill_metrics
+    from gapfill_baseline.train.adversarial import fill_metrics
     from gapfill_baseline.bench import same
     from gapfill_baseline.learner import Meter
     from gapfill_baseline.plain import plain_metrics
@@ -354,7 +354,7 @@ def published_run(
 ): # plain generator with the same weights
     "A run as the published program leaves it, of a network that has learned nothing"
     import torch, yaml
-    from gapfill_baseline.cgan import Generator
+    from gapfill_baseline.networks.cgan_fast import Generator
     from gapfill_baseline.plain import plain_generator, take_weights
     torch.manual_seed(0); net = Generator(model_cap=s.small); folder = Path(folder); folder.mkdir(parents=True)
     torch.save(net.state_dict(), folder/'model_gnet_best.pt'); plain = take_weights(plain_generator(cap=s.small), net); torch.save(plain.state_dict(), folder/'plain.pt')
@@ -505,9 +505,9 @@ def rows_of_epoch(
     s:Setting # sizes
 )->list: # of `row`
     "The share of a training epoch that is not spent in the networks"
-    from gapfill_baseline.adversarial import AdversarialCB
+    from gapfill_baseline.train.adversarial import AdversarialCB
     from gapfill_baseline.bench import row, spread
-    from gapfill_baseline.cgan import Generator, MultiscaleCritic
+    from gapfill_baseline.networks.cgan_fast import Generator, MultiscaleCritic
     from gapfill_baseline.learner import FiniteCB, Learner, Meter, ProgressCB, make_accelerator
     from gapfill_baseline.masks import make_loader, to_sample
     acc = make_accelerator(s.device); cb = AdversarialCB(Generator(model_cap=s.small), MultiscaleCritic(), to_sample)
@@ -571,7 +571,7 @@ def rows_of_busy(
     from gapfill_baseline.bench import row, spread
     from gapfill_baseline.learner import Meter, make_accelerator
     from gapfill_baseline.masks import make_loader
-    from gapfill_baseline.resident import ResidentDataset
+    from gapfill_baseline.train.batches import ResidentDataset
     from torch.profiler import ProfilerActivity, profile
     step,shares = OurStep(make_accelerator(s.device, 'bf16'), s.cap, compiled=on_gpu(s)),[]; learn = step.learn
     dl = make_loader(ResidentDataset(bench_split(s), s.device), 16)

@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['units', 'score_columns', 'gap_columns', 'chip_stats', 'band_stats', 'scores', 'run_tables', 'gapfill_stats',
-           'read_stats', 'read_band_stats', 'sample_stats']
+           'sample_stats']
 
 # %% ../nbs/08_stats.ipynb #98b560a1
 from pathlib import Path
 import numpy as np
 from fastcore.script import Param
 from .program import pd, program, whole
-from .runs import usable_folder
+from .train.runs import usable_folder
 
 # %% ../nbs/08_stats.ipynb #d357bc99
 def score_columns(
@@ -102,8 +102,8 @@ def run_tables(
     protocol:str='both' # strict, published or both
 )->dict: # file name -> table
     "All tables of a run"
-    from gapfill_baseline.networks import NetFill
-    from gapfill_baseline.evaluate import BatchFill, fill_sums
+    from gapfill_baseline.networks.base import NetFill
+    from gapfill_baseline.results.open_run import BatchFill, fill_sums
     from gapfill_baseline.masks import gap_table
     sums = {}
     if protocol != 'published': sums['strict'] = fill_sums(NetFill(ev.generator), ev, desc='strict')
@@ -133,7 +133,7 @@ def gapfill_stats(
     protocol:Param('tables of this protocol alone', str, choices=('strict','published','both'))='both',
 )->Path: # folder of the tables
     "Tables of a run's errors: a row a chip, and a row a chip, date and band"
-    from gapfill_baseline.evaluate import open_evaluation, refuse_other_chips, run_and_dest
+    from gapfill_baseline.results.open_run import open_evaluation, refuse_other_chips, run_and_dest
     if protocol not in ('strict','published','both'): raise ValueError(f"protocol is {protocol}. Give strict, published or both.")
     run,dest = run_and_dest(checkpoint_dir, out_dir)
     ev = open_evaluation(run, dataroot, dataset, batch_size, mask_position, device, cache_dir, skip_bad=skip_bad or None, local_rank=local_rank, critic=False,
@@ -147,27 +147,6 @@ def gapfill_stats(
     wide = wide.reindex(index=[o for o in ('strict','published') if o in wide.index], columns=[o for o in units if o in wide])
     print(wide.to_string(float_format='%.4f', na_rep=''), f"{len(ev.ds)} chips, errors in reflectance, sam in degrees; tables in {dest}", sep='\n')
     return dest
-
-# %% ../nbs/08_stats.ipynb #dd4b87c5
-def read_stats(
-    run, # folder of the tables
-    name:str='chip_stats.csv' # which of them
-)->'pd.DataFrame': # one row a chip
-    "Read a table of `gapfill_stats`"
-    p = Path(run)/name
-    if not p.exists(): raise FileNotFoundError(f"{p} does not exist. Make it with gapfill_stats --checkpoint_dir {run}.")
-    try: df = pd.read_csv(p, dtype=dict.fromkeys(('chip_id','combination','mask_id','band','dates'), str), keep_default_na=True)
-    except (ValueError, UnicodeError): raise ValueError(f"{p} is not a table. Make it again with gapfill_stats.") from None
-    if 'strict_mae' not in df and 'published_mae' in df: raise ValueError(f"{p} holds the published protocol alone. Run gapfill_stats --checkpoint_dir {run} for both.")
-    if 'strict_mae' not in df and name != 'scores.csv': raise ValueError(f"{p} was not made by gapfill_stats: it has no strict_mae. Make it with gapfill_stats --checkpoint_dir {run}.")
-    text = [c for c in df if c in ('combination','mask_id') or c.startswith('mask_id_')]
-    return df.assign(**{c: df[c].astype(object).where(df[c].notna(), '').astype(str) for c in text} | {c: pd.to_datetime(df[c]) for c in df if c.endswith('_image_date')})
-
-def read_band_stats(
-    run # folder of the tables
-)->'pd.DataFrame': # one row a chip, date and band
-    "Read `band_stats.csv`"
-    return read_stats(run, 'band_stats.csv')
 
 # %% ../nbs/08_stats.ipynb #dd06845b
 def sample_stats()->Path: # folder of the run

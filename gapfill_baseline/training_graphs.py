@@ -10,7 +10,7 @@ __all__ = ['find_runs', 'run_monitor', 'best_line', 'across_runs', 'plot_across'
 from pathlib import Path
 from fastcore.script import Param
 from .program import program, whole
-from .runs import best_by, best_row, chosen_by, colors, curve_columns, curve_panels, epoch_axes, find_run, parts, plot_history, read_config, read_history, shared_legend, usable_folder
+from .train.runs import best_by, best_row, chosen_by, colors, curve_columns, curve_panels, epoch_axes, find_run, parts, plot_history, read_config, read_history, shared_legend, usable_folder
 
 # %% ../nbs/06a_training_graphs.ipynb #c331dab4
 def find_runs(

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.script import Param
 from .program import pd, program, whole
-from .runs import best_by, best_row, read_config, read_history, usable_folder
+from .train.runs import best_by, best_row, read_config, read_history, usable_folder
 from .training import gapfill_train
 
 # %% ../nbs/11a_training_size.ipynb #2b3507b7
@@ -64,10 +64,13 @@ def check_runs(
 ):
     "Complain before anything is trained"
     from gapfill_baseline.data import select_chips
-    from gapfill_baseline.fit import check_options, open_catalog, plain_options
+    from gapfill_baseline.train.fit import open_catalog
+    from gapfill_baseline.train.kinds import kind
+    from gapfill_baseline.train.options import check_options, plain_options
     default,seeds = {k: p.default for k,p in inspect.signature(gapfill_train).parameters.items()},set()
     for r in runs[::-1]: # the largest of each seed first
         o = plain_options(default | run_options(r, common)); check_options(o)
+        kind(o).check()
         if r['seed'] in seeds: continue
         seeds.add(r['seed']); n = len(select_chips(open_catalog(o).chips, 'train'))
         if r['training_length'] > n: raise ValueError(f"training_lengths has {r['training_length']}; {n} training chips are left" + (' where a tenth of the places is held out to choose by' if o['select_on']=='holdout' else '') + f". Pass at most {n}" + (', or --select_on validation.' if o['select_on']=='holdout' else '.'))
@@ -91,7 +94,7 @@ def size_runs(
     folders:list # of runs
 )->'pd.DataFrame': # one row a run: model, training_length, seed, epoch, mae, rmse, published_ssim, published_mae, selected_on
     "What each run reached"
-    from gapfill_baseline.scoring import selected_on
+    from gapfill_baseline.results.scoring import selected_on
     out = []
     for f in map(Path, folders):
         c,r,h = read_config(f),pd.read_csv(f/'result.csv').iloc[0],read_history(f)
@@ -170,7 +173,7 @@ def gapfill_training_size(
 
 def _report(each, out):
     "Write tables and the figure"
-    from gapfill_baseline.visualize import save_figure
+    from gapfill_baseline.results.pictures import save_figure
     summary = size_summary(each)
     for name,t in dict(size_runs=each, size_summary=summary).items():
         with whole(out/f'{name}.csv') as p: t.to_csv(p, index=False, float_format='%.7g')

@@ -12,9 +12,17 @@ from readme import visible
 
 root = Path(__file__).resolve().parent.parent
 
-def page(name): return re.sub(r'^\d+[a-z]?_', '', name)
+def page(path):
+    "Path of a notebook without the number in front of its name"
+    return path.with_name(re.sub(r'^\d+[a-z]?_', '', path.name))
 
-def notebooks(nbs): return sorted(nbs.glob('[!._]*.ipynb'))
+def notebooks(nbs):
+    "Every notebook below `nbs`, hidden folders excepted"
+    return sorted(p for p in nbs.rglob('*.ipynb') if not any(part[0] in '._' for part in p.relative_to(nbs).parts))
+
+def html(nb, nbs):
+    "Path of a notebook's page within the site"
+    return page(nb.relative_to(nbs)).with_suffix('.html')
 
 class Page(HTMLParser):
     "Links, images and anchors of a page, and whether a cell of it failed"
@@ -58,9 +66,10 @@ def faults(
     pages = {p: Page(p.read_text(encoding='utf8')) for p in sorted(site.rglob('*.html'))}
     out = []
     for nb in notebooks(Path(nbs)):
-        p = site/f'{page(nb.stem)}.html'
-        if p not in pages: out.append(f'{p.name}: there is no page of {nb.name}')
-        elif len(pages[p].images) < (n := n_figures(nb)): out.append(f'{p.name}: {len(pages[p].images)} of {n} figures')
+        name = html(nb, Path(nbs))
+        p = site/name
+        if p not in pages: out.append(f'{name}: there is no page of {nb.name}')
+        elif len(pages[p].images) < (n := n_figures(nb)): out.append(f'{name}: {len(pages[p].images)} of {n} figures')
     for at,p in pages.items(): out += [f'{at.relative_to(site)}: {o}' for o in page_faults(site, at, p, pages, home)]
     return out
 
@@ -80,7 +89,8 @@ def page_faults(site, at, p, pages, home):
 
 def broken(site, nbs):
     "Break a copy of the site in every way that counts; yields what was broken, what must be said of it, and what is said"
-    first = next(nb for nb in notebooks(nbs) if n_figures(nb)); p = f'{page(first.stem)}.html'
+    first = next(nb for nb in notebooks(nbs) if n_figures(nb) and nb.parent==nbs)
+    p = html(first, nbs)
     page_of = lambda f: lambda d: (d/p).write_text(f((d/p).read_text(encoding='utf8')), encoding='utf8')
     add = lambda s: page_of(lambda t: t.replace('</body>', f'{s}</body>'))
     ways = {'a page is gone': (lambda d: (d/p).unlink(), f'there is no page of {first.name}'), 'a figure is gone': (page_of(lambda t: re.sub('<img[^>]*>', '', t)), f'{p}: 0 of'),

@@ -6,38 +6,44 @@ import fastcore.docments, yaml
 from fastcore.script import call_parse
 from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
-from check_site import faults, page
+from check_site import faults, notebooks, page
 
 root = Path(__file__).resolve().parent.parent
-sections = {'Data': '00 01 02', 'Fillers': '02a 02c 03', 'Metrics': '04', 'Training': '05 06', 'Results': '06a 06c 07 08 09 10 11', 'Scenes': '11c 11d 11e 11f 11g 11h 12', 'Speed': '13'}
-titled = dict(published='Results') # pages without a number
+sections = 'Data Fillers Metrics Training Results Scenes Speed'.split()
+numbers = {'00': 'Data', '01': 'Data', '02': 'Data', '03': 'Fillers', '04': 'Metrics', '05': 'Training', '06': 'Training', '06a': 'Results', '07': 'Results',
+           '08': 'Results', '09': 'Results', '10': 'Results', '11': 'Results', '12': 'Scenes', '13': 'Speed'} # of the pages at the top
+folders = dict(datasets='Data', fillers='Fillers', networks='Fillers', train='Training', results='Results', scenes='Scenes', experiments='Speed')
+tutorials = dict(two_protocols='Metrics', resume='Training', published='Results', many_scenes='Scenes', own_scenes='Scenes')
 
 def section(
-    name:str # of a notebook
+    path:Path # of a notebook, from nbs
 ): # its section; None = above all sections
-    "By its whole number where that is listed, such as 06a, else by its digits, 06"
-    number = re.match(r'(\d+)[a-z]?(?=_)', name)
-    if not number: return titled.get(Path(name).stem)
-    return next((s for n in number.group(0,1) for s,nums in sections.items() if n in nums.split()), None)
+    "The section of a notebook: by its folder, or by its number where it stands at the top"
+    folder = path.parts[0] if len(path.parts) > 1 else None
+    if folder=='tutorials': return tutorials[path.stem]
+    if folder: return folders[folder]
+    number = re.match(r'(\d+)[a-z]?(?=_)', path.name)
+    return next((numbers[n] for n in number.group(0,1) if n in numbers), None) if number else None
 
 def sidebar(
     root:Path # folder of the checkout; nbs/sidebar.yml is written there
 ):
-    "List the notebooks by the section that their number puts them in"
-    names = sorted(p.name for p in (root/'nbs').glob('[!._]*.ipynb'))
-    parts = [dict(section=s, contents=found) for s in sections if (found := [n for n in names if section(n)==s])]
-    rest = [n for n in names if not section(n)]
-    out = dict(website=dict(sidebar=dict(contents=rest+parts)))
-    (root/'nbs/sidebar.yml').write_text(yaml.dump(out, sort_keys=False), encoding='utf8')
+    "List the notebooks by section, pages at the top first"
+    nbs = root/'nbs'
+    paths = sorted((p.relative_to(nbs) for p in notebooks(nbs)), key=lambda p: (len(p.parts), p))
+    listed = {s: [p.as_posix() for p in paths if section(p)==s] for s in (None, *sections)}
+    parts = [dict(section=s, contents=listed[s]) for s in sections if listed[s]]
+    out = dict(website=dict(sidebar=dict(contents=listed[None]+parts)))
+    (nbs/'sidebar.yml').write_text(yaml.dump(out, sort_keys=False), encoding='utf8')
 
 def rename(proc):
     "Give the pages the names that nbdev's links use: `00_core.ipynb` becomes `core.ipynb`, and needs no `output-file`"
-    for p in list(proc.glob('*.ipynb')):
+    for p in notebooks(proc):
         text = re.sub(r'output-file: \S+?\\n', '', p.read_text(encoding='utf8'))
-        p.write_text(re.sub(r'(?<=\]\()\d+[a-z]?_(?=\w+\.ipynb)', '', text), encoding='utf8')
-        p.rename(p.with_name(page(p.name)))
+        p.write_text(re.sub(r'(\]\((?:\.\./)*(?:[a-z]+/)?)\d+[a-z]?_(?=\w+\.ipynb)', r'\1', text), encoding='utf8')
+        p.rename(page(p))
     p = proc/'sidebar.yml'
-    p.write_text(re.sub(r'(?<= )\d+[a-z]?_(?=\w+\.ipynb)', '', p.read_text()))
+    p.write_text(re.sub(r'(?<=[ /])\d+[a-z]?_(?=\w+\.ipynb)', '', p.read_text()))
 
 def as_written(f, eval_str=False, **kwargs):
     "The signature of `f`; an annotation that only type checkers can look up stays the text it is"

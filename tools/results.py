@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train every network with three seeds, compare all fillers, and store the tables that the pages show in nbs/results.
+"""Train every network with three seeds, compare all fillers, and store the tables that the pages show in nbs/stored.
 
 Finished runs are kept, so a call that was stopped goes on. Real chips are used where GAPFILL_REAL_DATA names them."""
 import os, shutil, subprocess, sys
@@ -21,7 +21,7 @@ def train(out, job, *args):
 
 def compare(name, work, dataroot, runs, *args):
     "Compare all fillers with the runs and store the tables"
-    out = work/f'compare_{name}'; shutil.rmtree(out, ignore_errors=True); dest = root/'nbs/results'/name; dest.mkdir(parents=True, exist_ok=True)
+    out = work/f'compare_{name}'; shutil.rmtree(out, ignore_errors=True); dest = root/'nbs/stored'/name; dest.mkdir(parents=True, exist_ok=True)
     program('gapfill_compare', '--dataroot', dataroot, '--fillers', 'all', '--runs', *runs, '--ensemble', '--device', 'cpu', '--out_dir', out, *args)
     for f in ('summary.csv','differences.csv','cuts.csv','seeds.csv'): shutil.copy(out/f, dest/f)
 

@@ -5,6 +5,7 @@ from filecmp import cmp
 from pathlib import Path
 from shutil import copy2
 from fastcore.script import call_parse
+from check_site import notebooks
 
 root = Path(__file__).resolve().parent.parent
 bin = Path(sys.executable).parent
@@ -130,12 +131,12 @@ def main(
     "Test the notebooks, and that all that is made from them is up to date"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     real = environment()
-    nbs = sorted(p for p in (root/'nbs').rglob('*.ipynb') if not any(o[0] in '._' for o in p.relative_to(root).parts))
+    nbs = notebooks(root/'nbs')
     with tempfile.TemporaryDirectory() as d:
         tmp = Path(d)
         copy_tree(tmp)
         done = [timed(*c, tmp) for c in (('modules match notebooks', check_export), ('notebooks are clean', check_clean))]
-        checks = [(p.stem, sh, bin/'nbdev_test', '--path', p, '--flags', flags) for p in reversed(nbs)]
+        checks = [(p.relative_to(root/'nbs').with_suffix('').as_posix(), sh, bin/'nbdev_test', '--path', p, '--flags', flags) for p in reversed(nbs)]
         checks.append(('documentation', check_pages, tmp))
         if (root/'nbs/index.ipynb').exists(): checks.append(('readme', check_readme, tmp))
         if (root/'nbs/06_training.ipynb').exists(): checks.insert(0, ('training by papermill', check_training, tmp))
