@@ -8,6 +8,7 @@ __all__ = ['score_filler', 'PictureCB', 'draw_fill', 'open_catalog', 'open_data'
 
 # %% ../../nbs/train/07_fit.ipynb #8a8f5911
 import math, os, time
+from functools import partial
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from accelerate.utils import broadcast_object_list
