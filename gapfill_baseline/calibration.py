@@ -10,10 +10,19 @@ __all__ = ['band_colours', 'half_width', 'Calibration', 'band_groups', 'coverage
 # %% ../nbs/11b_calibration.ipynb #cb32cbdd
 from pathlib import Path
 import numpy as np
+import matplotlib.pyplot as plt
+import pandas as pd
 from fastcore.script import Param
+from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.figure import Figure
+from filelock import FileLock
 from .band_correlations import jackknife
-from .program import pd, program, progress, whole
+from .networks.base import NetFill
+from .program import program, progress, whole
+from .results.open_run import open_evaluation, refuse_other_chips, run_and_dest
+from .sample import sample_data
 from .train.runs import usable_folder
+from .training import gapfill_train, sample_run
 
 # %% ../nbs/11b_calibration.ipynb #98775843
 def half_width(
@@ -59,7 +68,7 @@ def coverage_table(
     c:Calibration, # counted pixels
     bands, # names, (C,)
     levels=(.5,.8,.9) # shares that should be inside, whole percents
-)->'pd.DataFrame': # band, level, coverage, standard_error, width (reflectance), n_pixels
+)->pd.DataFrame: # band, level, coverage, standard_error, width (reflectance), n_pixels
     "How many pixels are inside the intervals, and how wide these are"
     at,rows = np.rint(np.asarray(levels)*100).astype(int)-1,[]
     for l in levels:
@@ -75,7 +84,7 @@ def scale_table(
     c:Calibration, # counted pixels
     bands, # names, (C,)
     n_groups:int=10 # of equal number of pixels
-)->'pd.DataFrame': # band, group, n_pixels, scale and error (means, reflectance)
+)->pd.DataFrame: # band, group, n_pixels, scale and error (means, reflectance)
     "Mean absolute error of pixels that claim much the same scale"
     rows = []
     for name,which in band_groups(bands):
@@ -114,11 +123,10 @@ def band_style(
 
 # %% ../nbs/11b_calibration.ipynb #ba694232
 def plot_coverage(
-    table:'pd.DataFrame', # of `coverage_table`, of many levels
+    table:pd.DataFrame, # of `coverage_table`, of many levels
     ax=None # axes; None = new ones
 ): # the axes
     "Share inside against share that should be inside"
-    import matplotlib.pyplot as plt
     ax = ax or plt.subplots(figsize=(4, 3.6), layout='constrained')[1]
     ax.plot([0,100], [0,100], c='.6', lw=1, ls='--')
     for k,(name,t) in enumerate(table.groupby('band', sort=False)):
@@ -132,16 +140,14 @@ def plain_log(
     axis # x or y axis of a plot
 ):
     "Plain numbers on a logarithmic axis, a few of them"
-    from matplotlib.ticker import LogLocator, NullFormatter
     axis.set_major_locator(LogLocator(10, (1,2,5))); axis.set_major_formatter(lambda v,_: f'{v:.4g}'); axis.set_minor_formatter(NullFormatter())
 
 # %% ../nbs/11b_calibration.ipynb #33770e49
 def plot_scale(
-    table:'pd.DataFrame', # of `scale_table`
+    table:pd.DataFrame, # of `scale_table`
     ax=None # axes; None = new ones
 ): # the axes
     "Mean absolute error against predicted scale"
-    import matplotlib.pyplot as plt
     ax = ax or plt.subplots(figsize=(4, 3.6), layout='constrained')[1]
     seen = table[(table.scale > 0) & (table.error > 0)]
     if len(seen):
@@ -153,13 +159,12 @@ def plot_scale(
 
 # %% ../nbs/11b_calibration.ipynb #73e59682
 def plot_calibration(
-    coverage:'pd.DataFrame', # of `coverage_table`, of many levels
-    scale:'pd.DataFrame', # of `scale_table`
+    coverage:pd.DataFrame, # of `coverage_table`, of many levels
+    scale:pd.DataFrame, # of `scale_table`
     title:str='', # above the figure
     fig=None # figure; None = a new one
 ): # both axes
     "Coverage and error against scale, side by side"
-    import matplotlib.pyplot as plt
     fig = fig or plt.figure(figsize=(7.5, 4), layout='constrained')
     axs = fig.subplots(1, 2); plot_coverage(coverage, axs[0]); plot_scale(scale, axs[1]); fig.suptitle(title, fontsize=10)
     for ax in axs: ax.tick_params(labelsize=8); ax.xaxis.label.set_size(9); ax.yaxis.label.set_size(9)
@@ -172,9 +177,8 @@ def save_calibration(
     bands, # names, (C,)
     folder:Path, # to write to
     title:str='' # above the figure
-)->'pd.DataFrame': # coverage
+)->pd.DataFrame: # coverage
     "Write both tables and the figure"
-    from matplotlib.figure import Figure
     coverage,scale = coverage_table(c, bands, np.arange(5, 100, 5)/100),scale_table(c, bands)
     for name,t in (('calibration.csv', coverage), ('calibration_scale.csv', scale)):
         with whole(folder/name) as p: t.to_csv(p, index=False, float_format='%.7g')
@@ -184,7 +188,7 @@ def save_calibration(
 
 # %% ../nbs/11b_calibration.ipynb #1346110e
 def coverage_text(
-    coverage:'pd.DataFrame' # of `coverage_table`
+    coverage:pd.DataFrame # of `coverage_table`
 )->str: # a few lines
     "Coverage of 50, 80 and 90 % intervals and the width of the last, in words"
     t = coverage[coverage.level.round(2).isin([.5,.8,.9])]; wide = t.pivot(index='band', columns='level', values='coverage').reindex(t.band.unique())
@@ -206,8 +210,6 @@ def gapfill_calibration(
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
 )->Path: # folder of the results
     "Check the scale that a network trained with --uncertainty predicts: coverage of its intervals, error against scale"
-    from gapfill_baseline.results.open_run import open_evaluation, refuse_other_chips, run_and_dest
-    from gapfill_baseline.networks.base import NetFill
     run,dest = run_and_dest(checkpoint_dir, out_dir)
     ev = open_evaluation(run, dataroot, dataset, batch_size, mask_position, device, cache_dir, skip_bad=skip_bad or None, local_rank=local_rank, critic=False)
     refuse_other_chips(run, ev.ds, dest, dataroot or ev.config['dataroot'])
@@ -221,9 +223,6 @@ def gapfill_calibration(
 # %% ../nbs/11b_calibration.ipynb #f34a751b
 def uncertain_run()->Path: # folder of the run
     "A small run with a predicted scale on the embedded sample, made on first use"
-    from filelock import FileLock
-    from gapfill_baseline.sample import sample_data
-    from gapfill_baseline.training import gapfill_train, sample_run
     run = sample_run(); run = run.with_name(f'uncertain-{run.name}')
     with FileLock(run.parent/f'{run.name}.lock'):
         if not (run/'result.csv').exists(): gapfill_train(dataroot=str(sample_data()), out_dir=str(run.parent), job_id=run.name, model='vit', width=48, uncertainty=True, epochs=24, batch_size=8, mask_position='all', device='cpu', visualization='none', resume=run.exists())

@@ -10,11 +10,18 @@ import json, os, shutil
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
+import pandas as pd
 from fastcore.script import Param
+from rasterio.windows import Window
+from rasterio import Env
 from .core import HLS, Chip, frozen_gaps, gap_patterns
-from .scenes.cut import _boxes, chip_table, mask_table, plan_chips, plan_masks, split_chips, split_masks, survey
+from .data import to_dn, write_chip, write_mask, layouts, ordinals
+from .datasets.splits import _metric, _moved, flat_system, usable
 from .program import alone
-from .program import pd, program, progress, whole
+from .program import program, progress, whole
+from .scenes.cut import _boxes, chip_table, mask_table, plan_chips, plan_masks, split_chips, split_masks, survey
+from .scenes.hls import find_granules
+from .scenes.open import _several, check_source, open_stack
 
 # %% ../nbs/12a_chips.ipynb #fc18398b
 def six_bands(
@@ -25,7 +32,6 @@ def six_bands(
 
 def _as_hls(dn, stack):
     "Numbers of a stack as int16 reflectance × 10000"
-    from gapfill_baseline.data import to_dn
     if (stack.scale, stack.offset)==(HLS.scale, 0): return to_dn(dn, stack.nodata, stack.names[0])
     return np.where(dn==stack.nodata, HLS.nodata, np.rint((dn*stack.scale+stack.offset)/HLS.scale)).astype(np.int16)
 
@@ -42,14 +48,12 @@ def cut_chip(
     at:tuple # positions of its dates
 )->Chip: # DN int16, (T,C,size,size), with its place on the map
     "The pixels of a chip"
-    from rasterio.windows import Window
     dn,_ = stack.read(Window(int(col), int(row), size, size), list(at))
     return Chip(_as_hls(dn, stack), tuple(stack.dates[t] for t in at), stack.grid.crs, _corner(stack, row, col))
 
 # %% ../nbs/12a_chips.ipynb #59f1ca05
 def _write_files(folder, layout, stacks, chips, masks, size):
     "Write the chips and masks that are not there yet"
-    from gapfill_baseline.data import write_chip, write_mask
     for d in {*layout.chip_dirs.values(), layout.mask_dirs[0], *filter(None, [str(Path(layout.premasked).parent) if layout.premasked else ''])}: (folder/d).mkdir(parents=True, exist_ok=True)
     for r in progress(masks.itertuples(), 'masks', len(masks)):
         p = folder/layout.mask_dirs[0]/f'{r.mask_id}.tif'; st = stacks[r.scene]
@@ -61,13 +65,11 @@ def _write_files(folder, layout, stacks, chips, masks, size):
 
 def _mask_of(stack, row, col, size, t):
     "What the mask says of a window on a date, bool, (size,size)"
-    from rasterio.windows import Window
     return stack.mask(Window(int(col), int(row), size, size), [t])[0]
 
 # %% ../nbs/12a_chips.ipynb #06e19c4f
 def _write_premasked(folder, layout, stacks, chips, masks, size):
     "Write the validation chips with 0 under their frozen gaps"
-    from gapfill_baseline.data import write_chip
     v,m = (df[df.usage=='validate'].sort_values(k, ignore_index=True) for df,k in ((chips, 'chip_id'), (masks, 'mask_id'))); T = len(chips['at'].iloc[0])
     for r,over in zip(v.itertuples(), frozen_gaps(len(v), len(m), gap_patterns(T), T)):
         if (p := folder/layout.premasked.format(r.chip_id)).exists(): continue
@@ -88,7 +90,6 @@ def _write_catalogs(folder, layout, chips, masks):
 # %% ../nbs/12a_chips.ipynb #d5bc9d62
 def _ground(stacks, chips, size):
     "Ground of each chip in one system, metres where that is known, (N,4)"
-    from gapfill_baseline.datasets.splits import _metric, _moved, flat_system
     crs = {st.grid.crs.to_wkt() if st.grid.crs else '' for st in stacks.values()}; one = len(crs)==1 and ('' in crs or _metric(*crs))
     out = np.zeros((len(chips), 4)); flat = None if one or '' in crs else flat_system(chips[['chip_x','chip_y']].to_numpy(float))
     if '' in crs and len(stacks) > 1: raise ValueError("scenes of several places without a coordinate system cannot be brought together. Cut them one at a time.")
@@ -121,7 +122,6 @@ class Recipe(NamedTuple):
 # %% ../nbs/12a_chips.ipynb #851dc7fb
 def _check_recipe(r, stacks):
     "One line about the first thing that cannot be cut"
-    from gapfill_baseline.data import layouts, ordinals
     for k,lo in (('size',16), ('time_steps',1), ('min_days',1), ('max_days',1), ('blocks',2), ('seed',0)):
         if getattr(r, k) < lo: raise ValueError(f"{k} is {getattr(r, k)}; pass --{k} {lo} or more.")
     if r.stride is not None and r.stride < 1: raise ValueError(f"stride is {r.stride}; pass --stride 1 or more.")
@@ -143,7 +143,6 @@ def plan_dataset(
     r:Recipe
 )->tuple: # tables of the chips and of the masks
     "All that a dataset will hold"
-    from gapfill_baseline.datasets.splits import usable
     chips,masks,empty = [],[],[]
     for name,st in stacks.items():
         s = survey(st, r.size, r.stride); masks.append(mask_table(st, s, plan_masks(s, r.size, r.min_cloud), r.size, name).assign(scene=name))
@@ -184,13 +183,11 @@ def cut_dataset(
     overwrite:bool=False # replace `out_dir` where it is there
 )->Path: # the folder
     "Cut a dataset from scenes"
-    from rasterio import Env
     with Env(GDAL_CACHEMAX=256<<20): _cut(stacks, out_dir, r, tiles, overwrite) # bytes; GDAL's own choice is a share of the computer's memory
     return Path(out_dir)
 
 def _cut(stacks, out_dir, r, tiles, overwrite):
     "Plan, write, rename"
-    from gapfill_baseline.data import layouts
     stacks,tiles = {k: six_bands(s) for k,s in stacks.items()},tiles or {k: '' for k in stacks}
     _check_recipe(r, stacks); out,part = _ready(out_dir, overwrite); layout = next(o for o in layouts if o.name==r.layout)
     chips,masks = plan_dataset(stacks, tiles, r)
@@ -219,11 +216,8 @@ def open_places(
     o:dict # every option of `gapfill_chips` by name
 )->tuple: # name of a place -> `Stack`; name of a place -> HLS tile
     "The scenes that chips are cut from, by place"
-    from gapfill_baseline.scenes.open import _several
-    from gapfill_baseline.scenes.open import check_source, open_stack
     check_source(o)
     if not o['granules']: return {o['name']: open_stack(o)},{o['name']: ''}
-    from gapfill_baseline.scenes.hls import find_granules
     found = find_granules(_several(o['granules'])); tiles = sorted({g.tile for g in found})
     by = {t: [str(f) for g,files in found.items() if g.tile==t for f in files.values()] for t in tiles}
     return {f'T{t}': open_stack(o | dict(granules=by[t])) for t in tiles},{f'T{t}': t for t in tiles}

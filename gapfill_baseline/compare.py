@@ -8,23 +8,31 @@ __all__ = ['measured', 'cell_table', 'score_table', 'all_draws', 'speed', 'summa
 
 # %% ../nbs/11_compare.ipynb #cf1e312a
 import hashlib, shutil
+import math
 from pathlib import Path
 import numpy as np
+import torch
+import pandas as pd
 from fastcore.script import Param
-import gapfill_baseline.results.figures as figures
 from .core import HLS
+from .data import chip_dates
+from .learner import make_accelerator
+from .masks import open_split, to_sample
+from .metrics import published_scores, strict_scores, published_mean
+from .program import Clock, program, save_profile, whole
+import gapfill_baseline.results.figures as figures
 from .results.intervals import cell_groups, cuts, differences, draw_counts, interval, place_labels, published_draws, row_draws, strict_draws, units_of
-from .program import Clock, pd, program, save_profile, whole
-from .train.runs import find_run, read_config, usable_folder
+from .results.pictures import FilledChip
 from .results.scoring import ensembles, filler_entries, open_store, references, run_entries, score_all
+from .train.fit import open_catalog
+from .train.runs import find_run, read_config, usable_folder
 
 # %% ../nbs/11_compare.ipynb #dd29ebd8
 def cell_table(
     ds, # validation chips
     gap_fraction:np.ndarray # of each chip and date, (N,T)
-)->'pd.DataFrame': # chip_id, time_step (from 1), date, mask_id, gap_fraction, combination, time_gap [days], tile, place
+)->pd.DataFrame: # chip_id, time_step (from 1), date, mask_id, gap_fraction, combination, time_gap [days], tile, place
     "What is known of each chip and date"
-    from gapfill_baseline.data import chip_dates
     T,masks,chips = ds.time_steps,ds.plan(0).masks,ds.chips; dates = chip_dates(chips, T); days = dates.astype(int)
     apart = np.abs(days[:,:,None]-days[:,None]).astype(float); apart[:,np.arange(T),np.arange(T)] = np.inf; nearest = apart.min(2)
     text = [','.join(str(t+1) for t in np.flatnonzero(r)).replace(',', ',' if T > 9 else '') for r in masks >= 0]
@@ -36,12 +44,10 @@ def cell_table(
 def score_table(
     entries:list, # of `Entry`
     sums:dict, # of `score_all`
-    cells:'pd.DataFrame', # of `cell_table`
+    cells:pd.DataFrame, # of `cell_table`
     bands:tuple # names
-)->'pd.DataFrame': # one row a filler, seed, chip, date and band
+)->pd.DataFrame: # one row a filler, seed, chip, date and band
     "Scores of everything"
-    import torch
-    from gapfill_baseline.metrics import published_scores, strict_scores
     rows = cells.loc[cells.index.repeat(len(bands))].reset_index(drop=True); rows.insert(3, 'band', list(bands)*len(cells)); out = []
     for m,e in enumerate(entries):
         s = {p: torch.tensor(sums[p][m]) for p in ('strict','published') if p in sums}
@@ -82,9 +88,8 @@ def summary_table(
     draws:dict, # of `all_draws`
     sums:dict, # of `score_all`
     units # `Units`
-)->'pd.DataFrame': # one row a filler, best first
+)->pd.DataFrame: # one row a filler, best first
     "Mean over seeds, interval and spread of every measure, speed and size"
-    import math
     rows,fast = [e.row for e in entries],speed(sums['seconds'], sums['sizes']); scored = (next(sums[p] for p in ('strict','published') if p in sums)[0,...,0].sum((1,2)) > 0).sum(); out = []
     for r in dict.fromkeys(rows):
         mine = [m for m,o in enumerate(rows) if o==r]; e = entries[mine[0]]
@@ -98,10 +103,8 @@ def summary_table(
 def seed_table(
     entries:list, # of `Entry`
     sums:dict # of `score_all`
-)->'pd.DataFrame': # one row an entry
+)->pd.DataFrame: # one row an entry
     "Scores of each filler and seed"
-    import torch
-    from gapfill_baseline.metrics import published_mean, strict_scores
     out,fast = [],speed(sums['seconds'], sums['sizes'])
     for m,e in enumerate(entries):
         row = dict(filler=e.row, seed='' if e.seed is None else str(e.seed), run=Path(e.run).name, selected_on=e.selected_on, parameters=e.parameters, chips_per_second=fast[m])
@@ -111,9 +114,9 @@ def seed_table(
     return pd.DataFrame(out)
 
 def with_spread(
-    summary:'pd.DataFrame', # of `summary_table`
-    each:'pd.DataFrame' # of `seed_table`
-)->'pd.DataFrame': # with a column `_sd` for each measure; nan where there is one seed
+    summary:pd.DataFrame, # of `summary_table`
+    each:pd.DataFrame # of `seed_table`
+)->pd.DataFrame: # with a column `_sd` for each measure; nan where there is one seed
     "The summary with the standard deviation over seeds"
     kept = [k for k in measured if k in each]; sd = each.groupby('filler')[kept].std(ddof=1).add_suffix('_sd')
     return summary.merge(sd, left_on='filler', right_index=True, how='left', validate='one_to_one')
@@ -156,8 +159,6 @@ def open_chips(
     o:dict # every option by name
 ): # `GapDataset`
     "The validation chips under their frozen gaps"
-    from gapfill_baseline.train.fit import open_catalog
-    from gapfill_baseline.masks import open_split
     first = read_config(find_run(str(o['runs'][0]), 'data/results')) if o['runs'] else {}
     root = o['dataroot'] or first.get('dataroot')
     if not root or not Path(root).is_dir(): raise FileNotFoundError(f"dataroot {root} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
@@ -196,10 +197,6 @@ def one_chip(
     device='cpu' # where
 )->tuple: # dict of row -> `FilledChip`; the date shown
     "The same chip filled by every row"
-    import torch
-    from gapfill_baseline.data import chip_dates
-    from gapfill_baseline.masks import to_sample
-    from gapfill_baseline.results.pictures import FilledChip
     i,t = np.unravel_index(np.abs(gap_fraction-.5).argmin(), gap_fraction.shape); s,out = to_sample(ds[0,[i]].to(device)),{}
     dates,mean = tuple(chip_dates(ds.chips, ds.time_steps)[i].astype(str)),{}
     for e in entries:
@@ -236,7 +233,6 @@ def gapfill_compare(
     if (out/'summary.csv').exists():
         if not resume: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
         print(f'finished already: {out}'); return out
-    from gapfill_baseline.learner import make_accelerator
     with clock('open'):
         names = filler_entries(o['fillers'], o['seeds']); ds = open_chips(o)
         entries = names + run_entries(o['runs'], ds, o['seeds'], {e.row for e in names}, transfer)

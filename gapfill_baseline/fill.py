@@ -8,16 +8,22 @@ __all__ = ['weights_hash', 'open_filler', 'summary', 'score_one', 'fill_one', 'f
 # %% ../nbs/12_fill.ipynb #28d48e65
 import hashlib
 from pathlib import Path
+from functools import partial
 from fastcore.script import Param
+from .models import fillers, get_filler
+from .program import Clock, program, save_profile, whole
+from .scenes.fill_stack import fill_stack
+from .scenes.many import archive_summary, fill_archive
 from .scenes.open import _several, check_source, open_stack
-from .program import Clock, program, save_profile
+from .scenes.score import pool_scores, score_stack
+from .train.kinds import load_filler
+from .train.runs import read_config, usable_folder
 
 # %% ../nbs/12_fill.ipynb #7224c0c8
 def weights_hash(
     name:str # of a filler without training, or a folder of a run
 )->str: # sha256; '' without weights
     "What tells the weights of a filler from others, or one line if there is no such filler"
-    from gapfill_baseline.models import fillers
     if name in fillers: return ''
     if not Path(name).is_dir(): raise ValueError(f"filler is {name}; pass one of {', '.join(fillers)}, or the folder of a run.")
     file = next((Path(name)/n for n in ('best.safetensors','model_gnet_best.pt') if (Path(name)/n).exists()), None)
@@ -30,10 +36,7 @@ def open_filler(
     time_steps:int=None # dates it sees; None = as in its training
 )->tuple: # `Filler`, dates it sees or None, hash of its weights or ''
     "The filler that an option names"
-    from gapfill_baseline.models import get_filler
     if not (weights := weights_hash(name)): return get_filler(name),time_steps,''
-    from gapfill_baseline.train.kinds import load_filler
-    from gapfill_baseline.train.runs import read_config
     o = read_config(name); f = load_filler(Path(name))
     if o.get('n_bands', n_bands) != n_bands: raise ValueError(f"{name} was trained with {o['n_bands']} bands; these scenes have {n_bands}. Pass --bands, or another --filler.")
     if time_steps and f.time_steps not in (None, time_steps): raise ValueError(f"time_steps is {time_steps}; {name} sees {f.time_steps} dates, no more and no fewer. Leave it out.")
@@ -55,9 +58,6 @@ def score_one(
     o:dict # every option by name
 ): # DataFrame: a row a date and band
     "Score a filler on the scenes that the options name, and write scores.csv"
-    from gapfill_baseline.program import whole
-    from gapfill_baseline.train.runs import usable_folder
-    from gapfill_baseline.scenes.score import pool_scores, score_stack
     out = Path(usable_folder(o['out_dir']))/'scores.csv'
     if out.exists() and not o['overwrite']: raise ValueError(f"{out} exists already. Pass --overwrite to replace it, or another --out_dir.")
     f,steps,_ = open_filler(o['filler'], len(stack.bands), o['time_steps']); t = score_stack(stack, f, out.parent, device=o['device'], batch_size=o['batch_size'], size=o['window'], overlap=o['overlap'], time_steps=steps)
@@ -73,8 +73,6 @@ def fill_one(
     clock = Clock(); wish = _several(o['dates_out']); wish = 'all' if wish in (None, ['all']) else wish
     with clock('open'):
         stack = open_stack(o)
-        from gapfill_baseline.scenes.fill_stack import fill_stack
-        from gapfill_baseline.train.runs import usable_folder
         f,steps,weights = open_filler(o['filler'], len(stack.bands), o['time_steps']); print(stack.describe())
     with stack:
         if o['score']: return score_one(stack, o)
@@ -99,8 +97,6 @@ def fill_list(
     o:dict # every option by name
 ): # DataFrame, see `archive_table`
     "Fill a list of places, say how it went, and raise where one is left"
-    from functools import partial
-    from gapfill_baseline.scenes.many import archive_summary, fill_archive
     if o['score']: raise ValueError("--archive and --score given; a list is filled, not scored. Pass one of them.")
     if given := [k for k in _sources if o[k]]: raise ValueError(f"--archive and --{given[0]} given; the list says where the scenes are. Pass one of them.")
     if not o['out_dir']: raise ValueError("out_dir is not given. Pass --out_dir, the folder for the filled scenes.")

@@ -8,10 +8,19 @@ __all__ = ['units', 'score_columns', 'gap_columns', 'chip_stats', 'band_stats', 
 
 # %% ../nbs/08_stats.ipynb #98b560a1
 from pathlib import Path
+from contextlib import redirect_stdout
+from io import StringIO
 import numpy as np
+import pandas as pd
 from fastcore.script import Param
-from .program import pd, program, whole
+from filelock import FileLock
+from .masks import gap_table
+from .metrics import published_scores, strict_scores, SUMS, published_mean
+from .networks.base import NetFill
+from .program import program, whole
+from .results.open_run import BatchFill, fill_sums, open_evaluation, refuse_other_chips, run_and_dest
 from .train.runs import usable_folder
+from .training import sample_run
 
 # %% ../nbs/08_stats.ipynb #d357bc99
 def score_columns(
@@ -20,7 +29,6 @@ def score_columns(
     bands # names of the bands
 )->dict: # column -> values, (N,)
     "Scores of each chip over all dates, each date, each band, and each date and band"
-    from gapfill_baseline.metrics import published_scores, strict_scores
     score,keys = dict(strict=(strict_scores, ('mae','rmse','sam','ssim')), published=(published_scores, ('mae','mse','ssim')))[name]
     chip,date,band,both = (score(sums, dims) for dims in ((1,2), (2,), (1,), ())); out = {}
     for k in keys:
@@ -35,7 +43,7 @@ def score_columns(
 
 # %% ../nbs/08_stats.ipynb #721d3745
 def gap_columns(
-    gaps:'pd.DataFrame', # of `gap_table`: chip_id, time_step, mask_id, gap_fraction
+    gaps:pd.DataFrame, # of `gap_table`: chip_id, time_step, mask_id, gap_fraction
     chip_ids # of the rows wanted, in order
 )->dict: # column -> values, (N,)
     "Which mask hides how much of each chip"
@@ -46,11 +54,11 @@ def gap_columns(
 
 # %% ../nbs/08_stats.ipynb #a8a32319
 def chip_stats(
-    chips:'pd.DataFrame', # catalog of the chips, in the order of the sums
-    gaps:'pd.DataFrame', # of `gap_table`
+    chips:pd.DataFrame, # catalog of the chips, in the order of the sums
+    gaps:pd.DataFrame, # of `gap_table`
     sums:dict, # `SUMS` of each protocol by its name, tensors, (N,T,C,8)
     bands # names of the bands
-)->'pd.DataFrame': # one row a chip
+)->pd.DataFrame: # one row a chip
     "Statistics of each chip"
     dates = [c for c in chips if c.endswith('_image_date')]
     span = (chips[dates[-1]]-chips[dates[0]]).dt.days.to_numpy()
@@ -65,13 +73,12 @@ def chip_stats(
 
 # %% ../nbs/08_stats.ipynb #61a7d1d3
 def band_stats(
-    chips:'pd.DataFrame', # catalog of the chips, in the order of the sums
-    gaps:'pd.DataFrame', # of `gap_table`
+    chips:pd.DataFrame, # catalog of the chips, in the order of the sums
+    gaps:pd.DataFrame, # of `gap_table`
     sums:dict, # `SUMS` of each protocol by its name, tensors, (N,T,C,8)
     bands # names of the bands
-)->'pd.DataFrame': # one row a chip, date and band
+)->pd.DataFrame: # one row a chip, date and band
     "Statistics of each chip, date and band"
-    from gapfill_baseline.metrics import SUMS, published_scores, strict_scores
     first = next(iter(sums.values())); n = first[...,SUMS.index('n')]
     keys = pd.MultiIndex.from_product([chips.chip_id, range(1, first.shape[1]+1), bands], names=['chip_id','time_step','band']).to_frame(index=False)
     df = keys.merge(gaps, on=['chip_id','time_step'], how='left', validate='many_to_one')
@@ -86,9 +93,8 @@ units = dict(mae='reflectance', rmse='reflectance', bias='reflectance', mse='ref
 
 def scores(
     sums:dict # `SUMS` of each protocol by its name, chips in catalog order, tensors, (N,T,C,8)
-)->'pd.DataFrame': # protocol, dates, metric, value, unit
+)->pd.DataFrame: # protocol, dates, metric, value, unit
     "Scores of the whole split"
-    from gapfill_baseline.metrics import published_mean, strict_scores
     T,rows = next(iter(sums.values())).shape[1],[]
     for name,dates in dict(all=slice(None), **{str(t+1): slice(t, t+1) for t in range(T)}).items():
         for protocol,o in sums.items():
@@ -102,9 +108,6 @@ def run_tables(
     protocol:str='both' # strict, published or both
 )->dict: # file name -> table
     "All tables of a run"
-    from gapfill_baseline.networks.base import NetFill
-    from gapfill_baseline.results.open_run import BatchFill, fill_sums
-    from gapfill_baseline.masks import gap_table
     sums = {}
     if protocol != 'published': sums['strict'] = fill_sums(NetFill(ev.generator), ev, desc='strict')
     if protocol != 'strict': sums['published'] = fill_sums(BatchFill(ev.generator), ev, 16, 'published')
@@ -133,7 +136,6 @@ def gapfill_stats(
     protocol:Param('tables of this protocol alone', str, choices=('strict','published','both'))='both',
 )->Path: # folder of the tables
     "Tables of a run's errors: a row a chip, and a row a chip, date and band"
-    from gapfill_baseline.results.open_run import open_evaluation, refuse_other_chips, run_and_dest
     if protocol not in ('strict','published','both'): raise ValueError(f"protocol is {protocol}. Give strict, published or both.")
     run,dest = run_and_dest(checkpoint_dir, out_dir)
     ev = open_evaluation(run, dataroot, dataset, batch_size, mask_position, device, cache_dir, skip_bad=skip_bad or None, local_rank=local_rank, critic=False,
@@ -151,10 +153,6 @@ def gapfill_stats(
 # %% ../nbs/08_stats.ipynb #dd06845b
 def sample_stats()->Path: # folder of the run
     "The small run on the embedded sample with its tables, made on first use"
-    from contextlib import redirect_stdout
-    from io import StringIO
-    from filelock import FileLock
-    from gapfill_baseline.training import sample_run
     run = sample_run()
     with FileLock(run.parent/f'{run.name}.stats.lock'), redirect_stdout(StringIO()):
         if not (run/'scores.csv').exists(): gapfill_stats(run, device='cpu')

@@ -9,9 +9,12 @@ __all__ = ['gapfill_train', 'sample_run']
 from hashlib import blake2b
 from pathlib import Path
 from fastcore.script import Param
+from filelock import FileLock
 import gapfill_baseline
 from .core import HLS
 from .program import program, user_cache
+from .sample import sample_data
+from .train.fit import train
 
 # %% ../nbs/06_training.ipynb #96ce3b72
 @program
@@ -61,22 +64,19 @@ def gapfill_train(
     split:str='published', # published = the catalog's usage; blocked = whole tiles, with a buffer; swapped = train and validate exchanged
     split_seed:int=0, # which tiles blocked takes
     select_on:str='holdout', # the best epoch is chosen on a held-out tenth of the training places; validation = on the chips that are reported
-)->'Path': # folder of the run
+)->Path: # folder of the run
     "Train a network for cloud gap filling: the published CGAN, or another --model"
     o = dict(locals())
     if (n := o.pop('training_len')) is not None:
         if training_length not in (None, n): raise ValueError(f"training_length is {training_length} and training_len is {n}; pass one of them.")
         o['training_length'] = n
-    from gapfill_baseline.train.fit import train
     return train(o)
 
 # %% ../nbs/06_training.ipynb #0dc56394
 def sample_run(
     epochs:int=5 # of training
-)->'Path': # folder of the run
+)->Path: # folder of the run
     "A small finished run on the embedded sample, made on first use"
-    from filelock import FileLock
-    from gapfill_baseline.sample import sample_data
     code = b''.join(p.read_bytes() for p in sorted(Path(gapfill_baseline.__file__).parent.rglob('*.py')))
     base = user_cache()/'runs'; base.mkdir(parents=True, exist_ok=True)
     job = f'sample-{epochs}-{blake2b(code, digest_size=5).hexdigest()}'; run = base/job

@@ -8,6 +8,9 @@ __all__ = ['find_runs', 'run_monitor', 'best_line', 'across_runs', 'plot_across'
 
 # %% ../nbs/06a_training_graphs.ipynb #b4dd9789
 from pathlib import Path
+import numpy as np
+import pandas as pd
+import matplotlib.pyplot as plt
 from fastcore.script import Param
 from .program import program, whole
 from .train.runs import best_by, best_row, chosen_by, colors, curve_columns, curve_panels, epoch_axes, find_run, parts, plot_history, read_config, read_history, shared_legend, usable_folder
@@ -54,7 +57,6 @@ def across_runs(
 
 def _side_by_side(histories, column):
     "A column of several runs, a row an epoch, a column a run; NaN where there is no finite number"
-    import numpy as np, pandas as pd
     cols = {i: h.set_index('epoch')[column] for i,h in enumerate(histories) if column in h}
     return pd.concat(cols, axis=1).sort_index().astype(float).replace([np.inf,-np.inf], np.nan)
 
@@ -65,7 +67,6 @@ def plot_across(
     ax=None # matplotlib axes
 ): # the axes
     "Mean line and min-max band of one number over several runs, for training and validation"
-    import matplotlib.pyplot as plt, pandas as pd
     if ax is None: ax = plt.gca()
     drawn = {p: _side_by_side(histories, c) for p in parts if (c := f'{p}_{column}') and any(c in h for h in histories)}
     for p,t in drawn.items():
@@ -102,7 +103,7 @@ def gapfill_training_graphs(
     job_id:Param('one run or several: a path, or a name under out_dir', str, nargs='+', required=True)=None,
     out_dir:str='data/results', # folder of runs
     figures_dir:str=None, # where the figure goes; for one run its own figures, for several figures in out_dir
-)->'Path': # the figure
+)->Path: # the figure
     "Draw the training curves of one run or several"
     runs = find_runs(job_id, out_dir)
     histories = [read_history(r) for r in runs]; monitors = [run_monitor(r, h) for r,h in zip(runs, histories)]
@@ -118,7 +119,6 @@ def save_figure(
     path # PNG to write, whole or not at all
 ):
     "Write a figure and let go of it"
-    import matplotlib.pyplot as plt
     fig = axs.flat[0].figure
     with whole(path) as o: fig.savefig(o, dpi=150, format='png')
     plt.close(fig)

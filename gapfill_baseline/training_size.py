@@ -10,13 +10,22 @@ __all__ = ['published_sizes', 'study_runs', 'run_options', 'finished', 'check_ru
 import inspect
 from pathlib import Path
 import numpy as np
+import matplotlib.pyplot as plt
+import pandas as pd
 from fastcore.script import Param
-from .program import pd, program, whole
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from .data import select_chips
+from .program import program, whole
+from .results.pictures import save_figure
+from .results.scoring import selected_on
+from .train.fit import open_catalog
+from .train.kinds import kind
+from .train.options import check_options, plain_options
 from .train.runs import best_by, best_row, read_config, read_history, usable_folder
 from .training import gapfill_train
 
 # %% ../nbs/11a_training_size.ipynb #2b3507b7
-def published_sizes()->'pd.DataFrame': # one row a model and length
+def published_sizes()->pd.DataFrame: # one row a model and length
     "Scores that were published"
     return pd.DataFrame([('Prithvi',400,.956,.024), ('Prithvi',6231,.960,.022), ('CGAN',400,.912,.045), ('CGAN',6231,.937,.032)], columns=['model','training_length','published_ssim','published_mae'])
 
@@ -63,10 +72,6 @@ def check_runs(
     common:dict # options of all runs
 ):
     "Complain before anything is trained"
-    from gapfill_baseline.data import select_chips
-    from gapfill_baseline.train.fit import open_catalog
-    from gapfill_baseline.train.kinds import kind
-    from gapfill_baseline.train.options import check_options, plain_options
     default,seeds = {k: p.default for k,p in inspect.signature(gapfill_train).parameters.items()},set()
     for r in runs[::-1]: # the largest of each seed first
         o = plain_options(default | run_options(r, common)); check_options(o)
@@ -92,9 +97,8 @@ def train_all(
 # %% ../nbs/11a_training_size.ipynb #d0b4e1ce
 def size_runs(
     folders:list # of runs
-)->'pd.DataFrame': # one row a run: model, training_length, seed, epoch, mae, rmse, published_ssim, published_mae, selected_on
+)->pd.DataFrame: # one row a run: model, training_length, seed, epoch, mae, rmse, published_ssim, published_mae, selected_on
     "What each run reached"
-    from gapfill_baseline.results.scoring import selected_on
     out = []
     for f in map(Path, folders):
         c,r,h = read_config(f),pd.read_csv(f/'result.csv').iloc[0],read_history(f)
@@ -106,8 +110,8 @@ def size_runs(
 
 # %% ../nbs/11a_training_size.ipynb #8cb152e5
 def size_summary(
-    each:'pd.DataFrame' # of `size_runs`
-)->'pd.DataFrame': # one row a model and length: seeds, and of each score mean, sd, low (smallest), high (largest)
+    each:pd.DataFrame # of `size_runs`
+)->pd.DataFrame: # one row a model and length: seeds, and of each score mean, sd, low (smallest), high (largest)
     "Mean and spread over seeds; never the best of them"
     g = each.groupby(['model','training_length']); out = g.agg(seeds=('seed','nunique'), selected_on=('selected_on','first'))
     for k in ('mae','rmse','published_ssim','published_mae'): out = out.join(g[k].agg(['mean','std','min','max']).set_axis([k, f'{k}_sd', f'{k}_low', f'{k}_high'], axis=1))
@@ -115,13 +119,12 @@ def size_summary(
 
 # %% ../nbs/11a_training_size.ipynb #9d73252d
 def plot_sizes(
-    summary:'pd.DataFrame', # of `size_summary`
-    each:'pd.DataFrame'=None, # of `size_runs`, every seed as a dot; None = no dots
+    summary:pd.DataFrame, # of `size_summary`
+    each:pd.DataFrame=None, # of `size_runs`, every seed as a dot; None = no dots
     published:bool=True, # draw the published numbers, hollow
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # array of two axes
     "Error and published SSIM against the number of training chips"
-    import matplotlib.pyplot as plt
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 3.9); axs = fig.subplots(1, 2)
     for k,(model,t) in enumerate(summary.groupby('model')):
         for ax,y in zip(axs, ('mae','published_ssim')):
@@ -135,7 +138,6 @@ def plot_sizes(
 # %% ../nbs/11a_training_size.ipynb #22b9b4b1
 def _size_axes(fig, axs, summary, published):
     "Scales, labels and legend"
-    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
     at = sorted({*summary.training_length, *(published_sizes().training_length if published else ())}); kept = [n for i,n in enumerate(at) if i==0 or n > 1.4*at[i-1]]
     for ax,label in zip(axs, ('MAE in the gap [reflectance]','SSIM of zeroed images (published)')):
         ax.set_xscale('log'); ax.set_xticks(kept); ax.xaxis.set_major_formatter(FuncFormatter(lambda x,_: f'{x:,.0f}')); ax.xaxis.set_minor_locator(NullLocator()); ax.xaxis.set_minor_formatter(NullFormatter())
@@ -173,7 +175,6 @@ def gapfill_training_size(
 
 def _report(each, out):
     "Write tables and the figure"
-    from gapfill_baseline.results.pictures import save_figure
     summary = size_summary(each)
     for name,t in dict(size_runs=each, size_summary=summary).items():
         with whole(out/f'{name}.csv') as p: t.to_csv(p, index=False, float_format='%.7g')

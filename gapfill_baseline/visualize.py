@@ -13,10 +13,16 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 import numpy as np
+import torch
+import matplotlib.pyplot as plt
+import pandas as pd
 from fastcore.script import Param
-from .program import pd, program, progress, whole
+from .data import chip_dates
+from .program import program, progress, whole
+from .results.open_run import open_evaluation, run_and_dest
 from .results.pictures import *
 from .results.pictures import _bare
+from .train.runs import usable_folder
 
 # %% ../nbs/07_visualize.ipynb #1f766dbb
 def critic_maps(
@@ -25,7 +31,6 @@ def critic_maps(
     filled # the same chips filled, (B,T,C,H,W)
 )->list: # for each chip, for each scale: the maps of truth and filled, (2,h,w)
     "What the critics of a run say of a batch"
-    import torch
     with torch.no_grad(): scales = [torch.cat(p, 1).cpu().numpy() for p in zip(ev.critic(s.observed, s.target), ev.critic(s.observed, filled))]
     return [[m[b] for m in scales] for b in range(len(filled))]
 
@@ -40,7 +45,6 @@ def filled_chips(
     return _filled_chips(ev, slots, critic)
 
 def _filled_chips(ev, slots, critic):
-    from gapfill_baseline.data import chip_dates
     dates = chip_dates(ev.ds.chips, ev.ds.time_steps).astype(str)
     for s,filled in ev.filled(slots):
         maps = critic_maps(ev, s, filled) if critic else [()]*len(filled); at = s.i.tolist(); s,f = s.to('cpu'),filled.cpu()
@@ -75,7 +79,6 @@ def contact_sheet(
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # array of axes, one a thumbnail
     "Input, filled, truth and error of many chips, one error scale for all"
-    import matplotlib.pyplot as plt
     rows,top = -(-len(blocks)//across),error_limit(np.concatenate([b['error'].ravel() for b in blocks]))
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(4.9*across, 1.75*rows+.9)
     axs = fig.subplots(rows, 4*across, squeeze=False)
@@ -230,15 +233,13 @@ def gapfill_visualize(
     n_scales:int=None, # critics
     n_bands:int=None, # bands a date
     time_steps:int=None, # dates a chip
-)->'Path': # index.html
+)->Path: # index.html
     "Draw what a run makes of its validation chips"
     o = dict(locals()); own = ('checkpoint_dir','out_dir','every','n','bands','format','cloud_range','skip_bad')
     if bands not in HLS.composites: raise ValueError(f"bands is {bands}; choose from {', '.join(HLS.composites)}.")
     suffix = dict(png='png', jpg='jpg', jpeg='jpg').get(format)
     if not suffix: raise ValueError(f"format is {format}; choose from png, jpg.")
     picked(1, 1, every, n)
-    from gapfill_baseline.results.open_run import open_evaluation, run_and_dest
-    from gapfill_baseline.train.runs import usable_folder
     run,folder = run_and_dest(checkpoint_dir, out_dir, 'images')
     ev = open_evaluation(run, skip_bad=skip_bad or None, **{k: v for k,v in o.items() if k not in own}); slots = picked(len(ev.ds), ev.batch_size, every, n)
     chips = filled_chips(ev, slots, critic)
