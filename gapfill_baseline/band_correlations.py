@@ -6,12 +6,13 @@
 __all__ = ['set_titles', 'Bins', 'BandCounts', 'merge', 'correlation', 'jackknife', 'with_error', 'windows', 'band_histograms',
            'band_table', 'shown_bins', 'density', 'pair_axes', 'log_norm', 'write_r', 'band_grid', 'excess',
            'difference_grid', 'Choice', 'plot_choice', 'smallest_largest', 'choices', 'save_choices',
-           'gapfill_band_correlations']
+           'draw_correlations']
 
 # %% ../nbs/10_band_correlations.ipynb #53c35a73
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
+from types import SimpleNamespace
 import numpy as np
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -20,7 +21,7 @@ from matplotlib.colors import LogNorm
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from .masks import gap_table
-from .program import program, progress, whole
+from .program import progress, whole
 from .results.open_run import open_evaluation
 from .train.runs import usable_folder
 
@@ -386,23 +387,16 @@ def save_choices(
     with whole(folder/'band_correlations.csv') as o: table.to_csv(o, index=False)
     return table
 
-# %% ../nbs/10_band_correlations.ipynb #dd0f3f16
-@program
-def gapfill_band_correlations(
-    job_id:str=None, # run: a path, or a name under out_dir
-    out_dir:str='data/results', # folder of runs
-    n_chips:int=200, # validation chips, the first in catalog order
-    figures_dir:str=None, # folder to write to; figures in the run's folder unless given
-    dataroot:str=None, # folder of the dataset; the run's unless given
-    batch_size:int=None, # chips at a time; the run's unless given
-    device:str='auto', # auto, cpu or cuda
-    cache_dir:str=None, # folder of packed files; the run's unless given
+# %% ../nbs/10_band_correlations.ipynb #a8273f71
+def draw_correlations(
+    o:SimpleNamespace # options of `gapfill_band_correlations`
 )->Path: # folder of the figures and the table
-    "Draw band against band for truth, generated and clear pixels, and write the table of their correlations"
-    if n_chips < 1: raise ValueError(f"n_chips is {n_chips}; pass 1 or more.")
-    if not job_id: raise ValueError("No run is named. Pass --job_id, a path or a name under --out_dir.")
-    ev = open_evaluation(job_id, dataroot=dataroot, batch_size=batch_size, device=device, cache_dir=cache_dir, out_dir=out_dir, critic=False)
-    folder = usable_folder(figures_dir or ev.run/'figures', 'figures_dir')
-    save_choices(choices(ev, n_chips), ev.bands, folder)
+    "Draw and write band against band for target, filled and clear pixels"
+    if o.n_chips < 1: raise ValueError(f"n_chips is {o.n_chips}; pass 1 or more.")
+    if not o.job_id: raise ValueError("No run is named. Pass --job_id, a path or a name under --out_dir.")
+    ev = open_evaluation(o.job_id, dataroot=o.dataroot, batch_size=o.batch_size, device=o.device, cache_dir=o.cache_dir,
+                         out_dir=o.out_dir, critic=False)
+    folder = usable_folder(o.figures_dir or ev.run/'figures', 'figures_dir')
+    save_choices(choices(ev, o.n_chips), ev.bands, folder)
     print(f'figures and table: {folder}')
     return folder

@@ -5,24 +5,23 @@
 # %% auto #0
 __all__ = ['band_colours', 'half_width', 'Calibration', 'band_groups', 'coverage_table', 'scale_table', 'calibrate', 'band_style',
            'plot_coverage', 'plain_log', 'plot_scale', 'plot_calibration', 'save_calibration', 'coverage_text',
-           'gapfill_calibration', 'uncertain_run']
+           'write_calibration']
 
 # %% ../nbs/11b_calibration.ipynb #cb32cbdd
 from pathlib import Path
+from types import SimpleNamespace
 import numpy as np
 import matplotlib.pyplot as plt
 import pandas as pd
-from fastcore.script import Param
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.figure import Figure
 from filelock import FileLock
 from .band_correlations import jackknife
 from .networks.base import NetFill
-from .program import program, progress, whole
+from .program import progress, whole
 from .results.open_run import open_evaluation, refuse_other_chips, run_and_dest
 from .sample import sample_data
 from .train.runs import usable_folder
-from .training import gapfill_train, sample_run
 
 # %% ../nbs/11b_calibration.ipynb #98775843
 def half_width(
@@ -195,35 +194,19 @@ def coverage_text(
     wide.columns = [f'{l:.0%}' for l in wide.columns]; wide['width of 90%'] = t[t.level.round(2)==.9].set_index('band').width
     return wide.to_string(float_format='%.3f', na_rep='')
 
-# %% ../nbs/11b_calibration.ipynb #711943c2
-@program
-def gapfill_calibration(
-    checkpoint_dir:str=None, # the run: a path, or a name under out_dir
-    out_dir:str=None, # folder of runs that holds the run, or where the results go; data/results and the run's own folder unless given
-    dataroot:str=None, # folder of the dataset; the run's unless given
-    dataset:str=None, # a registered dataset, or a Python file that registers one; the run's unless given
-    batch_size:int=None, # chips at a time; the run's unless given
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given', str, nargs='+')=None,
-    device:str='auto', # auto, cpu or cuda
-    local_rank:int=0, # which GPU, when there are several
-    cache_dir:str=None, # folder of packed files; the run's unless given, else .cache beside the run
-    skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
+# %% ../nbs/11b_calibration.ipynb #3611f8d5
+def write_calibration(
+    o:SimpleNamespace # options of `gapfill_calibration`
 )->Path: # folder of the results
-    "Check the scale that a network trained with --uncertainty predicts: coverage of its intervals, error against scale"
-    run,dest = run_and_dest(checkpoint_dir, out_dir)
-    ev = open_evaluation(run, dataroot, dataset, batch_size, mask_position, device, cache_dir, skip_bad=skip_bad or None, local_rank=local_rank, critic=False)
-    refuse_other_chips(run, ev.ds, dest, dataroot or ev.config['dataroot'])
+    "Check the predicted scale of a run, and write table and figure"
+    run,dest = run_and_dest(o.checkpoint_dir, o.out_dir)
+    ev = open_evaluation(run, o.dataroot, o.dataset, o.batch_size, o.mask_position, o.device, o.cache_dir,
+                         skip_bad=o.skip_bad or None, local_rank=o.local_rank, critic=False)
+    refuse_other_chips(run, ev.ds, dest, o.dataroot or ev.config['dataroot'])
     steps = progress(ev.samples(), 'calibration', -(-len(ev.ds)//ev.batch_size), 'batch')
     try: c = calibrate(NetFill(ev.generator), steps)
     except ValueError as e: raise ValueError(f"{run.name}: {e}") from None
     usable_folder(dest)
-    print(coverage_text(save_calibration(c, ev.bands, dest, f'{run.name}: {len(ev.ds)} validation chips')), f"{len(ev.ds)} chips; share of gap pixels inside, width in reflectance; tables and figure in {dest}", sep='\n')
+    print(coverage_text(save_calibration(c, ev.bands, dest, f'{run.name}: {len(ev.ds)} validation chips')))
+    print(f"{len(ev.ds)} chips; share of gap pixels inside, width in reflectance; tables and figure in {dest}")
     return dest
-
-# %% ../nbs/11b_calibration.ipynb #f34a751b
-def uncertain_run()->Path: # folder of the run
-    "A small run with a predicted scale on the embedded sample, made on first use"
-    run = sample_run(); run = run.with_name(f'uncertain-{run.name}')
-    with FileLock(run.parent/f'{run.name}.lock'):
-        if not (run/'result.csv').exists(): gapfill_train(dataroot=str(sample_data()), out_dir=str(run.parent), job_id=run.name, model='vit', width=48, uncertainty=True, epochs=24, batch_size=8, mask_position='all', device='cpu', visualization='none', resume=run.exists())
-    return run

@@ -4,20 +4,20 @@
 
 # %% auto #0
 __all__ = ['check_chip_table', 'check_mask_table', 'check_chip_files', 'check_mask_files', 'shared_places', 'check_dataset',
-           'leak_lines', 'check_leaks', 'gapfill_check']
+           'leak_lines', 'check_leaks', 'report_leaks', 'report_problems']
 
 # %% ../nbs/01b_check.ipynb #aa7b838a
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from collections import Counter
+from types import SimpleNamespace
 import numpy as np
 import pandas as pd
-from fastcore.script import Param
 from .core import HLS
 from .data import chip_dates, select_chips, select_masks, open_raster, read_chip, read_mask, find_layout, load_dataset, read_chips, read_masks, read_chip_table
 from .datasets.splits import leak_table, places, usable
-from .program import program, progress, whole
+from .program import progress, whole
 
 # %% ../nbs/01b_check.ipynb #76a9552d
 def _said(f, where):
@@ -199,26 +199,27 @@ def _one_source(dataroot, leaks, catalog):
     if catalog and dataroot: raise ValueError(f"Both dataroot {dataroot} and --catalog {catalog} are given. Pass one of them.")
     if not (catalog or dataroot): raise ValueError("Nothing to check. Pass the folder of a dataset, or --leaks --catalog FILE.csv.")
 
-# %% ../nbs/01b_check.ipynb #c6dbc062
-@program
-def gapfill_check(
-    dataroot:Param('folder of the dataset', str, opt=False, nargs='?')=None,
-    dataset:str='gapfill', # a registered dataset, or a Python file that registers one
-    time_steps:int=3, # dates a chip
-    n_bands:int=len(HLS.bands), # bands a date
-    out:str=None, # also write the table to this CSV file
-    leaks:bool=False, # instead, count the validation chips that training chips give away
-    catalog:str=None # with --leaks: a table of chips without images, instead of a folder
+# %% ../nbs/01b_check.ipynb #214c0a88
+def report_leaks(
+    o:SimpleNamespace # options of `gapfill_check`
 ):
-    "List every problem of a dataset; exit status 1 if it cannot be trained on"
-    _one_source(dataroot, leaks, catalog)
-    if leaks: check_leaks(dataroot, catalog, dataset, out); return
-    df = check_dataset(dataroot, dataset, time_steps, n_bands)
-    if out:
-        with whole(out) as o: df.to_csv(o, index=False)
+    "Print what leaks between the splits of a dataset"
+    _one_source(o.dataroot, o.leaks, o.catalog)
+    check_leaks(o.dataroot, o.catalog, o.dataset, o.out)
+
+def report_problems(
+    o:SimpleNamespace # options of `gapfill_check`
+):
+    "Print every problem of a dataset; raise where it cannot be trained on"
+    _one_source(o.dataroot, o.leaks, o.catalog)
+    df = check_dataset(o.dataroot, o.dataset, o.time_steps, o.n_bands)
+    if o.out:
+        with whole(o.out) as part: df.to_csv(part, index=False)
     wide = df['where'].str.len().max() if len(df) else 0
-    for r in df.itertuples(index=False): print(f'{r[0]:8s} {r[1]:{wide}s}  {r[2]}')
+    for level,where,problem in df.itertuples(index=False): print(f'{level:8s} {where:{wide}s}  {problem}')
     errors = int((df.level=='error').sum())
-    count = lambda n, word: f"{n} {word}{'s'*(n!=1)}"
-    if errors: raise ValueError(f"{dataroot} cannot be trained on: {count(errors, 'error')}, {count(len(df)-errors, 'warning')}.")
-    print(f"{dataroot} can be trained on: no errors, {count(len(df), 'warning')}.")
+    warned = _count(len(df)-errors, 'warning')
+    if errors: raise ValueError(f"{o.dataroot} cannot be trained on: {_count(errors, 'error')}, {warned}.")
+    print(f"{o.dataroot} can be trained on: no errors, {warned}.")
+
+def _count(n, word): return f"{n} {word}{'s'*(n!=1)}"

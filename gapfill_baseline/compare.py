@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['measured', 'cell_table', 'score_table', 'all_draws', 'speed', 'summary_table', 'seed_table', 'with_spread',
-           'all_tables', 'check_options', 'open_chips', 'write_tables', 'one_chip', 'gapfill_compare']
+           'all_tables', 'check_options', 'open_chips', 'write_tables', 'one_chip', 'compare']
 
 # %% ../nbs/11_compare.ipynb #cf1e312a
 import hashlib, shutil
@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import pandas as pd
-from fastcore.script import Param
 from .core import HLS
 from .data import chip_dates
 from .learner import make_accelerator
 from .masks import open_split, to_sample
 from .metrics import published_scores, strict_scores, published_mean
-from .program import Clock, program, save_profile, whole
+from .program import Clock, save_profile, whole
 import gapfill_baseline.results.figures as figures
 from .results.intervals import cell_groups, cuts, differences, draw_counts, interval, place_labels, published_draws, row_draws, strict_draws, units_of
 from .results.pictures import FilledChip
@@ -205,39 +204,23 @@ def one_chip(
         if e.row not in out: out[e.row] = FilledChip(str(ds.chips.chip_id.iloc[i]), dates, *(x[0].cpu().numpy() for x in (f, s.target, s.gap, s.valid)))
     return out,int(t)
 
-# %% ../nbs/11_compare.ipynb #80911275
-@program
-def gapfill_compare(
-    dataroot:str=None, # folder of the dataset; that of the first run unless given
-    fillers:Param('fillers without training by name, or all', str, nargs='+')=None,
-    runs:Param('folders of trained runs; those that differ in the seed alone are one row', str, nargs='+')=None,
-    out_dir:str=None, # folder for tables and figures
-    protocol:str='both', # strict, published or both
-    split:str=None, # published, blocked or swapped: which chips are for validation; the first run's, or published, unless given
-    seeds:Param('take runs of these seeds only, and give them to fillers that draw at random; all runs and seed 0 unless given', int, nargs='+')=None,
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,
-    ensemble:bool=False, # a row for the mean of the predictions of each row of several seeds
-    transfer:bool=False, # judge runs on chips of another dataset than they were trained with
-    dataset:str='gapfill', # a registered dataset, or a Python file that registers one
-    time_steps:int=None, # dates a chip; the first run's, or 3, unless given
-    n_bands:int=None, # bands a date; the first run's, or 6, unless given
-    batch_size:int=16, # chips at a time under the strict protocol; the published protocol takes 16
-    device:str='auto', # auto, cpu or cuda
-    cache_dir:str=None, # folder of packed files; .cache in out_dir unless given
-    skip_bad:bool=False, # leave unreadable chips and masks out
-    profile:bool=False, # write where the time goes to profile.csv
-    resume:bool=False, # continue a comparison that was stopped
+# %% ../nbs/11_compare.ipynb #2d7dbf35
+def compare(
+    o:dict # options of `gapfill_compare` by name
 )->Path: # folder of the tables
     "Compare fillers and trained runs on the same chips under the same gaps"
-    o = check_options(dict(locals())); out,clock = usable_folder(o['out_dir']),Clock()
+    o = check_options(o)
+    out,clock = usable_folder(o['out_dir']),Clock()
     if (out/'summary.csv').exists():
-        if not resume: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
-        print(f'finished already: {out}'); return out
+        if not o['resume']: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
+        print(f'finished already: {out}')
+        return out
     with clock('open'):
-        names = filler_entries(o['fillers'], o['seeds']); ds = open_chips(o)
-        entries = names + run_entries(o['runs'], ds, o['seeds'], {e.row for e in names}, transfer)
-        if ensemble: entries += ensembles(entries)
-    return _compare(o, out, ds, entries, make_accelerator(device).device, clock)
+        names = filler_entries(o['fillers'], o['seeds'])
+        ds = open_chips(o)
+        entries = names + run_entries(o['runs'], ds, o['seeds'], {e.row for e in names}, o['transfer'])
+        if o['ensemble']: entries += ensembles(entries)
+    return _compare(o, out, ds, entries, make_accelerator(o['device']).device, clock)
 
 # %% ../nbs/11_compare.ipynb #afa5e964
 def _compare(o, out, ds, entries, device, clock):

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['source_coop', 'released_counts', 'stac_url', 'how_to_log_in', 'list_bucket', 'check_listing', 'check_download',
            'download_bucket', 'download_hub', 'Listed', 'find_granules', 'hls_stand_in', 'one_a_day', 'log_in',
-           'download_hls', 'gapfill_download']
+           'download_hls', 'download']
 
 # %% ../nbs/01c_download.ipynb #6d429567
 import logging
@@ -17,13 +17,11 @@ from xml.etree import ElementTree
 from collections import Counter
 from datetime import date
 from importlib import import_module
+from types import SimpleNamespace
 import requests
 import rasterio
-from fastcore.script import Param
 from rasterio.warp import transform_bounds
-from .check import gapfill_check
 from .datasets.fetch import LoggedIn, Remote, _alone, _host, _plainly, _room, fetch_all, human, serve
-from .program import program
 from .scenes.hls import hls_bands, parse_name
 
 # %% ../nbs/01c_download.ipynb #4fce69ff
@@ -282,31 +280,14 @@ def _check_source(source, out_dir, repo):
     if Path(out_dir).is_file(): raise ValueError(f"out_dir {out_dir} is a file. Pass a folder.")
     if repo and source=='hls': raise ValueError(f"--repo {repo} goes with --source published.")
 
-# %% ../nbs/01c_download.ipynb #f03fc049
-@program
-def gapfill_download(
-    source:str=None, # published = the released dataset; hls = granules of a place
-    out_dir:str=None, # folder to fill; made where it is not there
-    repo:str=None, # published: from this dataset repository of the Hugging Face Hub, OWNER/NAME, instead of Source Cooperative
-    url:str=source_coop, # published: HOST/ACCOUNT/PRODUCT of a bucket that lists like Source Cooperative
-    bbox:Param('hls: west, south, east and north of the place, degrees', float, nargs=4)=None,
-    start:str=None, # hls: first day, YYYY-MM-DD
-    end:str=None, # hls: last day, YYYY-MM-DD
-    max_cloud:float=100., # hls: leave out granules with more cloud, percent
-    products:Param('hls: L30 (Landsat), S30 (Sentinel-2)', str, nargs='+')=('L30','S30'),
-    tile:str=None, # hls: only this tile, such as 13TDE; all that the box touches unless given
-    one_a_day:bool=False, # hls: at most one granule a tile and day, the less cloudy one
-    stac:str=stac_url, # hls: address of the STAC catalog
-    workers:int=8, # files at a time
-    dry_run:bool=False # only say what would be fetched
+# %% ../nbs/01c_download.ipynb #b90d31d5
+def download(
+    o:SimpleNamespace # options of `gapfill_download`
 ):
-    "Fetch the released dataset or HLS granules; the same command again goes on where it stopped"
-    _check_source(source, out_dir, repo)
-    if workers < 1: raise ValueError(f"workers is {workers}; pass 1 or more.")
-    if source=='hls': return _quiet(download_hls(out_dir, bbox, start, end, max_cloud, products, tile, one_a_day, workers, dry_run, stac))
-    if repo: download_hub(out_dir, repo, workers, dry_run)
-    else: download_bucket(out_dir, url, workers, None, dry_run)
-    if not dry_run:
-        gapfill_check(str(out_dir))
-
-def _quiet(_): "A program returns nothing"
+    "Fetch the released dataset or HLS granules"
+    _check_source(o.source, o.out_dir, o.repo)
+    if o.workers < 1: raise ValueError(f"workers is {o.workers}; pass 1 or more.")
+    if o.source=='hls':
+        download_hls(o.out_dir, o.bbox, o.start, o.end, o.max_cloud, o.products, o.tile, o.one_a_day, o.workers, o.dry_run, o.stac or stac_url)
+    elif o.repo: download_hub(o.out_dir, o.repo, o.workers, o.dry_run)
+    else: download_bucket(o.out_dir, o.url or source_coop, o.workers, None, o.dry_run)

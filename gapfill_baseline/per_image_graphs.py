@@ -4,17 +4,18 @@
 
 # %% auto #0
 __all__ = ['column_label', 'stars', 'plot_correlations', 'bin_edges', 'counts_2d', 'pair_grid', 'plot_bands', 'plot_group',
-           'plot_groups', 'save_graphs', 'gapfill_per_image_graphs']
+           'plot_groups', 'save_graphs', 'draw_graphs']
 
 # %% ../nbs/09_per_image_graphs.ipynb #ff63c12f
 import math, re
 from pathlib import Path
 from textwrap import fill
+from types import SimpleNamespace
 import numpy as np
 import matplotlib.pyplot as plt
 import pandas as pd
 from .core import HLS
-from .program import program, whole
+from .program import whole
 from .results.tables import band_summary, correlations, group_summary, measures, read_joined
 from .train.runs import find_run, usable_folder
 
@@ -200,19 +201,16 @@ def save_graphs(
         with whole(Path(folder)/f'{name}.png') as p: fig.savefig(p, format='png', dpi=150)
         plt.close(fig)
 
-# %% ../nbs/09_per_image_graphs.ipynb #ec0a693a
-@program
-def gapfill_per_image_graphs(
-    job_id:str=None, # the run: a name under out_dir, or a path
-    out_dir:str='data/results', # folder of runs
-    stats_dir:str=None, # folder of chip_stats.csv and band_stats.csv; the run's unless given
-    figures_dir:str=None, # folder to write to; figures in the run's folder unless given
-    protocol:str='strict', # strict or published
+# %% ../nbs/09_per_image_graphs.ipynb #3224c319
+def draw_graphs(
+    o:SimpleNamespace # options of `gapfill_per_image_graphs`
 )->Path: # folder of the figures
-    "Draw a run's errors per image: correlations, bands and groups"
-    measures(protocol)
-    if not job_id: raise ValueError("job_id is not given. Pass the name of a run under out_dir, or its path.")
-    run = find_run(job_id, out_dir); chips,rows = read_joined(run, stats_dir)
-    folder = usable_folder(figures_dir or run/'figures', 'figures_dir')
-    save_graphs(chips, rows, folder, protocol); print(f'figures and tables: {folder}')
+    "Draw and write a run's errors per image: correlations, bands and groups"
+    measures(o.protocol)
+    if not o.job_id: raise ValueError("job_id is not given. Pass the name of a run under out_dir, or its path.")
+    run = find_run(o.job_id, o.out_dir)
+    chips,rows = read_joined(run, o.stats_dir)
+    folder = usable_folder(o.figures_dir or run/'figures', 'figures_dir')
+    save_graphs(chips, rows, folder, o.protocol)
+    print(f'figures and tables: {folder}')
     return folder

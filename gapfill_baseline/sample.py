@@ -6,7 +6,7 @@
 __all__ = ['regions', 'country', 'crops', 'spectra', 'fractal', 'Region', 'parcels', 'Land', 'land_cover', 'Crop', 'fields',
            'green_dry', 'Weather', 'weather', 'Scene', 'scene', 'surface', 'observe', 'simulate', 'clouds',
            'coverage_of', 'bin_of', 'Tile', 'tile_at', 'tile_order', 'make_dates', 'Spot', 'spots', 'make_chip',
-           'chip_rows', 'make_sample', 'gapfill_sample', 'sample_data']
+           'chip_rows', 'make_sample', 'sample_data']
 
 # %% ../nbs/01a_sample.ipynb #6c5a20b7
 import hashlib, math, os, shutil
@@ -21,7 +21,7 @@ from rasterio.warp import transform
 from filelock import FileLock
 from .core import HLS, Chip, frozen_gaps, gap_patterns
 from .data import ordinals, write_chip, write_mask, layouts
-from .program import program, user_cache
+from .program import user_cache
 
 def _rng(*key): return np.random.default_rng(key)
 
@@ -517,22 +517,6 @@ def make_sample(
         os.replace(part, whole)
     finally: shutil.rmtree(part, ignore_errors=True)
     return dest
-
-# %% ../nbs/01a_sample.ipynb #6a042b8b
-@program
-def gapfill_sample(
-    dest:str, # folder to make
-    n_train:int=64, # training chips
-    n_validate:int=32, # validation chips
-    n_masks:int=64, # cloud masks, shared out like the chips
-    size:int=64, # pixels of a side
-    time_steps:int=3, # dates of a chip
-    seed:int=0, # another seed, another dataset
-    layout:str='baseline' # how files are arranged: baseline or released
-):
-    "Make a small simulated dataset to try things on"
-    make_sample(dest, n_train, n_validate, n_masks, size, time_steps, seed, layout)
-    print(f"Wrote {n_train} training chips, {n_validate} validation chips and {n_masks} cloud masks to {dest}. Next: gapfill_check {dest}")
 
 # %% ../nbs/01a_sample.ipynb #71f2c08c
 def sample_data()->Path: # its folder

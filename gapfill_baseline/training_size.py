@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['published_sizes', 'study_runs', 'run_options', 'finished', 'check_runs', 'train_all', 'size_runs', 'size_summary',
-           'plot_sizes', 'gapfill_training_size']
+           'plot_sizes', 'run_study']
 
 # %% ../nbs/11a_training_size.ipynb #66124cc5
 import inspect
@@ -12,17 +12,15 @@ from pathlib import Path
 import numpy as np
 import matplotlib.pyplot as plt
 import pandas as pd
-from fastcore.script import Param
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from .data import select_chips
-from .program import program, whole
+from .program import whole
 from .results.pictures import save_figure
 from .results.scoring import selected_on
 from .train.fit import open_catalog
 from .train.kinds import kind
 from .train.options import check_options, plain_options
 from .train.runs import best_by, best_row, read_config, read_history, usable_folder
-from .training import gapfill_train
 
 # %% ../nbs/11a_training_size.ipynb #2b3507b7
 def published_sizes()->pd.DataFrame: # one row a model and length
@@ -44,10 +42,11 @@ def study_runs(
 # %% ../nbs/11a_training_size.ipynb #f3bd5b82
 def run_options(
     run:dict, # of `study_runs`
-    common:dict # options of all runs; None = the default of gapfill_train
+    common:dict, # options of all runs; None = the default of `train`
+    train # `gapfill_train`
 )->dict: # as `gapfill_train` takes them
     "All options of a run"
-    known = inspect.signature(gapfill_train).parameters
+    known = inspect.signature(train).parameters
     o = {k: v for k,v in (common | run).items() if v is not None}
     if off := [k for k in o if k not in known]: raise ValueError(f"gapfill_train has no option {off[0]}. Leave it out.")
     return o
@@ -69,12 +68,13 @@ def finished(
 # %% ../nbs/11a_training_size.ipynb #a1b7e2fb
 def check_runs(
     runs:list, # of `study_runs`
-    common:dict # options of all runs
+    common:dict, # options of all runs
+    train # `gapfill_train`
 ):
     "Complain before anything is trained"
-    default,seeds = {k: p.default for k,p in inspect.signature(gapfill_train).parameters.items()},set()
+    default,seeds = {k: p.default for k,p in inspect.signature(train).parameters.items()},set()
     for r in runs[::-1]: # the largest of each seed first
-        o = plain_options(default | run_options(r, common)); check_options(o)
+        o = plain_options(default | run_options(r, common, train)); check_options(o)
         kind(o).check()
         if r['seed'] in seeds: continue
         seeds.add(r['seed']); n = len(select_chips(open_catalog(o).chips, 'train'))
@@ -84,13 +84,14 @@ def check_runs(
 def train_all(
     runs:list, # of `study_runs`
     out_dir:Path, # folder of runs
-    common:dict # options of all runs
+    common:dict, # options of all runs
+    train # `gapfill_train`
 )->list: # folders
     "Train what is not there yet"
     out = []
     for k,r in enumerate(runs):
-        o,folder = run_options(r, common | dict(out_dir=str(out_dir))),Path(out_dir)/r['job_id']
-        if not finished(folder, o): print(f"{k+1} of {len(runs)}: {r['job_id']}", flush=True); gapfill_train(**o, resume=folder.exists())
+        o,folder = run_options(r, common | dict(out_dir=str(out_dir)), train),Path(out_dir)/r['job_id']
+        if not finished(folder, o): print(f"{k+1} of {len(runs)}: {r['job_id']}", flush=True); train(**o, resume=folder.exists())
         out.append(folder)
     return out
 
@@ -146,33 +147,23 @@ def _size_axes(fig, axs, summary, published):
     dagger = '\n† best epoch chosen on the validation chips' if (summary.selected_on=='validation').any() else ''
     fig.suptitle('bars: smallest to largest of the seeds; published: best of several runs and epochs, split by chip' + dagger, fontsize=9, x=.01, ha='left'); return axs
 
-# %% ../nbs/11a_training_size.ipynb #c0e280ef
-@program
-def gapfill_training_size(
-    dataroot:str=None, # folder of the dataset
-    out_dir:str=None, # folder of runs, tables and the figure
-    training_lengths:Param('training chips', int, nargs='+')=(400,800,1600,3200),
-    seeds:Param('of each length', int, nargs='+')=(0,1,2),
-    models:Param('networks to train', str, nargs='+')=('cgan',),
-    epochs:int=None, # passes over the training chips; the default of gapfill_train unless given, and so below
-    minutes:float=None, # of training, each run
-    batch_size:int=None, # chips a batch
-    model_cap:int=None, # width of the published network
-    mask_position:Param('dates to hide, in turns', str, nargs='+')=None,
-    split:str=None, # published, blocked or swapped
-    select_on:str=None, # holdout or validation: chips the best epoch is chosen on
-    recipe:str=None, # fast or published
-    monitor:str=None, # column that decides which epoch is best
-    device:str='auto', # auto, cpu or cuda
-    num_workers:int=None, # processes that read ahead
-    cache_dir:str=None, # folder of packed files
+# %% ../nbs/11a_training_size.ipynb #3db16a58
+def run_study(
+    o:dict, # options of `gapfill_training_size` by name
+    train # `gapfill_train`
 )->Path: # folder of the tables
-    "Train with more and more chips over several seeds, and draw what the data brings"
-    o = dict(locals()); as_list = lambda v: list(v) if isinstance(v, (list,tuple)) else [v]
-    if not dataroot or not out_dir: raise ValueError(f"{'out_dir' if dataroot else 'dataroot'} is not given. Pass --dataroot, the folder of the data, and --out_dir, a folder for runs and tables.")
-    runs = study_runs(*(as_list(o.pop(k)) for k in ('training_lengths','seeds','models'))); out = usable_folder(o.pop('out_dir')); check_runs(runs, o | dict(out_dir=str(out)))
-    return _report(size_runs(train_all(runs, out, o | dict(visualization='none'))), out)
+    "Train with more and more chips over several seeds, and write tables and the figure"
+    for k,what in dict(dataroot='the folder of the data', out_dir='a folder for runs and tables').items():
+        if not o[k]: raise ValueError(f"{k} is not given. Pass --{k}, {what}.")
+    lengths,seeds,models = (_as_list(o.pop(k)) for k in ('training_lengths','seeds','models'))
+    runs = study_runs(lengths, seeds, models)
+    out = usable_folder(o.pop('out_dir'))
+    check_runs(runs, o | dict(out_dir=str(out)), train)
+    return _report(size_runs(train_all(runs, out, o | dict(visualization='none'), train)), out)
 
+def _as_list(v): return list(v) if isinstance(v, (list,tuple)) else [v]
+
+# %% ../nbs/11a_training_size.ipynb #fadb3a58
 def _report(each, out):
     "Write tables and the figure"
     summary = size_summary(each)
