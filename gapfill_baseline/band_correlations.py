@@ -6,14 +6,24 @@
 __all__ = ['set_titles', 'Bins', 'BandCounts', 'merge', 'correlation', 'jackknife', 'with_error', 'windows', 'band_histograms',
            'band_table', 'shown_bins', 'density', 'pair_axes', 'log_norm', 'write_r', 'band_grid', 'excess',
            'difference_grid', 'Choice', 'plot_choice', 'smallest_largest', 'choices', 'save_choices',
-           'gapfill_band_correlations']
+           'draw_correlations']
 
 # %% ../nbs/10_band_correlations.ipynb #53c35a73
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
+from types import SimpleNamespace
 import numpy as np
-from .program import pd, program, progress, whole
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+from matplotlib.colors import LogNorm
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from .masks import gap_table
+from .program import progress, whole
+from .results.open_run import open_evaluation
+from .train.runs import usable_folder
 
 # %% ../nbs/10_band_correlations.ipynb #f681e355
 class Bins(NamedTuple):
@@ -152,7 +162,7 @@ def band_table(
     sets:dict, # truth, generated, clear -> `BandCounts`
     bands, # names, (C,)
     n_chips:int # that were counted
-)->'pd.DataFrame': # band_x, band_y, set, r, error, n_pixels, n_chips, n_blocks
+)->pd.DataFrame: # band_x, band_y, set, r, error, n_pixels, n_chips, n_blocks
     "Coefficients of correlation with their standard errors"
     made = {k: (with_error(c), c) for k,c in sets.items()}
     made['generated - truth'] = with_error(sets['generated'], sets['truth']), sets['generated']
@@ -200,7 +210,6 @@ def pair_axes(
     fig=None # figure or subfigure; None = a new one
 ): # array of axes, (C,C)
     "A grid of bands against bands"
-    import matplotlib.pyplot as plt
     C = len(bands)
     if fig is None: fig = plt.figure(figsize=(max(7.5, 1.25*C), max(6.4, 1.07*C)) if C > 1 else (4.5, 3), layout='constrained')
     axs = fig.subplots(C, C, squeeze=False); fig.suptitle(title, fontsize=10); fig.supxlabel('reflectance', fontsize=9)
@@ -215,7 +224,6 @@ def pair_axes(
 
 def _outer(ax, x, y, C, bands):
     "Ticks and names at the outer edge only"
-    from matplotlib.ticker import MaxNLocator
     if y >= x:
         ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1,2,5,10], min_n_ticks=2))
         if y > x: ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1,2,5,10], min_n_ticks=2))
@@ -231,7 +239,6 @@ def log_norm(
     decades:float=3. # below the highest density
 ): # matplotlib norm
     "A colour scale for all pairs of all sets"
-    from matplotlib.colors import LogNorm
     top = max((density(c, x, y, shown)[0].max() for c in counts for x,y in c.at), default=0) or 1.
     return LogNorm(top*10**-decades, top, clip=True)
 
@@ -244,7 +251,6 @@ def write_r(
     delta:bool=False # it is a difference
 ): # the axes
     "A coefficient and its error as text on a coloured ground"
-    from matplotlib import colormaps
     if np.isfinite(r): ax.set_facecolor((*colormaps['RdBu_r'](.5+.36*np.clip(r/top, -1, 1))[:3], .6))
     value = ('Δ ' if delta else '')+(f'{r:{"+" if delta else ""}.3f}'.replace('-', '−') if np.isfinite(r) else 'no value')
     ax.text(.5, .58, value, transform=ax.transAxes, ha='center', va='center', fontsize=10)
@@ -334,7 +340,6 @@ def plot_choice(
     fig=None # figure; None = a new one
 ): # array of axes, (sets,C,C)
     "One grid for each set of pixels"
-    import matplotlib.pyplot as plt
     sets = choice.sets; C = next(iter(sets.values())).n_bands; size = (max(7.5, 1.25*C), max(6.4, 1.07*C)) if C > 1 else (4.5, 3)
     if fig is None: fig = plt.figure(layout='constrained')
     fig.set_size_inches(size[0], (size[1]+.15)*len(sets)+.3); fig.suptitle(choice.title, fontsize=11)
@@ -356,7 +361,6 @@ def choices(
     n_chips:int=200 # validation chips, the first in catalog order
 )->dict: # lowest, full, first_N -> `Choice`
     "Count the pixels of one chip with a small gap, of one with a large gap, and of many"
-    from gapfill_baseline.masks import gap_table
     if n_chips < 1: raise ValueError(f"n_chips is {n_chips}; pass 1 or more.")
     gap = gap_table(ev.ds, ev.prepare).gap_fraction.to_numpy().reshape(len(ev.ds), -1).mean(1)
     low,full = smallest_largest(gap); n = min(n_chips, len(gap)); ids = ev.ds.chips.chip_id.to_numpy()
@@ -371,9 +375,8 @@ def save_choices(
     chosen:dict, # name -> `Choice`; the last is the one whose differences are drawn
     bands, # names, (C,)
     folder:Path # to write to
-)->'pd.DataFrame': # the table, with a column `selection`
+)->pd.DataFrame: # the table, with a column `selection`
     "Write a figure for each choice, the figure of differences and the table"
-    from matplotlib.figure import Figure
     figs = {}
     for name,c in chosen.items(): figs[name] = Figure(layout='constrained'); plot_choice(c, bands, figs[name])
     f = figs['differences'] = Figure(figsize=(max(7.5, 1.25*len(bands)), max(6.6, 1.07*len(bands))), layout='constrained')
@@ -384,25 +387,16 @@ def save_choices(
     with whole(folder/'band_correlations.csv') as o: table.to_csv(o, index=False)
     return table
 
-# %% ../nbs/10_band_correlations.ipynb #dd0f3f16
-@program
-def gapfill_band_correlations(
-    job_id:str=None, # run: a path, or a name under out_dir
-    out_dir:str='data/results', # folder of runs
-    n_chips:int=200, # validation chips, the first in catalog order
-    figures_dir:str=None, # folder to write to; figures in the run's folder unless given
-    dataroot:str=None, # folder of the dataset; the run's unless given
-    batch_size:int=None, # chips at a time; the run's unless given
-    device:str='auto', # auto, cpu or cuda
-    cache_dir:str=None, # folder of packed files; the run's unless given
-)->'Path': # folder of the figures and the table
-    "Draw band against band for truth, generated and clear pixels, and write the table of their correlations"
-    from gapfill_baseline.results.open_run import open_evaluation
-    from gapfill_baseline.train.runs import usable_folder
-    if n_chips < 1: raise ValueError(f"n_chips is {n_chips}; pass 1 or more.")
-    if not job_id: raise ValueError("No run is named. Pass --job_id, a path or a name under --out_dir.")
-    ev = open_evaluation(job_id, dataroot=dataroot, batch_size=batch_size, device=device, cache_dir=cache_dir, out_dir=out_dir, critic=False)
-    folder = usable_folder(figures_dir or ev.run/'figures', 'figures_dir')
-    save_choices(choices(ev, n_chips), ev.bands, folder)
+# %% ../nbs/10_band_correlations.ipynb #a8273f71
+def draw_correlations(
+    o:SimpleNamespace # options of `gapfill_band_correlations`
+)->Path: # folder of the figures and the table
+    "Draw and write band against band for target, filled and clear pixels"
+    if o.n_chips < 1: raise ValueError(f"n_chips is {o.n_chips}; pass 1 or more.")
+    if not o.job_id: raise ValueError("No run is named. Pass --job_id, a path or a name under --out_dir.")
+    ev = open_evaluation(o.job_id, dataroot=o.dataroot, batch_size=o.batch_size, device=o.device, cache_dir=o.cache_dir,
+                         out_dir=o.out_dir, critic=False)
+    folder = usable_folder(o.figures_dir or ev.run/'figures', 'figures_dir')
+    save_choices(choices(ev, o.n_chips), ev.bands, folder)
     print(f'figures and table: {folder}')
     return folder

@@ -5,14 +5,22 @@
 # %% auto #0
 __all__ = ['band_colours', 'half_width', 'Calibration', 'band_groups', 'coverage_table', 'scale_table', 'calibrate', 'band_style',
            'plot_coverage', 'plain_log', 'plot_scale', 'plot_calibration', 'save_calibration', 'coverage_text',
-           'gapfill_calibration', 'uncertain_run']
+           'write_calibration']
 
 # %% ../nbs/11b_calibration.ipynb #cb32cbdd
 from pathlib import Path
+from types import SimpleNamespace
 import numpy as np
-from fastcore.script import Param
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.figure import Figure
+from filelock import FileLock
 from .band_correlations import jackknife
-from .program import pd, program, progress, whole
+from .networks.base import NetFill
+from .program import progress, whole
+from .results.open_run import open_evaluation, refuse_other_chips, run_and_dest
+from .sample import sample_data
 from .train.runs import usable_folder
 
 # %% ../nbs/11b_calibration.ipynb #98775843
@@ -59,7 +67,7 @@ def coverage_table(
     c:Calibration, # counted pixels
     bands, # names, (C,)
     levels=(.5,.8,.9) # shares that should be inside, whole percents
-)->'pd.DataFrame': # band, level, coverage, standard_error, width (reflectance), n_pixels
+)->pd.DataFrame: # band, level, coverage, standard_error, width (reflectance), n_pixels
     "How many pixels are inside the intervals, and how wide these are"
     at,rows = np.rint(np.asarray(levels)*100).astype(int)-1,[]
     for l in levels:
@@ -75,7 +83,7 @@ def scale_table(
     c:Calibration, # counted pixels
     bands, # names, (C,)
     n_groups:int=10 # of equal number of pixels
-)->'pd.DataFrame': # band, group, n_pixels, scale and error (means, reflectance)
+)->pd.DataFrame: # band, group, n_pixels, scale and error (means, reflectance)
     "Mean absolute error of pixels that claim much the same scale"
     rows = []
     for name,which in band_groups(bands):
@@ -114,11 +122,10 @@ def band_style(
 
 # %% ../nbs/11b_calibration.ipynb #ba694232
 def plot_coverage(
-    table:'pd.DataFrame', # of `coverage_table`, of many levels
+    table:pd.DataFrame, # of `coverage_table`, of many levels
     ax=None # axes; None = new ones
 ): # the axes
     "Share inside against share that should be inside"
-    import matplotlib.pyplot as plt
     ax = ax or plt.subplots(figsize=(4, 3.6), layout='constrained')[1]
     ax.plot([0,100], [0,100], c='.6', lw=1, ls='--')
     for k,(name,t) in enumerate(table.groupby('band', sort=False)):
@@ -132,16 +139,14 @@ def plain_log(
     axis # x or y axis of a plot
 ):
     "Plain numbers on a logarithmic axis, a few of them"
-    from matplotlib.ticker import LogLocator, NullFormatter
     axis.set_major_locator(LogLocator(10, (1,2,5))); axis.set_major_formatter(lambda v,_: f'{v:.4g}'); axis.set_minor_formatter(NullFormatter())
 
 # %% ../nbs/11b_calibration.ipynb #33770e49
 def plot_scale(
-    table:'pd.DataFrame', # of `scale_table`
+    table:pd.DataFrame, # of `scale_table`
     ax=None # axes; None = new ones
 ): # the axes
     "Mean absolute error against predicted scale"
-    import matplotlib.pyplot as plt
     ax = ax or plt.subplots(figsize=(4, 3.6), layout='constrained')[1]
     seen = table[(table.scale > 0) & (table.error > 0)]
     if len(seen):
@@ -153,13 +158,12 @@ def plot_scale(
 
 # %% ../nbs/11b_calibration.ipynb #73e59682
 def plot_calibration(
-    coverage:'pd.DataFrame', # of `coverage_table`, of many levels
-    scale:'pd.DataFrame', # of `scale_table`
+    coverage:pd.DataFrame, # of `coverage_table`, of many levels
+    scale:pd.DataFrame, # of `scale_table`
     title:str='', # above the figure
     fig=None # figure; None = a new one
 ): # both axes
     "Coverage and error against scale, side by side"
-    import matplotlib.pyplot as plt
     fig = fig or plt.figure(figsize=(7.5, 4), layout='constrained')
     axs = fig.subplots(1, 2); plot_coverage(coverage, axs[0]); plot_scale(scale, axs[1]); fig.suptitle(title, fontsize=10)
     for ax in axs: ax.tick_params(labelsize=8); ax.xaxis.label.set_size(9); ax.yaxis.label.set_size(9)
@@ -172,9 +176,8 @@ def save_calibration(
     bands, # names, (C,)
     folder:Path, # to write to
     title:str='' # above the figure
-)->'pd.DataFrame': # coverage
+)->pd.DataFrame: # coverage
     "Write both tables and the figure"
-    from matplotlib.figure import Figure
     coverage,scale = coverage_table(c, bands, np.arange(5, 100, 5)/100),scale_table(c, bands)
     for name,t in (('calibration.csv', coverage), ('calibration_scale.csv', scale)):
         with whole(folder/name) as p: t.to_csv(p, index=False, float_format='%.7g')
@@ -184,47 +187,26 @@ def save_calibration(
 
 # %% ../nbs/11b_calibration.ipynb #1346110e
 def coverage_text(
-    coverage:'pd.DataFrame' # of `coverage_table`
+    coverage:pd.DataFrame # of `coverage_table`
 )->str: # a few lines
     "Coverage of 50, 80 and 90 % intervals and the width of the last, in words"
     t = coverage[coverage.level.round(2).isin([.5,.8,.9])]; wide = t.pivot(index='band', columns='level', values='coverage').reindex(t.band.unique())
     wide.columns = [f'{l:.0%}' for l in wide.columns]; wide['width of 90%'] = t[t.level.round(2)==.9].set_index('band').width
     return wide.to_string(float_format='%.3f', na_rep='')
 
-# %% ../nbs/11b_calibration.ipynb #711943c2
-@program
-def gapfill_calibration(
-    checkpoint_dir:str=None, # the run: a path, or a name under out_dir
-    out_dir:str=None, # folder of runs that holds the run, or where the results go; data/results and the run's own folder unless given
-    dataroot:str=None, # folder of the dataset; the run's unless given
-    dataset:str=None, # a registered dataset, or a Python file that registers one; the run's unless given
-    batch_size:int=None, # chips at a time; the run's unless given
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given', str, nargs='+')=None,
-    device:str='auto', # auto, cpu or cuda
-    local_rank:int=0, # which GPU, when there are several
-    cache_dir:str=None, # folder of packed files; the run's unless given, else .cache beside the run
-    skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
+# %% ../nbs/11b_calibration.ipynb #3611f8d5
+def write_calibration(
+    o:SimpleNamespace # options of `gapfill_calibration`
 )->Path: # folder of the results
-    "Check the scale that a network trained with --uncertainty predicts: coverage of its intervals, error against scale"
-    from gapfill_baseline.results.open_run import open_evaluation, refuse_other_chips, run_and_dest
-    from gapfill_baseline.networks.base import NetFill
-    run,dest = run_and_dest(checkpoint_dir, out_dir)
-    ev = open_evaluation(run, dataroot, dataset, batch_size, mask_position, device, cache_dir, skip_bad=skip_bad or None, local_rank=local_rank, critic=False)
-    refuse_other_chips(run, ev.ds, dest, dataroot or ev.config['dataroot'])
+    "Check the predicted scale of a run, and write table and figure"
+    run,dest = run_and_dest(o.checkpoint_dir, o.out_dir)
+    ev = open_evaluation(run, o.dataroot, o.dataset, o.batch_size, o.mask_position, o.device, o.cache_dir,
+                         skip_bad=o.skip_bad or None, local_rank=o.local_rank, critic=False)
+    refuse_other_chips(run, ev.ds, dest, o.dataroot or ev.config['dataroot'])
     steps = progress(ev.samples(), 'calibration', -(-len(ev.ds)//ev.batch_size), 'batch')
     try: c = calibrate(NetFill(ev.generator), steps)
     except ValueError as e: raise ValueError(f"{run.name}: {e}") from None
     usable_folder(dest)
-    print(coverage_text(save_calibration(c, ev.bands, dest, f'{run.name}: {len(ev.ds)} validation chips')), f"{len(ev.ds)} chips; share of gap pixels inside, width in reflectance; tables and figure in {dest}", sep='\n')
+    print(coverage_text(save_calibration(c, ev.bands, dest, f'{run.name}: {len(ev.ds)} validation chips')))
+    print(f"{len(ev.ds)} chips; share of gap pixels inside, width in reflectance; tables and figure in {dest}")
     return dest
-
-# %% ../nbs/11b_calibration.ipynb #f34a751b
-def uncertain_run()->Path: # folder of the run
-    "A small run with a predicted scale on the embedded sample, made on first use"
-    from filelock import FileLock
-    from gapfill_baseline.sample import sample_data
-    from gapfill_baseline.training import gapfill_train, sample_run
-    run = sample_run(); run = run.with_name(f'uncertain-{run.name}')
-    with FileLock(run.parent/f'{run.name}.lock'):
-        if not (run/'result.csv').exists(): gapfill_train(dataroot=str(sample_data()), out_dir=str(run.parent), job_id=run.name, model='vit', width=48, uncertainty=True, epochs=24, batch_size=8, mask_position='all', device='cpu', visualization='none', resume=run.exists())
-    return run

@@ -4,14 +4,20 @@
 
 # %% auto #0
 __all__ = ['check_chip_table', 'check_mask_table', 'check_chip_files', 'check_mask_files', 'shared_places', 'check_dataset',
-           'leak_lines', 'check_leaks', 'gapfill_check']
+           'leak_lines', 'check_leaks', 'report_leaks', 'report_problems']
 
 # %% ../nbs/01b_check.ipynb #aa7b838a
-from concurrent.futures import ThreadPoolExecutor
 import os
-from fastcore.script import Param
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from collections import Counter
+from types import SimpleNamespace
+import numpy as np
+import pandas as pd
 from .core import HLS
-from .program import program, progress, whole
+from .data import chip_dates, select_chips, select_masks, open_raster, read_chip, read_mask, find_layout, load_dataset, read_chips, read_masks, read_chip_table
+from .datasets.splits import leak_table, places, usable
+from .program import progress, whole
 
 # %% ../nbs/01b_check.ipynb #76a9552d
 def _said(f, where):
@@ -25,7 +31,6 @@ def check_chip_table(
     time_steps:int=3 # dates a chip
 )->list: # rows (level, where, problem)
     "Problems of a chip catalog"
-    from gapfill_baseline.data import chip_dates, select_chips
     rows = [('warning', 'chip_catalog.csv', f'no column {c!r}') for c in ('chip_x','chip_y','tile','bad_pct_max','na_count') if c not in chips]
     other = chips.usage[~chips.usage.isin(['train','validate'])].value_counts(dropna=False)
     rows += [('warning', 'chip_catalog.csv', f'usage {u!r} on {n} rows is neither train nor validate; they are never used') for u,n in other.items()]
@@ -39,7 +44,6 @@ def check_mask_table(
     masks # mask catalog, as `read_masks` gives it
 )->list: # rows (level, where, problem)
     "Problems of a cloud mask catalog"
-    from gapfill_baseline.data import select_masks
     rows = []
     for split in ('train','validate'): rows += _said(lambda: select_masks(masks, split), 'cloud_catalog.csv')[1]
     off = masks[~masks.cloud_pct.between(0, 1)]
@@ -48,7 +52,6 @@ def check_mask_table(
 # %% ../nbs/01b_check.ipynb #f06a7ffe
 def _chip_facts(path, time_steps, n_bands):
     "Size, place and missing pixels of a chip, or what is wrong with it"
-    from gapfill_baseline.data import open_raster, read_chip
     try:
         c = read_chip(path, time_steps, n_bands)
         with open_raster(path) as src: dtype = src.dtypes[0]
@@ -58,7 +61,6 @@ def _chip_facts(path, time_steps, n_bands):
 
 def _mask_facts(path):
     "Size and share of cloud of a mask, or what is wrong with it"
-    from gapfill_baseline.data import read_mask
     try: m = read_mask(path)
     except (ValueError, OSError) as e: return str(e)
     return dict(size=m.shape, cloud=float(m.mean()))
@@ -102,7 +104,6 @@ def shared_places(
     train # True = training chip, bool, (N,)
 )->list: # row of a training chip under each validation chip, -1 = none
     "Which validation chips overlap a training chip"
-    import numpy as np
     boxes,train = np.asarray(boxes, float),np.asarray(train, bool)
     t,rows = boxes[train],np.flatnonzero(train)
     if not len(t): return [-1]*int((~train).sum())
@@ -115,8 +116,6 @@ def shared_places(
 # %% ../nbs/01b_check.ipynb #b3030306
 def _tables(dataset, dataroot):
     "Both catalogs, each None where it cannot be read, and rows that say why"
-    from pathlib import Path
-    from gapfill_baseline.data import find_layout, load_dataset, read_chips, read_masks
     if dataset != 'gapfill':
         cat,rows = _said(lambda: load_dataset(dataset, dataroot), dataset)
         return (None, None, rows) if rows else (cat.chips, cat.masks, rows)
@@ -134,7 +133,6 @@ def check_dataset(
     n_bands:int=len(HLS.bands) # bands a date
 ): # DataFrame of level, where and problem; no rows = no problem
     "Every problem of a dataset"
-    import pandas as pd
     table = lambda rows: pd.DataFrame(rows, columns=['level','where','problem']).sort_values('level', kind='stable', ignore_index=True)
     if time_steps < 1 or n_bands < 1: raise ValueError(f"time_steps is {time_steps} and n_bands is {n_bands}; pass numbers of at least 1.")
     chips,masks,rows = _tables(dataset, dataroot)
@@ -152,7 +150,6 @@ def _in_use(df):
 
 def _check_files(chips, masks, time_steps, n_bands):
     "Problems of all files of both catalogs"
-    from collections import Counter
     if chips is None: return []
     chips = _in_use(chips)
     cf = _facts(lambda p: _chip_facts(p, time_steps, n_bands), chips.path, 'reading chips')
@@ -186,8 +183,6 @@ def check_leaks(
     out=None # also write the table to this CSV file
 ): # DataFrame, a row a split
     "Print what leaks between training and validation"
-    from gapfill_baseline.data import load_dataset, read_chip_table
-    from gapfill_baseline.datasets.splits import leak_table, places, usable
     chips = read_chip_table(catalog) if catalog else load_dataset(dataset, dataroot).chips
     table = leak_table(chips); use = chips[usable(chips)].reset_index(drop=True)
     if out:
@@ -204,26 +199,27 @@ def _one_source(dataroot, leaks, catalog):
     if catalog and dataroot: raise ValueError(f"Both dataroot {dataroot} and --catalog {catalog} are given. Pass one of them.")
     if not (catalog or dataroot): raise ValueError("Nothing to check. Pass the folder of a dataset, or --leaks --catalog FILE.csv.")
 
-# %% ../nbs/01b_check.ipynb #c6dbc062
-@program
-def gapfill_check(
-    dataroot:Param('folder of the dataset', str, opt=False, nargs='?')=None,
-    dataset:str='gapfill', # a registered dataset, or a Python file that registers one
-    time_steps:int=3, # dates a chip
-    n_bands:int=len(HLS.bands), # bands a date
-    out:str=None, # also write the table to this CSV file
-    leaks:bool=False, # instead, count the validation chips that training chips give away
-    catalog:str=None # with --leaks: a table of chips without images, instead of a folder
+# %% ../nbs/01b_check.ipynb #214c0a88
+def report_leaks(
+    o:SimpleNamespace # options of `gapfill_check`
 ):
-    "List every problem of a dataset; exit status 1 if it cannot be trained on"
-    _one_source(dataroot, leaks, catalog)
-    if leaks: check_leaks(dataroot, catalog, dataset, out); return
-    df = check_dataset(dataroot, dataset, time_steps, n_bands)
-    if out:
-        with whole(out) as o: df.to_csv(o, index=False)
+    "Print what leaks between the splits of a dataset"
+    _one_source(o.dataroot, o.leaks, o.catalog)
+    check_leaks(o.dataroot, o.catalog, o.dataset, o.out)
+
+def report_problems(
+    o:SimpleNamespace # options of `gapfill_check`
+):
+    "Print every problem of a dataset; raise where it cannot be trained on"
+    _one_source(o.dataroot, o.leaks, o.catalog)
+    df = check_dataset(o.dataroot, o.dataset, o.time_steps, o.n_bands)
+    if o.out:
+        with whole(o.out) as part: df.to_csv(part, index=False)
     wide = df['where'].str.len().max() if len(df) else 0
-    for r in df.itertuples(index=False): print(f'{r[0]:8s} {r[1]:{wide}s}  {r[2]}')
+    for level,where,problem in df.itertuples(index=False): print(f'{level:8s} {where:{wide}s}  {problem}')
     errors = int((df.level=='error').sum())
-    count = lambda n, word: f"{n} {word}{'s'*(n!=1)}"
-    if errors: raise ValueError(f"{dataroot} cannot be trained on: {count(errors, 'error')}, {count(len(df)-errors, 'warning')}.")
-    print(f"{dataroot} can be trained on: no errors, {count(len(df), 'warning')}.")
+    warned = _count(len(df)-errors, 'warning')
+    if errors: raise ValueError(f"{o.dataroot} cannot be trained on: {_count(errors, 'error')}, {warned}.")
+    print(f"{o.dataroot} can be trained on: no errors, {warned}.")
+
+def _count(n, word): return f"{n} {word}{'s'*(n!=1)}"

@@ -4,27 +4,34 @@
 
 # %% auto #0
 __all__ = ['measured', 'cell_table', 'score_table', 'all_draws', 'speed', 'summary_table', 'seed_table', 'with_spread',
-           'all_tables', 'check_options', 'open_chips', 'write_tables', 'one_chip', 'gapfill_compare']
+           'all_tables', 'check_options', 'open_chips', 'write_tables', 'one_chip', 'compare']
 
 # %% ../nbs/11_compare.ipynb #cf1e312a
 import hashlib, shutil
+import math
 from pathlib import Path
 import numpy as np
-from fastcore.script import Param
-import gapfill_baseline.results.figures as figures
+import torch
+import pandas as pd
 from .core import HLS
+from .data import chip_dates
+from .learner import make_accelerator
+from .masks import open_split, to_sample
+from .metrics import published_scores, strict_scores, published_mean
+from .program import Clock, save_profile, whole
+import gapfill_baseline.results.figures as figures
 from .results.intervals import cell_groups, cuts, differences, draw_counts, interval, place_labels, published_draws, row_draws, strict_draws, units_of
-from .program import Clock, pd, program, save_profile, whole
-from .train.runs import find_run, read_config, usable_folder
+from .results.pictures import FilledChip
 from .results.scoring import ensembles, filler_entries, open_store, references, run_entries, score_all
+from .train.fit import open_catalog
+from .train.runs import find_run, read_config, usable_folder
 
 # %% ../nbs/11_compare.ipynb #dd29ebd8
 def cell_table(
     ds, # validation chips
     gap_fraction:np.ndarray # of each chip and date, (N,T)
-)->'pd.DataFrame': # chip_id, time_step (from 1), date, mask_id, gap_fraction, combination, time_gap [days], tile, place
+)->pd.DataFrame: # chip_id, time_step (from 1), date, mask_id, gap_fraction, combination, time_gap [days], tile, place
     "What is known of each chip and date"
-    from gapfill_baseline.data import chip_dates
     T,masks,chips = ds.time_steps,ds.plan(0).masks,ds.chips; dates = chip_dates(chips, T); days = dates.astype(int)
     apart = np.abs(days[:,:,None]-days[:,None]).astype(float); apart[:,np.arange(T),np.arange(T)] = np.inf; nearest = apart.min(2)
     text = [','.join(str(t+1) for t in np.flatnonzero(r)).replace(',', ',' if T > 9 else '') for r in masks >= 0]
@@ -36,12 +43,10 @@ def cell_table(
 def score_table(
     entries:list, # of `Entry`
     sums:dict, # of `score_all`
-    cells:'pd.DataFrame', # of `cell_table`
+    cells:pd.DataFrame, # of `cell_table`
     bands:tuple # names
-)->'pd.DataFrame': # one row a filler, seed, chip, date and band
+)->pd.DataFrame: # one row a filler, seed, chip, date and band
     "Scores of everything"
-    import torch
-    from gapfill_baseline.metrics import published_scores, strict_scores
     rows = cells.loc[cells.index.repeat(len(bands))].reset_index(drop=True); rows.insert(3, 'band', list(bands)*len(cells)); out = []
     for m,e in enumerate(entries):
         s = {p: torch.tensor(sums[p][m]) for p in ('strict','published') if p in sums}
@@ -82,9 +87,8 @@ def summary_table(
     draws:dict, # of `all_draws`
     sums:dict, # of `score_all`
     units # `Units`
-)->'pd.DataFrame': # one row a filler, best first
+)->pd.DataFrame: # one row a filler, best first
     "Mean over seeds, interval and spread of every measure, speed and size"
-    import math
     rows,fast = [e.row for e in entries],speed(sums['seconds'], sums['sizes']); scored = (next(sums[p] for p in ('strict','published') if p in sums)[0,...,0].sum((1,2)) > 0).sum(); out = []
     for r in dict.fromkeys(rows):
         mine = [m for m,o in enumerate(rows) if o==r]; e = entries[mine[0]]
@@ -98,10 +102,8 @@ def summary_table(
 def seed_table(
     entries:list, # of `Entry`
     sums:dict # of `score_all`
-)->'pd.DataFrame': # one row an entry
+)->pd.DataFrame: # one row an entry
     "Scores of each filler and seed"
-    import torch
-    from gapfill_baseline.metrics import published_mean, strict_scores
     out,fast = [],speed(sums['seconds'], sums['sizes'])
     for m,e in enumerate(entries):
         row = dict(filler=e.row, seed='' if e.seed is None else str(e.seed), run=Path(e.run).name, selected_on=e.selected_on, parameters=e.parameters, chips_per_second=fast[m])
@@ -111,9 +113,9 @@ def seed_table(
     return pd.DataFrame(out)
 
 def with_spread(
-    summary:'pd.DataFrame', # of `summary_table`
-    each:'pd.DataFrame' # of `seed_table`
-)->'pd.DataFrame': # with a column `_sd` for each measure; nan where there is one seed
+    summary:pd.DataFrame, # of `summary_table`
+    each:pd.DataFrame # of `seed_table`
+)->pd.DataFrame: # with a column `_sd` for each measure; nan where there is one seed
     "The summary with the standard deviation over seeds"
     kept = [k for k in measured if k in each]; sd = each.groupby('filler')[kept].std(ddof=1).add_suffix('_sd')
     return summary.merge(sd, left_on='filler', right_index=True, how='left', validate='one_to_one')
@@ -156,8 +158,6 @@ def open_chips(
     o:dict # every option by name
 ): # `GapDataset`
     "The validation chips under their frozen gaps"
-    from gapfill_baseline.train.fit import open_catalog
-    from gapfill_baseline.masks import open_split
     first = read_config(find_run(str(o['runs'][0]), 'data/results')) if o['runs'] else {}
     root = o['dataroot'] or first.get('dataroot')
     if not root or not Path(root).is_dir(): raise FileNotFoundError(f"dataroot {root} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
@@ -196,10 +196,6 @@ def one_chip(
     device='cpu' # where
 )->tuple: # dict of row -> `FilledChip`; the date shown
     "The same chip filled by every row"
-    import torch
-    from gapfill_baseline.data import chip_dates
-    from gapfill_baseline.masks import to_sample
-    from gapfill_baseline.results.pictures import FilledChip
     i,t = np.unravel_index(np.abs(gap_fraction-.5).argmin(), gap_fraction.shape); s,out = to_sample(ds[0,[i]].to(device)),{}
     dates,mean = tuple(chip_dates(ds.chips, ds.time_steps)[i].astype(str)),{}
     for e in entries:
@@ -208,40 +204,23 @@ def one_chip(
         if e.row not in out: out[e.row] = FilledChip(str(ds.chips.chip_id.iloc[i]), dates, *(x[0].cpu().numpy() for x in (f, s.target, s.gap, s.valid)))
     return out,int(t)
 
-# %% ../nbs/11_compare.ipynb #80911275
-@program
-def gapfill_compare(
-    dataroot:str=None, # folder of the dataset; that of the first run unless given
-    fillers:Param('fillers without training by name, or all', str, nargs='+')=None,
-    runs:Param('folders of trained runs; those that differ in the seed alone are one row', str, nargs='+')=None,
-    out_dir:str=None, # folder for tables and figures
-    protocol:str='both', # strict, published or both
-    split:str=None, # published, blocked or swapped: which chips are for validation; the first run's, or published, unless given
-    seeds:Param('take runs of these seeds only, and give them to fillers that draw at random; all runs and seed 0 unless given', int, nargs='+')=None,
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,
-    ensemble:bool=False, # a row for the mean of the predictions of each row of several seeds
-    transfer:bool=False, # judge runs on chips of another dataset than they were trained with
-    dataset:str='gapfill', # a registered dataset, or a Python file that registers one
-    time_steps:int=None, # dates a chip; the first run's, or 3, unless given
-    n_bands:int=None, # bands a date; the first run's, or 6, unless given
-    batch_size:int=16, # chips at a time under the strict protocol; the published protocol takes 16
-    device:str='auto', # auto, cpu or cuda
-    cache_dir:str=None, # folder of packed files; .cache in out_dir unless given
-    skip_bad:bool=False, # leave unreadable chips and masks out
-    profile:bool=False, # write where the time goes to profile.csv
-    resume:bool=False, # continue a comparison that was stopped
+# %% ../nbs/11_compare.ipynb #2d7dbf35
+def compare(
+    o:dict # options of `gapfill_compare` by name
 )->Path: # folder of the tables
     "Compare fillers and trained runs on the same chips under the same gaps"
-    o = check_options(dict(locals())); out,clock = usable_folder(o['out_dir']),Clock()
+    o = check_options(o)
+    out,clock = usable_folder(o['out_dir']),Clock()
     if (out/'summary.csv').exists():
-        if not resume: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
-        print(f'finished already: {out}'); return out
-    from gapfill_baseline.learner import make_accelerator
+        if not o['resume']: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
+        print(f'finished already: {out}')
+        return out
     with clock('open'):
-        names = filler_entries(o['fillers'], o['seeds']); ds = open_chips(o)
-        entries = names + run_entries(o['runs'], ds, o['seeds'], {e.row for e in names}, transfer)
-        if ensemble: entries += ensembles(entries)
-    return _compare(o, out, ds, entries, make_accelerator(device).device, clock)
+        names = filler_entries(o['fillers'], o['seeds'])
+        ds = open_chips(o)
+        entries = names + run_entries(o['runs'], ds, o['seeds'], {e.row for e in names}, o['transfer'])
+        if o['ensemble']: entries += ensembles(entries)
+    return _compare(o, out, ds, entries, make_accelerator(o['device']).device, clock)
 
 # %% ../nbs/11_compare.ipynb #afa5e964
 def _compare(o, out, ds, entries, device, clock):

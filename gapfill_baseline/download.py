@@ -5,15 +5,24 @@
 # %% auto #0
 __all__ = ['source_coop', 'released_counts', 'stac_url', 'how_to_log_in', 'list_bucket', 'check_listing', 'check_download',
            'download_bucket', 'download_hub', 'Listed', 'find_granules', 'hls_stand_in', 'one_a_day', 'log_in',
-           'download_hls', 'gapfill_download']
+           'download_hls', 'download']
 
 # %% ../nbs/01c_download.ipynb #6d429567
+import logging
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-from fastcore.script import Param
+from urllib.parse import quote
+from xml.etree import ElementTree
+from collections import Counter
+from datetime import date
+from importlib import import_module
+from types import SimpleNamespace
+import requests
+import rasterio
+from rasterio.warp import transform_bounds
 from .datasets.fetch import LoggedIn, Remote, _alone, _host, _plainly, _room, fetch_all, human, serve
-from .program import program
+from .scenes.hls import hls_bands, parse_name
 
 # %% ../nbs/01c_download.ipynb #4fce69ff
 source_coop = 'https://data.source.coop/clarkcga/hls-multi-temporal-cloud-gap-imputation'
@@ -23,9 +32,6 @@ def list_bucket(
     session=None # a `requests` session; None = one without login
 )->list: # `Remote`s, paths within the product
     "All files of a product of Source Cooperative, or of a bucket that lists the same way"
-    import requests
-    from urllib.parse import quote
-    from xml.etree import ElementTree
     account,product = url.rstrip('/').rsplit('/', 1); out,token = [],None
     with _plainly(_host(url)):
         while True:
@@ -46,7 +52,6 @@ def check_listing(
     name:str='the host' # for an error
 ):
     "One line if a listing has fewer files than the dataset"
-    from collections import Counter
     n = Counter(r.path.rsplit('/', 1)[0] for r in remotes if r.path.endswith('.tif'))
     for folder,least in counts.items():
         if n[folder] < least: raise ValueError(f"{name} lists {n[folder]:,} files in {folder}/; the dataset has {least:,}. The listing is not complete: try again later.")
@@ -126,7 +131,6 @@ stac_url = 'https://cmr.earthdata.nasa.gov/stac/LPCLOUD'
 
 def _listed(item):
     "A granule of a STAC item"
-    from gapfill_baseline.scenes.hls import hls_bands, parse_name
     g,_ = parse_name(f'{item.id}.Fmask.tif')
     if not g: raise ValueError(f"The catalog lists {item.id}, which is no name of an HLS granule. Look at --stac.")
     want = [*hls_bands[g.product].values(), 'Fmask']
@@ -137,7 +141,6 @@ def _listed(item):
 # %% ../nbs/01c_download.ipynb #2b63c118
 def _check_where(bbox, start, end, max_cloud, products):
     "One line about the first thing that cannot be searched for"
-    from datetime import date
     if bbox is None or len(bbox)!=4: raise ValueError("bbox is not given. Pass --bbox WEST SOUTH EAST NORTH, in degrees.")
     w,s,e,n = bbox
     if not (-180 <= w < e <= 180 and -90 <= s < n <= 90): raise ValueError(f"bbox is {w:g} {s:g} {e:g} {n:g}; WEST < EAST and SOUTH < NORTH are needed, in degrees. A box across the 180th meridian is two boxes.")
@@ -151,7 +154,6 @@ def _check_where(bbox, start, end, max_cloud, products):
 # %% ../nbs/01c_download.ipynb #8e26ade8
 def _needs(module):
     "Import an optional library, or one line how to get it"
-    from importlib import import_module
     try: return import_module(module)
     except ImportError: raise ValueError(f'The Python package {module} is not installed. Install it with: pip install "gapfill_baseline[stac]"') from None
 
@@ -181,9 +183,6 @@ def find_granules(
 # %% ../nbs/01c_download.ipynb #54a6f8c8
 def _item(folder, url):
     "The STAC item of a granule's folder"
-    import rasterio
-    from rasterio.warp import transform_bounds
-    from gapfill_baseline.scenes.hls import parse_name
     files = sorted(folder.glob('*.tif')); g,_ = parse_name(files[0])
     with rasterio.open(folder/f'{folder.name}.Fmask.tif') as src:
         f = src.read(1); w,s,e,n = box = transform_bounds(src.crs, 'EPSG:4326', *src.bounds)
@@ -217,7 +216,6 @@ how_to_log_in = "Make a free account at https://urs.earthdata.nasa.gov and set E
 @contextmanager
 def _silent(name):
     "Keep a library from logging: it may log what a server said of a login"
-    import logging
     log = logging.getLogger(name); was = log.disabled,log.propagate,log.level
     log.disabled,log.propagate = True,False; log.setLevel(logging.CRITICAL+1)
     try: yield
@@ -282,32 +280,14 @@ def _check_source(source, out_dir, repo):
     if Path(out_dir).is_file(): raise ValueError(f"out_dir {out_dir} is a file. Pass a folder.")
     if repo and source=='hls': raise ValueError(f"--repo {repo} goes with --source published.")
 
-# %% ../nbs/01c_download.ipynb #f03fc049
-@program
-def gapfill_download(
-    source:str=None, # published = the released dataset; hls = granules of a place
-    out_dir:str=None, # folder to fill; made where it is not there
-    repo:str=None, # published: from this dataset repository of the Hugging Face Hub, OWNER/NAME, instead of Source Cooperative
-    url:str=source_coop, # published: HOST/ACCOUNT/PRODUCT of a bucket that lists like Source Cooperative
-    bbox:Param('hls: west, south, east and north of the place, degrees', float, nargs=4)=None,
-    start:str=None, # hls: first day, YYYY-MM-DD
-    end:str=None, # hls: last day, YYYY-MM-DD
-    max_cloud:float=100., # hls: leave out granules with more cloud, percent
-    products:Param('hls: L30 (Landsat), S30 (Sentinel-2)', str, nargs='+')=('L30','S30'),
-    tile:str=None, # hls: only this tile, such as 13TDE; all that the box touches unless given
-    one_a_day:bool=False, # hls: at most one granule a tile and day, the less cloudy one
-    stac:str=stac_url, # hls: address of the STAC catalog
-    workers:int=8, # files at a time
-    dry_run:bool=False # only say what would be fetched
+# %% ../nbs/01c_download.ipynb #b90d31d5
+def download(
+    o:SimpleNamespace # options of `gapfill_download`
 ):
-    "Fetch the released dataset or HLS granules; the same command again goes on where it stopped"
-    _check_source(source, out_dir, repo)
-    if workers < 1: raise ValueError(f"workers is {workers}; pass 1 or more.")
-    if source=='hls': return _quiet(download_hls(out_dir, bbox, start, end, max_cloud, products, tile, one_a_day, workers, dry_run, stac))
-    if repo: download_hub(out_dir, repo, workers, dry_run)
-    else: download_bucket(out_dir, url, workers, None, dry_run)
-    if not dry_run:
-        from gapfill_baseline.check import gapfill_check
-        gapfill_check(str(out_dir))
-
-def _quiet(_): "A program returns nothing"
+    "Fetch the released dataset or HLS granules"
+    _check_source(o.source, o.out_dir, o.repo)
+    if o.workers < 1: raise ValueError(f"workers is {o.workers}; pass 1 or more.")
+    if o.source=='hls':
+        download_hls(o.out_dir, o.bbox, o.start, o.end, o.max_cloud, o.products, o.tile, o.one_a_day, o.workers, o.dry_run, o.stac or stac_url)
+    elif o.repo: download_hub(o.out_dir, o.repo, o.workers, o.dry_run)
+    else: download_bucket(o.out_dir, o.url or source_coop, o.workers, None, o.dry_run)

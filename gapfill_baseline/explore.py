@@ -12,7 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 import anywidget, numpy as np, pandas as pd, traitlets
 import ipywidgets as widgets
+import matplotlib.pyplot as plt
 from fastcore.basics import patch
+from matplotlib.image import imsave
+from matplotlib.figure import Figure
 from .core import HLS
 from .results.open_run import Evaluation, open_evaluation
 from .results.pictures import FilledChip, average, caption, chip_images, date_label, gap_colour, paint
@@ -55,7 +58,6 @@ def plot_spectrum(
     ax=None # matplotlib axes
 ): # the axes
     "Truth and filled on one date, the truth of the other dates behind them"
-    import matplotlib.pyplot as plt
     if ax is None: ax = plt.gca()
     for (d,of),style in zip(spectrum.groupby('date', sort=False), ('-','--',':','-.')*len(spectrum)):
         if d != date: ax.plot(of.band, of.truth, style, color='.65', lw=1.2, label=f'truth, {d}' + (' (in a gap)' if of.gap.any() else ''))
@@ -125,7 +127,6 @@ def as_png(
     im:np.ndarray # uint8, (H,W,3)
 )->bytes: # of a PNG file
     "A picture as a browser takes it"
-    from matplotlib.image import imsave
     b = io.BytesIO(); imsave(b, im, format='png')
     return b.getvalue()
 
@@ -212,7 +213,6 @@ def _draw(self:Explorer):
 @patch
 def _ask(self:Explorer):
     "The spectrum of the chosen pixel"
-    from matplotlib.figure import Figure
     self.row.value,self.column.value = self.swipe.pixel
     self.spectrum = pixel_spectrum(self.now, self.swipe.pixel, self.ev.bands)
     fig = Figure(figsize=(4.6,3.4), layout='constrained'); plot_spectrum(self.spectrum, self.now.dates[self.date.value], fig.subplots())
@@ -246,7 +246,6 @@ def explore(
 @patch
 def show(self:Explorer): # array of axes
     "The view as a figure"
-    import matplotlib.pyplot as plt
     fig,axs = plt.subplots(1, 2, figsize=(9,3.9), layout='constrained', width_ratios=(1,1.15)); a = axs[0]; p = self.swipe.position; w = self.swipe.size[1]; r,k = self.swipe.pixel
     a.imshow(swiped(*self.images, p), interpolation='nearest'); a.axvline(round(p*w)-.5, color='w', lw=2); a.plot(k, r, 'o', mfc='none', mec='#ffe600', ms=9, mew=2)
     a.set(xticks=[], yticks=[]); a.set_title(f'{self.chip.value}, {self.now.dates[self.date.value]}', fontsize=10); a.set_xlabel(f'{self.swipe.names[0]}  |  {self.swipe.names[1]}')

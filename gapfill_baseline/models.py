@@ -11,6 +11,7 @@ __all__ = ['fillers', 'FAR', 'band_prior', 'chip_mean', 'register_filler', 'get_
 # %% ../nbs/03_models.ipynb #4a23fab6
 import math, numpy as np, torch
 from torch import Tensor
+from rasterio.fill import fillnodata
 from .core import HLS, Filler, Pred, Sample, Sensor
 from .fillers.regression import kernel_regress
 from .fillers.regression import in_parts, regress, solve_ridge
@@ -260,7 +261,6 @@ def inpaint(
     gap:np.ndarray # True = to be filled, bool, (H,W)
 )->np.ndarray: # float32, (H,W)
     "Fill by inverse distance from the clear pixels around"
-    from rasterio.fill import fillnodata
     return fillnodata(x.copy(), mask=~gap, max_search_distance=2*max(x.shape))
 
 @register_filler('inpaint')

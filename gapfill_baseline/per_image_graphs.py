@@ -4,17 +4,20 @@
 
 # %% auto #0
 __all__ = ['column_label', 'stars', 'plot_correlations', 'bin_edges', 'counts_2d', 'pair_grid', 'plot_bands', 'plot_group',
-           'plot_groups', 'save_graphs', 'gapfill_per_image_graphs']
+           'plot_groups', 'save_graphs', 'draw_graphs']
 
 # %% ../nbs/09_per_image_graphs.ipynb #ff63c12f
 import math, re
 from pathlib import Path
 from textwrap import fill
+from types import SimpleNamespace
 import numpy as np
+import matplotlib.pyplot as plt
+import pandas as pd
 from .core import HLS
-from .program import pd, program, whole
-from .train.runs import find_run, usable_folder
+from .program import whole
 from .results.tables import band_summary, correlations, group_summary, measures, read_joined
+from .train.runs import find_run, usable_folder
 
 # %% ../nbs/09_per_image_graphs.ipynb #e826ba66
 _metric = dict(mae='MAE', rmse='RMSE', mse='MSE', sam='spectral angle', ssim='SSIM', bias='bias')
@@ -51,11 +54,10 @@ def _cell(r, n):
 
 # %% ../nbs/09_per_image_graphs.ipynb #9a88b169
 def plot_correlations(
-    table:'pd.DataFrame', # of `correlations`
+    table:pd.DataFrame, # of `correlations`
     ax=None # matplotlib axes
 ): # the axes
     "Correlations as a heat map with stars"
-    import matplotlib.pyplot as plt
     names = list(dict.fromkeys([*table.x, *table.y])); n = max(len(names)-1, 1)
     if ax is None: ax = plt.subplots(figsize=(min(1.45*n+2.6, 8), min(.8*n+1.4, 8)), layout='constrained')[1]
     at = {(names.index(y)-1, names.index(x)): r for x,y,r in zip(table.x, table.y, table.itertuples())}
@@ -116,12 +118,11 @@ def _outer(axs, i, j, columns, edges):
 
 # %% ../nbs/09_per_image_graphs.ipynb #e5f67b77
 def pair_grid(
-    chips:'pd.DataFrame', # chip_stats.csv
+    chips:pd.DataFrame, # chip_stats.csv
     columns:list=None, # of it; SSIM, MAE, gap fraction and time gap in the strict protocol unless given
     method:str='pearson' # of the correlations above the diagonal
 ): # array of axes
     "Histograms on the diagonal, 2-D histograms below, correlations above"
-    import matplotlib.pyplot as plt
     columns = list(columns or measures()); n = len(columns); table = correlations(chips, columns, method)
     v = {c: chips[c].to_numpy(float) for c in columns}; e = {c: bin_edges(v[c]) for c in columns}
     cells = {(i,j): counts_2d(v[columns[j]], v[columns[i]], e[columns[j]], e[columns[i]]) for i in range(n) for j in range(i)}
@@ -142,10 +143,9 @@ def _dots(ax, x, table, horizontal=False):
 
 # %% ../nbs/09_per_image_graphs.ipynb #260a8fd7
 def plot_bands(
-    summary:'pd.DataFrame' # of `band_summary`
+    summary:pd.DataFrame # of `band_summary`
 ): # array of axes
     "True mean, MAE and relative MAE of each band, with intervals"
-    import matplotlib.pyplot as plt
     names = list(dict.fromkeys(summary.band)); y = np.arange(len(names)); label = lambda c: column_label(c).replace(' [', '\n[')
     fig,axs = plt.subplots(1, 3, figsize=(8, 1.3+.32*len(names)), sharey=True, layout='constrained')
     for ax,q in zip(axs, ('truth_mean','mae','relative_mae')):
@@ -159,12 +159,11 @@ def plot_bands(
 _axis = dict(gap_fraction='gap fraction of a date, in tenths of all gaps', combination='hidden dates (12 = dates 1 and 2)', time_gap='time gap [days]')
 
 def plot_group(
-    groups:'pd.DataFrame', # of `group_summary`
+    groups:pd.DataFrame, # of `group_summary`
     kind:str, # gap_fraction, combination or time_gap
     ax=None # matplotlib axes
 ): # the axes
     "MAE of each group of one kind, with intervals and the number of chips"
-    import matplotlib.pyplot as plt
     if ax is None: ax = plt.gca()
     t = groups[groups.kind==kind]; x = np.arange(len(t)); _dots(ax, x, t)
     if len(a := groups[groups.kind=='all']): ax.axhline(a.value.iloc[0], color='.5', lw=1, ls='--', zorder=0)
@@ -176,10 +175,9 @@ def plot_group(
 
 # %% ../nbs/09_per_image_graphs.ipynb #42c1d25b
 def plot_groups(
-    groups:'pd.DataFrame' # of `group_summary`
+    groups:pd.DataFrame # of `group_summary`
 ): # array of axes
     "MAE against gap fraction, hidden dates and time gap, on one scale"
-    import matplotlib.pyplot as plt
     fig,axs = plt.subplot_mosaic([['gap_fraction']*2, ['combination','time_gap']], figsize=(8,5.6), layout='constrained')
     for kind,ax in axs.items(): plot_group(groups, kind, ax)
     top = 1.04*max(ax.get_ylim()[1] for ax in axs.values())
@@ -189,13 +187,12 @@ def plot_groups(
 
 # %% ../nbs/09_per_image_graphs.ipynb #0fbc96fc
 def save_graphs(
-    chips:'pd.DataFrame', # chip_stats.csv
-    rows:'pd.DataFrame', # of `joined`
+    chips:pd.DataFrame, # chip_stats.csv
+    rows:pd.DataFrame, # of `joined`
     folder:Path, # for figures and tables
     protocol:str='strict' # strict or published
 ):
     "Write the four figures and the three tables behind them"
-    import matplotlib.pyplot as plt
     r,b,g = correlations(chips, measures(protocol)),band_summary(rows, protocol),group_summary(rows, protocol)
     for name,t in dict(correlations=r, band_summary=b, groups=g).items():
         with whole(Path(folder)/f'{name}.csv') as p: t.to_csv(p, index=False)
@@ -204,19 +201,16 @@ def save_graphs(
         with whole(Path(folder)/f'{name}.png') as p: fig.savefig(p, format='png', dpi=150)
         plt.close(fig)
 
-# %% ../nbs/09_per_image_graphs.ipynb #ec0a693a
-@program
-def gapfill_per_image_graphs(
-    job_id:str=None, # the run: a name under out_dir, or a path
-    out_dir:str='data/results', # folder of runs
-    stats_dir:str=None, # folder of chip_stats.csv and band_stats.csv; the run's unless given
-    figures_dir:str=None, # folder to write to; figures in the run's folder unless given
-    protocol:str='strict', # strict or published
-)->'Path': # folder of the figures
-    "Draw a run's errors per image: correlations, bands and groups"
-    measures(protocol)
-    if not job_id: raise ValueError("job_id is not given. Pass the name of a run under out_dir, or its path.")
-    run = find_run(job_id, out_dir); chips,rows = read_joined(run, stats_dir)
-    folder = usable_folder(figures_dir or run/'figures', 'figures_dir')
-    save_graphs(chips, rows, folder, protocol); print(f'figures and tables: {folder}')
+# %% ../nbs/09_per_image_graphs.ipynb #3224c319
+def draw_graphs(
+    o:SimpleNamespace # options of `gapfill_per_image_graphs`
+)->Path: # folder of the figures
+    "Draw and write a run's errors per image: correlations, bands and groups"
+    measures(o.protocol)
+    if not o.job_id: raise ValueError("job_id is not given. Pass the name of a run under out_dir, or its path.")
+    run = find_run(o.job_id, o.out_dir)
+    chips,rows = read_joined(run, o.stats_dir)
+    folder = usable_folder(o.figures_dir or run/'figures', 'figures_dir')
+    save_graphs(chips, rows, folder, o.protocol)
+    print(f'figures and tables: {folder}')
     return folder

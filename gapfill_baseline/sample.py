@@ -6,7 +6,7 @@
 __all__ = ['regions', 'country', 'crops', 'spectra', 'fractal', 'Region', 'parcels', 'Land', 'land_cover', 'Crop', 'fields',
            'green_dry', 'Weather', 'weather', 'Scene', 'scene', 'surface', 'observe', 'simulate', 'clouds',
            'coverage_of', 'bin_of', 'Tile', 'tile_at', 'tile_order', 'make_dates', 'Spot', 'spots', 'make_chip',
-           'chip_rows', 'make_sample', 'gapfill_sample', 'sample_data']
+           'chip_rows', 'make_sample', 'sample_data']
 
 # %% ../nbs/01a_sample.ipynb #6c5a20b7
 import hashlib, math, os, shutil
@@ -15,8 +15,13 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import NamedTuple
 import numpy as np
+import rasterio
+import pandas as pd
+from rasterio.warp import transform
+from filelock import FileLock
 from .core import HLS, Chip, frozen_gaps, gap_patterns
-from .program import program, user_cache
+from .data import ordinals, write_chip, write_mask, layouts
+from .program import user_cache
 
 def _rng(*key): return np.random.default_rng(key)
 
@@ -368,7 +373,6 @@ def tile_at(
     number:int # position on the map, row by row
 )->Tile: # the tile there
     "The tile at a letter of the map: the grid square whose centre is nearest"
-    from rasterio.warp import transform
     def to(a, b, x, y): return [o[0] for o in transform(f'EPSG:{a}', f'EPSG:{b}', [x], [y])]
     row,col = divmod(number, len(country[0]))
     lon,lat = to(5070, 4326, -2.15e6+3e5*col, 2.8e6-3e5*row)
@@ -430,7 +434,6 @@ def make_chip(
     seed:int # of the dataset
 )->Chip: # DN int16, with its place on the map
     "Simulate the chip at a spot"
-    import rasterio
     dn = simulate(size, s.dates, s.tile.region, (seed, 2, s.tile.number, s.slot), (seed, 3, s.tile.number), s.tile.lat)
     return Chip(dn, tuple(s.dates), rasterio.CRS.from_epsg(5070), rasterio.Affine(30, 0, s.corner[0], 0, -30, s.corner[1]))
 
@@ -441,8 +444,6 @@ def chip_rows(
     fmt:str # how dates are written, as for `strftime`
 )->list: # of dict, one a chip
     "Rows of a chip catalog"
-    from rasterio.warp import transform
-    from gapfill_baseline.data import ordinals
     half = 15*size
     lon,lat = transform('EPSG:5070', 'EPSG:4326', [s.corner[0]+half for s in where], [s.corner[1]-half for s in where])
     return [dict(chip_id=s.chip_id, chip_x=round(x, 6), chip_y=round(y, 6), tile=s.tile.name)
@@ -453,7 +454,6 @@ def chip_rows(
 # %% ../nbs/01a_sample.ipynb #e53ff3eb
 def _cut_out(dest, chips, masks):
     "Write the chips of the released test split with 0 under their clouds"
-    from gapfill_baseline.data import write_chip
     T = len(chips[0][1].dates)
     for (name,c),row in zip(chips, frozen_gaps(len(chips), len(masks), gap_patterns(T), T)):
         dn = c.dn.copy()
@@ -464,7 +464,6 @@ def _cut_out(dest, chips, masks):
 # %% ../nbs/01a_sample.ipynb #35642fc0
 def _make_masks(folder, size, seed, many, layout):
     "Write the masks of both splits; their catalog rows, and the validation masks"
-    from gapfill_baseline.data import write_mask
     rows,kept = [],[]
     for u,(usage,n) in enumerate(many.items()):
         for k in range(n):
@@ -476,8 +475,6 @@ def _make_masks(folder, size, seed, many, layout):
 
 def _write_sample(root, many, masks, size, time_steps, seed, layout):
     "Write all files of a dataset into the existing folder `root`"
-    import pandas as pd
-    from gapfill_baseline.data import write_chip
     for d in {*layout.chip_dirs.values(), layout.mask_dirs[0]}: (root/d).mkdir(parents=True, exist_ok=True)
     rows,clouded = _make_masks(root/layout.mask_dirs[0], size, seed, masks, layout); table = []
     for usage,n in many.items():
@@ -492,7 +489,6 @@ def _write_sample(root, many, masks, size, time_steps, seed, layout):
 # %% ../nbs/01a_sample.ipynb #ff3f3524
 def _check_wish(dest, n_train, n_validate, n_masks, size, time_steps, seed, layout):
     "One clear line about the first thing that cannot be made"
-    from gapfill_baseline.data import layouts, ordinals
     for k,v,lo,why in (('n_train', n_train, 1, 'a sample needs a training chip'), ('n_validate', n_validate, 1, 'a sample needs a validation chip'),
                        ('n_masks', n_masks, 2, 'training and validation need one each'), ('size', size, 16, 'a smaller chip shows nothing'),
                        ('time_steps', time_steps, 1, 'a chip needs a date'), ('seed', seed, 0, 'seeds count from 0')):
@@ -513,7 +509,6 @@ def make_sample(
     layout:str='baseline' # baseline or released
 )->Path: # the folder
     "Make a sample dataset"
-    from gapfill_baseline.data import layouts
     dest = Path(dest); _check_wish(dest, n_train, n_validate, n_masks, size, time_steps, seed, layout)
     held = min(max(round(n_masks*n_validate/(n_train+n_validate)), 1), n_masks-1)
     whole = dest.resolve(); part = whole.with_name(f'.{whole.name}.{os.getpid()}.part'); part.mkdir(parents=True)
@@ -523,26 +518,9 @@ def make_sample(
     finally: shutil.rmtree(part, ignore_errors=True)
     return dest
 
-# %% ../nbs/01a_sample.ipynb #6a042b8b
-@program
-def gapfill_sample(
-    dest:str, # folder to make
-    n_train:int=64, # training chips
-    n_validate:int=32, # validation chips
-    n_masks:int=64, # cloud masks, shared out like the chips
-    size:int=64, # pixels of a side
-    time_steps:int=3, # dates of a chip
-    seed:int=0, # another seed, another dataset
-    layout:str='baseline' # how files are arranged: baseline or released
-):
-    "Make a small simulated dataset to try things on"
-    make_sample(dest, n_train, n_validate, n_masks, size, time_steps, seed, layout)
-    print(f"Wrote {n_train} training chips, {n_validate} validation chips and {n_masks} cloud masks to {dest}. Next: gapfill_check {dest}")
-
 # %% ../nbs/01a_sample.ipynb #71f2c08c
 def sample_data()->Path: # its folder
     "The default sample dataset, made on first use"
-    from filelock import FileLock
     dest = user_cache()/f"sample-{hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:10]}"
     dest.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f'{dest}.lock'):

@@ -372,7 +372,7 @@ def program_sides(
     from gapfill_baseline.bench import same
     from gapfill_baseline.core import HLS
     from gapfill_baseline.plain import plain_items, plain_stats
-    from gapfill_baseline.stats import gapfill_stats
+    from gapfill_baseline.cli import gapfill_stats
     root,ds = bench_data(s),bench_split(s); items = plain_items(ds); tmp = tempfile.TemporaryDirectory() # lives as long as one of both sides
     run = Path(tmp.name)/'run'; net = published_run(s, run).to(s.device)
     def ours(tmp=tmp):

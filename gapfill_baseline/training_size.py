@@ -4,19 +4,26 @@
 
 # %% auto #0
 __all__ = ['published_sizes', 'study_runs', 'run_options', 'finished', 'check_runs', 'train_all', 'size_runs', 'size_summary',
-           'plot_sizes', 'gapfill_training_size']
+           'plot_sizes', 'run_study']
 
 # %% ../nbs/11a_training_size.ipynb #66124cc5
 import inspect
 from pathlib import Path
 import numpy as np
-from fastcore.script import Param
-from .program import pd, program, whole
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from .data import select_chips
+from .program import whole
+from .results.pictures import save_figure
+from .results.scoring import selected_on
+from .train.fit import open_catalog
+from .train.kinds import kind
+from .train.options import check_options, plain_options
 from .train.runs import best_by, best_row, read_config, read_history, usable_folder
-from .training import gapfill_train
 
 # %% ../nbs/11a_training_size.ipynb #2b3507b7
-def published_sizes()->'pd.DataFrame': # one row a model and length
+def published_sizes()->pd.DataFrame: # one row a model and length
     "Scores that were published"
     return pd.DataFrame([('Prithvi',400,.956,.024), ('Prithvi',6231,.960,.022), ('CGAN',400,.912,.045), ('CGAN',6231,.937,.032)], columns=['model','training_length','published_ssim','published_mae'])
 
@@ -35,10 +42,11 @@ def study_runs(
 # %% ../nbs/11a_training_size.ipynb #f3bd5b82
 def run_options(
     run:dict, # of `study_runs`
-    common:dict # options of all runs; None = the default of gapfill_train
+    common:dict, # options of all runs; None = the default of `train`
+    train # `gapfill_train`
 )->dict: # as `gapfill_train` takes them
     "All options of a run"
-    known = inspect.signature(gapfill_train).parameters
+    known = inspect.signature(train).parameters
     o = {k: v for k,v in (common | run).items() if v is not None}
     if off := [k for k in o if k not in known]: raise ValueError(f"gapfill_train has no option {off[0]}. Leave it out.")
     return o
@@ -60,16 +68,13 @@ def finished(
 # %% ../nbs/11a_training_size.ipynb #a1b7e2fb
 def check_runs(
     runs:list, # of `study_runs`
-    common:dict # options of all runs
+    common:dict, # options of all runs
+    train # `gapfill_train`
 ):
     "Complain before anything is trained"
-    from gapfill_baseline.data import select_chips
-    from gapfill_baseline.train.fit import open_catalog
-    from gapfill_baseline.train.kinds import kind
-    from gapfill_baseline.train.options import check_options, plain_options
-    default,seeds = {k: p.default for k,p in inspect.signature(gapfill_train).parameters.items()},set()
+    default,seeds = {k: p.default for k,p in inspect.signature(train).parameters.items()},set()
     for r in runs[::-1]: # the largest of each seed first
-        o = plain_options(default | run_options(r, common)); check_options(o)
+        o = plain_options(default | run_options(r, common, train)); check_options(o)
         kind(o).check()
         if r['seed'] in seeds: continue
         seeds.add(r['seed']); n = len(select_chips(open_catalog(o).chips, 'train'))
@@ -79,22 +84,22 @@ def check_runs(
 def train_all(
     runs:list, # of `study_runs`
     out_dir:Path, # folder of runs
-    common:dict # options of all runs
+    common:dict, # options of all runs
+    train # `gapfill_train`
 )->list: # folders
     "Train what is not there yet"
     out = []
     for k,r in enumerate(runs):
-        o,folder = run_options(r, common | dict(out_dir=str(out_dir))),Path(out_dir)/r['job_id']
-        if not finished(folder, o): print(f"{k+1} of {len(runs)}: {r['job_id']}", flush=True); gapfill_train(**o, resume=folder.exists())
+        o,folder = run_options(r, common | dict(out_dir=str(out_dir)), train),Path(out_dir)/r['job_id']
+        if not finished(folder, o): print(f"{k+1} of {len(runs)}: {r['job_id']}", flush=True); train(**o, resume=folder.exists())
         out.append(folder)
     return out
 
 # %% ../nbs/11a_training_size.ipynb #d0b4e1ce
 def size_runs(
     folders:list # of runs
-)->'pd.DataFrame': # one row a run: model, training_length, seed, epoch, mae, rmse, published_ssim, published_mae, selected_on
+)->pd.DataFrame: # one row a run: model, training_length, seed, epoch, mae, rmse, published_ssim, published_mae, selected_on
     "What each run reached"
-    from gapfill_baseline.results.scoring import selected_on
     out = []
     for f in map(Path, folders):
         c,r,h = read_config(f),pd.read_csv(f/'result.csv').iloc[0],read_history(f)
@@ -106,8 +111,8 @@ def size_runs(
 
 # %% ../nbs/11a_training_size.ipynb #8cb152e5
 def size_summary(
-    each:'pd.DataFrame' # of `size_runs`
-)->'pd.DataFrame': # one row a model and length: seeds, and of each score mean, sd, low (smallest), high (largest)
+    each:pd.DataFrame # of `size_runs`
+)->pd.DataFrame: # one row a model and length: seeds, and of each score mean, sd, low (smallest), high (largest)
     "Mean and spread over seeds; never the best of them"
     g = each.groupby(['model','training_length']); out = g.agg(seeds=('seed','nunique'), selected_on=('selected_on','first'))
     for k in ('mae','rmse','published_ssim','published_mae'): out = out.join(g[k].agg(['mean','std','min','max']).set_axis([k, f'{k}_sd', f'{k}_low', f'{k}_high'], axis=1))
@@ -115,13 +120,12 @@ def size_summary(
 
 # %% ../nbs/11a_training_size.ipynb #9d73252d
 def plot_sizes(
-    summary:'pd.DataFrame', # of `size_summary`
-    each:'pd.DataFrame'=None, # of `size_runs`, every seed as a dot; None = no dots
+    summary:pd.DataFrame, # of `size_summary`
+    each:pd.DataFrame=None, # of `size_runs`, every seed as a dot; None = no dots
     published:bool=True, # draw the published numbers, hollow
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # array of two axes
     "Error and published SSIM against the number of training chips"
-    import matplotlib.pyplot as plt
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 3.9); axs = fig.subplots(1, 2)
     for k,(model,t) in enumerate(summary.groupby('model')):
         for ax,y in zip(axs, ('mae','published_ssim')):
@@ -135,7 +139,6 @@ def plot_sizes(
 # %% ../nbs/11a_training_size.ipynb #22b9b4b1
 def _size_axes(fig, axs, summary, published):
     "Scales, labels and legend"
-    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
     at = sorted({*summary.training_length, *(published_sizes().training_length if published else ())}); kept = [n for i,n in enumerate(at) if i==0 or n > 1.4*at[i-1]]
     for ax,label in zip(axs, ('MAE in the gap [reflectance]','SSIM of zeroed images (published)')):
         ax.set_xscale('log'); ax.set_xticks(kept); ax.xaxis.set_major_formatter(FuncFormatter(lambda x,_: f'{x:,.0f}')); ax.xaxis.set_minor_locator(NullLocator()); ax.xaxis.set_minor_formatter(NullFormatter())
@@ -144,36 +147,25 @@ def _size_axes(fig, axs, summary, published):
     dagger = '\n† best epoch chosen on the validation chips' if (summary.selected_on=='validation').any() else ''
     fig.suptitle('bars: smallest to largest of the seeds; published: best of several runs and epochs, split by chip' + dagger, fontsize=9, x=.01, ha='left'); return axs
 
-# %% ../nbs/11a_training_size.ipynb #c0e280ef
-@program
-def gapfill_training_size(
-    dataroot:str=None, # folder of the dataset
-    out_dir:str=None, # folder of runs, tables and the figure
-    training_lengths:Param('training chips', int, nargs='+')=(400,800,1600,3200),
-    seeds:Param('of each length', int, nargs='+')=(0,1,2),
-    models:Param('networks to train', str, nargs='+')=('cgan',),
-    epochs:int=None, # passes over the training chips; the default of gapfill_train unless given, and so below
-    minutes:float=None, # of training, each run
-    batch_size:int=None, # chips a batch
-    model_cap:int=None, # width of the published network
-    mask_position:Param('dates to hide, in turns', str, nargs='+')=None,
-    split:str=None, # published, blocked or swapped
-    select_on:str=None, # holdout or validation: chips the best epoch is chosen on
-    recipe:str=None, # fast or published
-    monitor:str=None, # column that decides which epoch is best
-    device:str='auto', # auto, cpu or cuda
-    num_workers:int=None, # processes that read ahead
-    cache_dir:str=None, # folder of packed files
+# %% ../nbs/11a_training_size.ipynb #3db16a58
+def run_study(
+    o:dict, # options of `gapfill_training_size` by name
+    train # `gapfill_train`
 )->Path: # folder of the tables
-    "Train with more and more chips over several seeds, and draw what the data brings"
-    o = dict(locals()); as_list = lambda v: list(v) if isinstance(v, (list,tuple)) else [v]
-    if not dataroot or not out_dir: raise ValueError(f"{'out_dir' if dataroot else 'dataroot'} is not given. Pass --dataroot, the folder of the data, and --out_dir, a folder for runs and tables.")
-    runs = study_runs(*(as_list(o.pop(k)) for k in ('training_lengths','seeds','models'))); out = usable_folder(o.pop('out_dir')); check_runs(runs, o | dict(out_dir=str(out)))
-    return _report(size_runs(train_all(runs, out, o | dict(visualization='none'))), out)
+    "Train with more and more chips over several seeds, and write tables and the figure"
+    for k,what in dict(dataroot='the folder of the data', out_dir='a folder for runs and tables').items():
+        if not o[k]: raise ValueError(f"{k} is not given. Pass --{k}, {what}.")
+    lengths,seeds,models = (_as_list(o.pop(k)) for k in ('training_lengths','seeds','models'))
+    runs = study_runs(lengths, seeds, models)
+    out = usable_folder(o.pop('out_dir'))
+    check_runs(runs, o | dict(out_dir=str(out)), train)
+    return _report(size_runs(train_all(runs, out, o | dict(visualization='none'), train)), out)
 
+def _as_list(v): return list(v) if isinstance(v, (list,tuple)) else [v]
+
+# %% ../nbs/11a_training_size.ipynb #fadb3a58
 def _report(each, out):
     "Write tables and the figure"
-    from gapfill_baseline.results.pictures import save_figure
     summary = size_summary(each)
     for name,t in dict(size_runs=each, size_summary=summary).items():
         with whole(out/f'{name}.csv') as p: t.to_csv(p, index=False, float_format='%.7g')

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['style', 'script', 'critic_maps', 'filled_chips', 'thumbnail', 'sheet_block', 'contact_sheet', 'table_row',
-           'index_page', 'forget_pictures', 'picture_name', 'write_pictures', 'picked', 'gapfill_visualize']
+           'index_page', 'forget_pictures', 'picture_name', 'write_pictures', 'picked', 'draw_pictures']
 
 # %% ../nbs/07_visualize.ipynb #f59ff389
 import os, re
@@ -12,11 +12,17 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
+from types import SimpleNamespace
 import numpy as np
-from fastcore.script import Param
-from .program import pd, program, progress, whole
+import torch
+import matplotlib.pyplot as plt
+import pandas as pd
+from .data import chip_dates
+from .program import progress, whole
+from .results.open_run import open_evaluation, run_and_dest
 from .results.pictures import *
 from .results.pictures import _bare
+from .train.runs import usable_folder
 
 # %% ../nbs/07_visualize.ipynb #1f766dbb
 def critic_maps(
@@ -25,7 +31,6 @@ def critic_maps(
     filled # the same chips filled, (B,T,C,H,W)
 )->list: # for each chip, for each scale: the maps of truth and filled, (2,h,w)
     "What the critics of a run say of a batch"
-    import torch
     with torch.no_grad(): scales = [torch.cat(p, 1).cpu().numpy() for p in zip(ev.critic(s.observed, s.target), ev.critic(s.observed, filled))]
     return [[m[b] for m in scales] for b in range(len(filled))]
 
@@ -40,7 +45,6 @@ def filled_chips(
     return _filled_chips(ev, slots, critic)
 
 def _filled_chips(ev, slots, critic):
-    from gapfill_baseline.data import chip_dates
     dates = chip_dates(ev.ds.chips, ev.ds.time_steps).astype(str)
     for s,filled in ev.filled(slots):
         maps = critic_maps(ev, s, filled) if critic else [()]*len(filled); at = s.i.tolist(); s,f = s.to('cpu'),filled.cpu()
@@ -75,7 +79,6 @@ def contact_sheet(
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # array of axes, one a thumbnail
     "Input, filled, truth and error of many chips, one error scale for all"
-    import matplotlib.pyplot as plt
     rows,top = -(-len(blocks)//across),error_limit(np.concatenate([b['error'].ravel() for b in blocks]))
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(4.9*across, 1.75*rows+.9)
     axs = fig.subplots(rows, 4*across, squeeze=False)
@@ -206,43 +209,25 @@ def picked(
         if not isinstance(v, int) or v < 1: raise ValueError(f"{k} is {v}; pass a whole number of at least 1.")
     return np.arange(0, n_chips, batch_size*every)[:n]
 
-# %% ../nbs/07_visualize.ipynb #508480fb
-@program
-def gapfill_visualize(
-    checkpoint_dir:str=None, # run to draw: a path, or a name under out_dir
-    out_dir:str=None, # folder of runs that holds the run, or where the pictures go; data/results and images in the run unless given
-    dataroot:str=None, # folder of the dataset; the run's unless given
-    dataset:str=None, # a registered dataset, or a Python file that registers one; the run's unless given
-    batch_size:int=None, # chips a batch; the run's unless given
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; those of the run unless given', str, nargs='+')=None,
-    every:int=5, # draw the first chip of every so many batches
-    n:int=16, # draw at most so many chips
-    bands:str='true', # composite: true, cir or swir
-    critic:bool=False, # draw what the critics say as well
-    format:str='png', # png or jpg
-    cloud_range:Param('of training masks; taken as the published program takes it, changes nothing here', float, nargs=2)=None,
-    device:str='auto', # auto, cpu or cuda
-    local_rank:int=0, # which GPU, when there are several
-    cache_dir:str=None, # folder of packed files; the run's unless given
-    skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
-    model_cap:int=None, # width of the generator's first layer; this and what follows must not contradict the run
-    n_sampling:int=None, # times the generator halves the resolution
-    n_scales:int=None, # critics
-    n_bands:int=None, # bands a date
-    time_steps:int=None, # dates a chip
-)->'Path': # index.html
+# %% ../nbs/07_visualize.ipynb #b09c76ce
+_own_options = 'checkpoint_dir out_dir every n bands format critic cloud_range skip_bad'.split()
+
+def draw_pictures(
+    o:SimpleNamespace # options of `gapfill_visualize`
+)->Path: # index.html
     "Draw what a run makes of its validation chips"
-    o = dict(locals()); own = ('checkpoint_dir','out_dir','every','n','bands','format','cloud_range','skip_bad')
-    if bands not in HLS.composites: raise ValueError(f"bands is {bands}; choose from {', '.join(HLS.composites)}.")
-    suffix = dict(png='png', jpg='jpg', jpeg='jpg').get(format)
-    if not suffix: raise ValueError(f"format is {format}; choose from png, jpg.")
-    picked(1, 1, every, n)
-    from gapfill_baseline.results.open_run import open_evaluation, run_and_dest
-    from gapfill_baseline.train.runs import usable_folder
-    run,folder = run_and_dest(checkpoint_dir, out_dir, 'images')
-    ev = open_evaluation(run, skip_bad=skip_bad or None, **{k: v for k,v in o.items() if k not in own}); slots = picked(len(ev.ds), ev.batch_size, every, n)
-    chips = filled_chips(ev, slots, critic)
+    if o.bands not in HLS.composites: raise ValueError(f"bands is {o.bands}; choose from {', '.join(HLS.composites)}.")
+    suffix = dict(png='png', jpg='jpg', jpeg='jpg').get(o.format)
+    if not suffix: raise ValueError(f"format is {o.format}; choose from png, jpg.")
+    picked(1, 1, o.every, o.n)
+    run,folder = run_and_dest(o.checkpoint_dir, o.out_dir, 'images')
+    overrides = {k: v for k,v in vars(o).items() if k not in _own_options}
+    ev = open_evaluation(run, skip_bad=o.skip_bad or None, critic=o.critic, **overrides)
+    slots = picked(len(ev.ds), ev.batch_size, o.every, o.n)
+    chips = progress(filled_chips(ev, slots, o.critic), 'drawing', len(slots), 'chip')
     usable_folder(folder)
-    table = write_pictures(progress(chips, 'drawing', len(slots), 'chip'), folder, ev.rgb(bands), caption(bands, ev.bands, ev.rgb(bands)), ev.run.name, suffix)
-    print(f"{len(table)} of {len(ev.ds)} chips drawn, MAE {table.mae.mean():.4f} on average. Open {folder/'index.html'}")
-    return folder/'index.html'
+    rgb = ev.rgb(o.bands)
+    table = write_pictures(chips, folder, rgb, caption(o.bands, ev.bands, rgb), ev.run.name, suffix)
+    index = folder/'index.html'
+    print(f"{len(table)} of {len(ev.ds)} chips drawn, MAE {table.mae.mean():.4f} on average. Open {index}")
+    return index

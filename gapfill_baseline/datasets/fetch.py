@@ -10,10 +10,13 @@ import glob, json, os, re, shutil, threading, time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from fastcore.basics import patch
 from types import SimpleNamespace
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, urlsplit
+from hashlib import blake2b
+from concurrent.futures import ThreadPoolExecutor, as_completed
+import requests
+from fastcore.basics import patch
 from ..program import alone, progress
 
 # %% ../../nbs/datasets/03_fetch.ipynb #1d7ace7e
@@ -121,7 +124,6 @@ def _host(url):
 @contextmanager
 def _plainly(host):
     "Errors of the network as one line that names the host"
-    import requests
     try: yield
     except requests.Timeout: raise ConnectionError(f"{host} does not answer. Try again later; what is there is kept.") from None
     except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError): raise ConnectionError(f"{host} cannot be reached, or the connection broke. Check the network, then run the same command again; what is there is kept.") from None
@@ -138,7 +140,6 @@ class Remote(NamedTuple):
 # %% ../../nbs/datasets/03_fetch.ipynb #7b36f514
 def _places(remote, out_dir):
     "The final and the hidden name of a file, or one line where it would lie outside the folder"
-    from hashlib import blake2b
     root = Path(out_dir).resolve(); path = (root/remote.path).resolve()
     if not path.is_relative_to(root) or path==root: raise ValueError(f"{_host(remote.url)} lists a file {remote.path!r}, which would lie outside {out_dir}. Nothing of it was fetched.")
     mark = blake2b(f'{remote.url.split("?")[0]} {remote.size} {remote.etag}'.encode(), digest_size=4).hexdigest()
@@ -187,7 +188,6 @@ def fetch(
     wait:float=1. # seconds before the second try, doubled each time
 )->Path: # the file, whole
     "Fetch a file that is not there yet, going on where an earlier try broke off"
-    import requests, time
     path,part = _places(remote, out_dir)
     if path.exists() and remote.size in (None, path.stat().st_size): return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -229,8 +229,6 @@ def fetch_all(
     wait:float=1. # seconds before the second try
 )->list: # the files
     "Fetch files that are not there yet"
-    import requests
-    from concurrent.futures import ThreadPoolExecutor, as_completed
     session = session or requests.Session()
     with _alone(out_dir):
         _room(remotes, out_dir)
@@ -245,7 +243,6 @@ def fetch_all(
 class LoggedIn:
     "A `requests` session that shows the login to some hosts only"
     def __init__(self, login, hosts=('nasa.gov',)):
-        import requests
         self.login,self.plain,self.hosts = login,requests.Session(),hosts
         self.plain.trust_env = False # no login of ~/.netrc either
     def get(self, url, **kwargs): return (self.login if self.trusts(url) else self.plain).get(url, **kwargs)

@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from typing import NamedTuple
 import numpy as np, pandas as pd
+import matplotlib.pyplot as plt
 from rasterio.crs import CRS
 from rasterio.warp import transform
+from matplotlib.collections import PolyCollection
 from ..data import Catalog, date_columns, open_raster
 
 # %% ../../nbs/datasets/02_splits.ipynb #34117fec
@@ -267,8 +269,6 @@ def plot_split(
     least:float=0. # draw chips at least so wide, km
 ): # the axes
     "Map of the chips, coloured by the side they are on"
-    import matplotlib.pyplot as plt
-    from matplotlib.collections import PolyCollection
     if ax is None: ax = plt.subplots(figsize=(6,4), layout='constrained')[1]
     centre,half = (boxes[:,:2]+boxes[:,2:])/2e3,np.maximum((boxes[:,2:]-boxes[:,:2])/2e3, least/2)
     square = centre[:,None] + half[:,None]*[(-1,-1),(-1,1),(1,1),(1,-1)]

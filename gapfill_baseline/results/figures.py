@@ -10,8 +10,11 @@ __all__ = ['columns', 'blue', 'grey', 'marked', 'number', 'ranged', 'text_table'
 # %% ../../nbs/results/06_figures.ipynb #abd2f0ea
 import math
 import numpy as np
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
 from ..core import HLS
-from ..program import pd, whole
+from ..program import whole
 from .pictures import _bare, chip_images, clear_colour, error_limit, gap_colour
 from .pictures import save_figure
 
@@ -58,7 +61,7 @@ def text_table(
 
 # %% ../../nbs/results/06_figures.ipynb #83a089e8
 def footnotes(
-    summary:'pd.DataFrame' # summary.csv
+    summary:pd.DataFrame # summary.csv
 )->list: # sentences
     "What a reader of the table must know"
     r = summary.iloc[0]; left = f', {r.n_chips-r.n_scored} of them without a pixel to score' if r.n_chips > r.n_scored else ''
@@ -72,8 +75,8 @@ def footnotes(
 
 # %% ../../nbs/results/06_figures.ipynb #e85ec145
 def difference_rows(
-    summary:'pd.DataFrame', # summary.csv, best first
-    off:'pd.DataFrame', # differences.csv
+    summary:pd.DataFrame, # summary.csv, best first
+    off:pd.DataFrame, # differences.csv
     metric:str='mae' # one of its metrics
 )->list: # of lists of text: filler, minus the best, minus linear
     "Each filler against the best and against the line in time"
@@ -85,8 +88,8 @@ def difference_rows(
 
 # %% ../../nbs/results/06_figures.ipynb #85ce97e4
 def summary_markdown(
-    summary:'pd.DataFrame', # summary.csv, best first
-    off:'pd.DataFrame' # differences.csv
+    summary:pd.DataFrame, # summary.csv, best first
+    off:pd.DataFrame # differences.csv
 )->str: # Markdown
     "The summary, its footnotes, and the differences that say which order is certain"
     have = [k for k in columns if k in summary]; main = have[0]
@@ -96,7 +99,7 @@ def summary_markdown(
 
 # %% ../../nbs/results/06_figures.ipynb #9859f63e
 def terminal_table(
-    summary:'pd.DataFrame' # summary.csv
+    summary:pd.DataFrame # summary.csv
 )->str: # lines
     "The summary as plain text"
     have = [k for k in columns if k in summary]
@@ -121,15 +124,13 @@ def _bars(ax, y, v, lo, hi, colours, hollow, far):
 
 # %% ../../nbs/results/06_figures.ipynb #c81fc8d0
 def plot_forest(
-    summary:'pd.DataFrame', # summary.csv, best first
-    off:'pd.DataFrame', # differences.csv
+    summary:pd.DataFrame, # summary.csv, best first
+    off:pd.DataFrame, # differences.csv
     metric:str=None, # mae or published_mae; None = what the summary has
     reference:str='linear', # filler that the others are set against
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # array of two axes
     "Error of each filler with its interval, and its difference to the reference"
-    import matplotlib.pyplot as plt
-    from matplotlib.ticker import MaxNLocator
     k = metric or next(c for c in columns if c in summary); base = reference if reference in set(summary.filler) else summary.filler[0]
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 1.35+.29*len(summary)); axs = fig.subplots(1, 2, sharey=True); y = np.arange(len(summary))
     style = [blue if p else grey for p in summary.parameters],[' (mean of ' in f for f in summary.filler],far_off(summary[k], summary[k][summary.filler==base].iloc[0])
@@ -152,7 +153,7 @@ def far_off(
 
 # %% ../../nbs/results/06_figures.ipynb #094e1cf5
 def interval_line(
-    table:'pd.DataFrame' # a table with interval_note, and drawn_again where it has one
+    table:pd.DataFrame # a table with interval_note, and drawn_again where it has one
 )->str: # above a figure
     "What the bars of a figure are, and what they do not say"
     note = table.interval_note.iloc[0]; note = note if isinstance(note, str) else ''
@@ -164,7 +165,7 @@ _colours = '#0072B2','#E69F00','#009E73','#D55E00','#CC79A7','#56B4E9','#000000'
 _markers = 'os^Dv<>P'
 
 def shown_rows(
-    parts:'pd.DataFrame', # cuts.csv
+    parts:pd.DataFrame, # cuts.csv
     most:int=8, # rows at most
     keep:str='linear' # always among them
 )->list: # names, best first
@@ -189,12 +190,11 @@ def _legend(fig, ax, title=''):
 
 # %% ../../nbs/results/06_figures.ipynb #eea6c5bd
 def plot_gap_fraction(
-    parts:'pd.DataFrame', # cuts.csv
+    parts:pd.DataFrame, # cuts.csv
     names:list=None, # fillers to show; None = `shown_rows`
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # the axes
     "Error against how much of a date is hidden"
-    import matplotlib.pyplot as plt
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 4); ax = fig.subplots(); names = names or shown_rows(parts)
     _lines(ax, parts, 'gap_fraction', names, .07); ax.set_xlabel('gap fraction of a date, in tenths of all dates with a gap', fontsize=9); ax.set_ylabel('MAE in the gap [reflectance]', fontsize=9)
     _legend(fig, ax, interval_line(parts)); return ax
@@ -203,12 +203,11 @@ def plot_gap_fraction(
 _said = dict(combination='hidden dates (12 = dates 1 and 2)', time_gap='days to the nearest other date', band='band')
 
 def plot_cuts(
-    parts:'pd.DataFrame', # cuts.csv
+    parts:pd.DataFrame, # cuts.csv
     names:list=None, # fillers to show; None = `shown_rows`
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # dict of axes
     "Error by hidden dates, time gap and band"
-    import matplotlib.pyplot as plt
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 5.8); axs = fig.subplot_mosaic([['combination']*2, ['band','time_gap']]); names = names or shown_rows(parts)
     for kind,ax in axs.items():
         if (parts.kind==kind).any(): _lines(ax, parts, kind, names, .7/max(len(names), 1), 'none')
@@ -224,7 +223,6 @@ def plot_chip(
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # array of axes
     "The same chip filled by every filler, above its error"
-    import matplotlib.pyplot as plt
     order = sorted(chips, key=lambda k: np.nan_to_num(chips[k].mae[t], nan=9.)); first = chips[order[0]]; n = len(order)+1; rows = -(-n//across); top = float(np.median([error_limit(c.error[t]) for c in chips.values()]))
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, .75+3.3*rows*5/across); axs = fig.subplots(2*rows, min(across, n), squeeze=False); bands = [min(b, first.target.shape[1]-1) for b in rgb]
     for ax in axs.flat: ax.set_axis_off()

@@ -12,8 +12,9 @@ import json, math, warnings
 from hashlib import blake2b
 from typing import NamedTuple
 import numpy as np
+import pandas as pd
+from ..datasets.splits import places
 from .tables import _turn, quantile_groups
-from ..program import pd
 
 # %% ../../nbs/results/03_intervals.ipynb #b5c44bd5
 def made_sums(
@@ -32,10 +33,9 @@ def made_sums(
 
 # %% ../../nbs/results/03_intervals.ipynb #da269242
 def place_labels(
-    chips:'pd.DataFrame' # catalog of the chips
+    chips:pd.DataFrame # catalog of the chips
 )->np.ndarray: # text, (N,)
     "The place of each chip: its tile, or the chip itself where no tile is known"
-    from gapfill_baseline.datasets.splits import places
     try: return places(chips).astype(str)
     except ValueError: return chips.chip_id.to_numpy(str) # neither tiles nor positions are known
 
@@ -55,7 +55,7 @@ class Units(NamedTuple):
 
 # %% ../../nbs/results/03_intervals.ipynb #e1873cbf
 def units_of(
-    chips:'pd.DataFrame', # catalog of the chips
+    chips:pd.DataFrame, # catalog of the chips
     fewest:int=5 # places needed to draw places
 )->Units: # places, or else dates or chips within them
     "What to draw again for these chips"
@@ -170,7 +170,7 @@ def differences(
     rows:dict, # name -> draws of a score, (D,)
     metric:str='mae', # its name
     n_units:int=3 # units that were drawn from
-)->'pd.DataFrame': # metric, a, b, difference (a − b), low, high, certain
+)->pd.DataFrame: # metric, a, b, difference (a − b), low, high, certain
     "Paired differences of every pair of rows"
     out = []
     for a in rows:
@@ -182,7 +182,7 @@ def differences(
 
 # %% ../../nbs/results/03_intervals.ipynb #90ef3c29
 def cell_groups(
-    cells:'pd.DataFrame', # one row a chip and date, in order: gap_fraction, combination, time_gap
+    cells:pd.DataFrame, # one row a chip and date, in order: gap_fraction, combination, time_gap
     scored:np.ndarray, # is there anything to score, bool, same length
     bands:tuple, # names
     n_fraction:int=10, # groups by gap fraction
@@ -204,7 +204,7 @@ def cuts(
     units:Units, # what is drawn again
     counts:np.ndarray, # of `draw_counts`, (D,n)
     reference:str='linear' # row that the others are set against
-)->'pd.DataFrame': # filler, kind, position, group, n_pixels, n_units, mae, low, high, rmse, bias, ssim, difference, difference_low, difference_high
+)->pd.DataFrame: # filler, kind, position, group, n_pixels, n_units, mae, low, high, rmse, bias, ssim, difference, difference_low, difference_high
     "Scores of each row in each part, with intervals, and the difference to the reference"
     M,N,T,C,_ = sums.shape; out,position = [],{}
     for kind,name,mask in groups:

@@ -10,6 +10,9 @@ __all__ = ['gap_colour', 'unknown_colour', 'clear_colour', 'FilledChip', 'averag
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
+import matplotlib.pyplot as plt
+from matplotlib.patches import Patch
+from matplotlib.figure import Figure
 from ..core import HLS
 from ..program import whole
 
@@ -129,7 +132,6 @@ def draw_dates(
     limit:float=None # end of the error's scale, reflectance; None = from the chip
 ): # array of axes, (T,4)
     "Input, filled, truth and error, one row a date"
-    from matplotlib.patches import Patch
     ims,error,T = chip_images(c, rgb),c.error,len(c.dates)
     axs = fig.subplots(T, 4, squeeze=False); kw = dict(cmap='viridis', vmin=0, vmax=limit or error_limit(error))
     for t,row in enumerate(axs):
@@ -169,7 +171,6 @@ def show_fill(
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # array of axes, (T,4)
     "A chip before and after, with its error, and what the critics say where there are any"
-    import matplotlib.pyplot as plt
     (T,h,w),more = c.gap.shape,2.1*-(-len(c.critics)//2)
     tall = .45 + T*(1.45*min(max(h/w, .3), 3)+.06) + .45
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, tall+more)
@@ -187,6 +188,5 @@ def save_figure(
     dpi:int=150 # pixels an inch
 ):
     "Draw into a figure of no window, and write it whole"
-    from matplotlib.figure import Figure
     fig = Figure(layout='constrained'); draw(fig=fig)
     with whole(path) as o: fig.savefig(o, dpi=dpi, format=path.suffix[1:], facecolor='white')

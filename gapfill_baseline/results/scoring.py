@@ -11,8 +11,18 @@ import hashlib, inspect, json, time
 from pathlib import Path
 from typing import Any, NamedTuple
 import numpy as np
+import torch
+import pandas as pd
+from filelock import FileLock, Timeout
+from ..core import compose, gap_fraction
+from ..masks import to_sample
+from ..metrics import band_sums
+from ..models import fillers, get_filler
+from ..parallel import in_order, workers, ahead
+from ..program import Clock, progress, whole
 from .intervals import not_told, row_names
-from ..program import Clock, pd, progress, whole
+from .open_run import same_chips, BatchFill
+from ..train.kinds import load_filler
 from ..train.runs import find_run, read_config, used_chips
 
 # %% ../../nbs/results/02_scoring.ipynb #670d7aaf
@@ -35,7 +45,6 @@ def filler_entries(
     seeds:list=None # of those that draw at random; None = 0
 )->list: # of `Entry`
     "The fillers that need no training"
-    from gapfill_baseline.models import fillers, get_filler
     names = list(fillers) if 'all' in names else list(names)
     out = []
     for n in sorted({*names, *(r for r in references if r in fillers)}):
@@ -59,7 +68,6 @@ def check_run(
     transfer:bool=False # the run was trained with another dataset
 ):
     "Complain about a run that cannot be judged by these chips"
-    from gapfill_baseline.results.open_run import same_chips
     for k,n in (('time_steps', ds.time_steps), ('n_bands', ds.n_bands)):
         if config[k] != n: raise ValueError(f"runs names {run.name}, which was trained with {k} {config[k]}; these chips have {n}. Leave it out, or pass --{k} {config[k]} and runs of that kind.")
     if config.get('resize'): raise ValueError(f"runs names {run.name}, which was trained on chips resampled to {config['resize']}; here chips stay as they are. Leave it out.")
@@ -87,8 +95,6 @@ def run_entries(
     transfer:bool=False # the runs were trained with another dataset
 )->list: # of `Entry`
     "Trained networks; those that differ in the seed alone share a row"
-    from gapfill_baseline.results.open_run import BatchFill
-    from gapfill_baseline.train.kinds import load_filler
     found = sorted({find_run(str(r), 'data/results').resolve() for r in runs}); pairs = [(r, read_config(r)) for r in found]
     pairs = [(r, c) for r,c in pairs if seeds is None or c.get('seed') in seeds]
     if runs and (gone := [s for s in seeds or () if s not in {c.get('seed') for _,c in pairs}]): raise ValueError(f"seeds names {gone[0]}; no run has that seed. Leave it out, or leave --seeds out to take all.")
@@ -132,10 +138,6 @@ def score_part(
     spent:Clock=None # where the time goes
 )->tuple: # sums (M,B,T,C,8); seconds (M,)
     "Fill a few chips with every entry and keep the sums of their errors"
-    import torch
-    from gapfill_baseline.core import compose
-    from gapfill_baseline.parallel import in_order, workers
-    from gapfill_baseline.metrics import band_sums
     on_cpu,spent = s.gap.device.type=='cpu',Clock() if spent is None else spent; few = _chunks(s, max(1, 2**15//s.gap[0,0].numel()) if on_cpu else len(s.i))
     sums,seconds,mean = [[] for _ in entries],[0.]*len(entries),{e.of: [[] for _ in few] for e in entries if e.of} # images of the rows that are averaged, part by part
     @torch.no_grad()
@@ -167,8 +169,6 @@ def score_batch(
     spent:Clock=None # where the time goes
 )->dict: # sums of each protocol, (M,B,T,C,8); seconds (M,); gap_fraction (B,T)
     "Everything that is kept of a batch"
-    from gapfill_baseline.core import gap_fraction
-    import torch
     out = {}
     with torch.no_grad():
         for p in protocols:
@@ -197,7 +197,6 @@ def open_store(
     resume:bool=False # continue it
 )->tuple: # folder of the batches; lock, held until released
     "The folder of what is known so far, or a line why there can be none"
-    from filelock import FileLock, Timeout
     folder = out_dir/'partial'; p = folder/'options.json'
     if p.exists() and not resume: raise ValueError(f"{out_dir} holds a comparison that has not ended. Pass --resume to continue it, or another --out_dir.")
     folder.mkdir(parents=True, exist_ok=True); lock = FileLock(folder/'lock')
@@ -224,9 +223,6 @@ def score_all(
     spent:Clock=None # where the time goes
 )->dict: # as `score_batch`, for all chips; seconds (batches,M); sizes (batches,)
     "Score every chip, a batch at a time, and continue where it was stopped"
-    import torch
-    from gapfill_baseline.parallel import ahead
-    from gapfill_baseline.masks import to_sample
     spent = Clock() if spent is None else spent
     step = batch_size if 'published' not in protocols else 16*-(-batch_size//16); slots = [range(i, min(i+step, len(ds))) for i in range(0, len(ds), step)]
     done = next((i for i in range(len(slots)) if not (folder/f'{i:06d}.npz').exists()), len(slots))
@@ -246,7 +242,6 @@ def score_all(
 # %% ../../nbs/results/02_scoring.ipynb #bb61f182
 def _place(entries, device, state):
     "Networks onto the device, in the state in which they were left"
-    import torch
     kept = torch.load(state, map_location='cpu', weights_only=True) if state.exists() else []
     for e in entries:
         for f in (e.filler, e.published):
@@ -256,7 +251,6 @@ def _place(entries, device, state):
 
 def _keep(folder, i, arrays, buffers):
     "A batch on disk: first what it leaves behind in the networks, then its sums"
-    import torch
     if any(buffers):
         with whole(folder/f'{i:06d}.pt') as o: torch.save([{k: v.cpu() for k,v in b.items()} for b in buffers], o)
     with whole(folder/f'{i:06d}.npz') as o, open(o, 'wb') as f: np.savez(f, **arrays)

@@ -12,14 +12,14 @@ import math, re
 from pathlib import Path
 from statistics import NormalDist
 import numpy as np
+import pandas as pd
 from ..core import HLS
-from ..program import pd
 
 # %% ../../nbs/results/04_tables.ipynb #dd4b87c5
 def read_stats(
     run, # folder of the tables
     name:str='chip_stats.csv' # which of them
-)->'pd.DataFrame': # one row a chip
+)->pd.DataFrame: # one row a chip
     "Read a table of `gapfill_stats`"
     p = Path(run)/name
     if not p.exists(): raise FileNotFoundError(f"{p} does not exist. Make it with gapfill_stats --checkpoint_dir {run}.")
@@ -32,7 +32,7 @@ def read_stats(
 
 def read_band_stats(
     run # folder of the tables
-)->'pd.DataFrame': # one row a chip, date and band
+)->pd.DataFrame: # one row a chip, date and band
     "Read `band_stats.csv`"
     return read_stats(run, 'band_stats.csv')
 
@@ -77,7 +77,7 @@ chip_columns = 'chip_id','combination','gap_fraction','time_gap','strict_mae','s
 band_columns = 'chip_id','time_step','band','gap_fraction','n_pixels','truth_mean','strict_mae','published_mae'
 
 def check_table(
-    table:'pd.DataFrame', # as read from a file
+    table:pd.DataFrame, # as read from a file
     name:str, # of the file
     columns:tuple, # it must have
     key:list # columns that tell its rows apart
@@ -92,8 +92,8 @@ def check_table(
 
 # %% ../../nbs/results/04_tables.ipynb #a3558110
 def same_gaps(
-    chips:'pd.DataFrame', # chip_stats.csv
-    bands:'pd.DataFrame' # band_stats.csv
+    chips:pd.DataFrame, # chip_stats.csv
+    bands:pd.DataFrame # band_stats.csv
 ):
     "Complain when the two tables were made under different gaps"
     there = bands.drop_duplicates(['chip_id','time_step']).groupby('chip_id').gap_fraction.mean()
@@ -102,9 +102,9 @@ def same_gaps(
 
 # %% ../../nbs/results/04_tables.ipynb #7e51350e
 def joined(
-    chips:'pd.DataFrame', # chip_stats.csv
-    bands:'pd.DataFrame' # band_stats.csv
-)->'pd.DataFrame': # band_stats.csv in order of its key, with combination, time_gap and tile of the chip
+    chips:pd.DataFrame, # chip_stats.csv
+    bands:pd.DataFrame # band_stats.csv
+)->pd.DataFrame: # band_stats.csv in order of its key, with combination, time_gap and tile of the chip
     "Every chip × date × band with what is known of its chip"
     check_table(chips, 'chip_stats.csv', chip_columns, ['chip_id'])
     check_table(bands, 'band_stats.csv', band_columns, ['chip_id','time_step','band'])
@@ -116,7 +116,7 @@ def joined(
 
 # %% ../../nbs/results/04_tables.ipynb #0b658714
 def same_chips(
-    chips:'pd.DataFrame', # chip_stats.csv
+    chips:pd.DataFrame, # chip_stats.csv
     run:Path # folder of the run
 ):
     "Complain about statistics of other chips, or other dates of them, than the run validated with"
@@ -159,10 +159,10 @@ def correlate(
 
 # %% ../../nbs/results/04_tables.ipynb #1ef3e52a
 def correlations(
-    chips:'pd.DataFrame', # chip_stats.csv
+    chips:pd.DataFrame, # chip_stats.csv
     columns:list=None, # of it; SSIM, MAE, gap fraction and time gap in the strict protocol unless given
     method:str='pearson' # or spearman
-)->'pd.DataFrame': # one row a pair: x, y, method, r, low, high, p, n
+)->pd.DataFrame: # one row a pair: x, y, method, r, low, high, p, n
     "Every pair of columns"
     columns = columns or measures()
     if lacks := [c for c in columns if c not in chips]: raise ValueError(f"columns has {lacks[0]}, which is no column of chip_stats.csv. Choose from {', '.join(chips.select_dtypes('number'))}.")
@@ -210,10 +210,10 @@ def band_order(
 
 # %% ../../nbs/results/04_tables.ipynb #4ebb226c
 def band_summary(
-    rows:'pd.DataFrame', # of `joined`
+    rows:pd.DataFrame, # of `joined`
     protocol:str='strict', # strict or published
     unit:str='chip_id' # what is drawn again for the interval: chip_id or tile
-)->'pd.DataFrame': # one row a band and quantity: protocol, band, quantity, value, low, high, n_chips
+)->pd.DataFrame: # one row a band and quantity: protocol, band, quantity, value, low, high, n_chips
     "True mean in the gaps, MAE and MAE relative to the mean, of each band"
     rows = _weighted(rows, protocol); names = band_order(rows.band)
     (truth,weight),(error,_) = _sums(rows, 'truth_mean', unit, 'band'),_sums(rows, 'mae', unit, 'band')
@@ -248,7 +248,7 @@ def _turn(combination):
 
 # %% ../../nbs/results/04_tables.ipynb #f182a469
 def gap_groups(
-    rows:'pd.DataFrame', # of `joined`, those with an error
+    rows:pd.DataFrame, # of `joined`, those with an error
     n_fraction:int=10, # groups by gap fraction
     n_time:int=5 # groups by time gap
 )->dict: # kind -> (group of each row from 0, -1 = none; names of the groups)
@@ -264,11 +264,11 @@ def gap_groups(
 
 # %% ../../nbs/results/04_tables.ipynb #c6743126
 def group_summary(
-    rows:'pd.DataFrame', # of `joined`
+    rows:pd.DataFrame, # of `joined`
     protocol:str='strict', # strict or published
     unit:str='chip_id', # what is drawn again for the interval: chip_id or tile
     **kwargs # of `gap_groups`
-)->'pd.DataFrame': # one row a group: protocol, kind, position, group, value (MAE), low, high, n_chips, n_gaps, n_pixels
+)->pd.DataFrame: # one row a group: protocol, kind, position, group, value (MAE), low, high, n_chips, n_gaps, n_pixels
     "MAE by gap fraction, hidden dates and time gap, with intervals"
     rows = _weighted(rows, protocol); out = []
     for kind,(g,names) in gap_groups(rows, **kwargs).items():

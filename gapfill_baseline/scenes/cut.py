@@ -8,7 +8,12 @@ __all__ = ['Survey', 'survey', 'date_runs', 'plan_chips', 'plan_masks', 'chip_ta
 # %% ../../nbs/scenes/10_cut.ipynb #31987384
 from typing import NamedTuple
 import numpy as np
-from ..program import pd, progress
+import pandas as pd
+from rasterio.windows import Window
+from rasterio.warp import transform
+from ..data import ordinals
+from ..datasets.splits import blocked_split, _fill_up
+from ..program import progress
 from ..sample import bin_of
 
 # %% ../../nbs/scenes/10_cut.ipynb #f43f7020
@@ -34,7 +39,6 @@ def survey(
     room:int=2**26 # bytes of the pixels that are read at a time; one date at least
 )->Survey:
     "Count what is clear, measured and cloudy in every window on every date"
-    from rasterio.windows import Window
     H,W = stack.grid.height,stack.grid.width; stride = stride or size
     r,c = (np.arange(0, n-size+1, stride) for n in (H, W)); out = np.zeros((3,len(r),len(c),len(stack)), np.int64)
     n = max(1, room//(len(stack.bands)*size*W*np.dtype(stack.dtype).itemsize)); together = [range(t, min(t+n, len(stack))) for t in range(0, len(stack), n)]
@@ -94,7 +98,6 @@ def plan_masks(
 # %% ../../nbs/scenes/10_cut.ipynb #229ff6ea
 def _centres(grid, row, col, size):
     "Longitude and latitude of the middle of windows; NaN where the scene lies nowhere"
-    from rasterio.warp import transform
     x,y = grid.transform*(col+size/2, row+size/2)
     return np.stack(transform(grid.crs, 'EPSG:4326', x, y), -1) if grid.crs else np.full((len(row), 2), np.nan)
 
@@ -111,9 +114,8 @@ def chip_table(
     size:int, # pixels of a side
     place:str='scene', # first part of the names
     tile:str='' # HLS tile
-)->'pd.DataFrame': # the columns of a chip catalog but `usage`, then row, col and at: where the pixels are
+)->pd.DataFrame: # the columns of a chip catalog but `usage`, then row, col and at: where the pixels are
     "Catalog rows of the chips"
-    from gapfill_baseline.data import ordinals
     k = np.array([k for k,_ in plan]); at = np.array([run for _,run in plan]); n = size*size
     days = np.array([d.isoformat() for d in stack.dates], object); bad = np.take_along_axis(s.bad[k], at, 1)
     lon,lat = _centres(stack.grid, s.row[k], s.col[k], size).T; step = lambda v: np.searchsorted(np.unique(v), v)
@@ -125,15 +127,14 @@ def chip_table(
 
 # %% ../../nbs/scenes/10_cut.ipynb #32b85b8c
 def split_chips(
-    table:'pd.DataFrame', # rows of `chip_table`
+    table:pd.DataFrame, # rows of `chip_table`
     boxes:np.ndarray, # the ground of each, metres, (N,4)
     block:np.ndarray, # name of the part of a scene each lies in, (N,)
     split:str='blocked', # blocked = by place; dates = the last dates validate
     seed:int=0, # which places
     fraction:float=.2 # share of validation chips
-)->'pd.DataFrame': # with `usage`: train or validate; chips between the two are left out
+)->pd.DataFrame: # with `usage`: train or validate; chips between the two are left out
     "Deal out the chips to training and validation"
-    from gapfill_baseline.datasets.splits import blocked_split
     if split=='dates': usage = _by_date(table, fraction)
     else:
         place = table.tile if table.tile.nunique() >= 5 else pd.Series(block, table.index)
@@ -156,7 +157,7 @@ def mask_table(
     plan:list, # as from `plan_masks`
     size:int, # pixels of a side
     place:str='scene' # first part of the names
-)->'pd.DataFrame': # mask_id, cloud_pct, bin, date, then row, col and t: where the pixels are
+)->pd.DataFrame: # mask_id, cloud_pct, bin, date, then row, col and t: where the pixels are
     "Catalog rows of the masks"
     k,t = np.array(plan, int).reshape(-1, 2).T; step = lambda v: np.searchsorted(np.unique(v), v)
     days = [stack.dates[o].strftime('%Y%m%d') for o in t]; part = s.cloud[k,t]/(size*size)
@@ -164,12 +165,11 @@ def mask_table(
     return pd.DataFrame(dict(mask_id=ids, cloud_pct=part, bin=list(map(bin_of, part)), date=days, row=s.row[k], col=s.col[k], t=t))
 
 def split_masks(
-    table:'pd.DataFrame', # rows of `mask_table`
+    table:pd.DataFrame, # rows of `mask_table`
     seed:int=0, # which dates
     fraction:float=.2 # share of validation masks
-)->'pd.DataFrame': # with `usage`
+)->pd.DataFrame: # with `usage`
     "Deal out the masks to training and validation"
-    from gapfill_baseline.datasets.splits import _fill_up
     if len(table) < 2: raise ValueError(f"{len(table)} cloud masks can be cut; training and validation need one each. Add cloudy dates, or pass a smaller --min_cloud.")
     key = table.date if table.date.nunique() > 1 else table.row.astype(str)+'.'+table.col.astype(str)
     names,at,n = np.unique(key.to_numpy(str), return_inverse=True, return_counts=True); order = np.random.default_rng((seed, 1)).permutation(len(names))

@@ -13,7 +13,10 @@ from datetime import date, datetime, timezone
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
+from importlib.util import find_spec
+from threading import Lock
 import pandas as pd
+from filelock import FileLock, Timeout
 from ..program import in_notebook, one_line, progress
 
 # %% ../../nbs/scenes/09_many.ipynb #4cb096f4
@@ -178,7 +181,6 @@ def run_row(
     worker:str=None # who does it
 )->dict: # a line for the ledger
     "Fill one row and say how it went"
-    from filelock import FileLock
     t,out_dir = time.perf_counter(),Path(out_dir); folder = out_dir/row.name
     try:
         folder.mkdir(exist_ok=True); (out_dir/'.locks').mkdir(exist_ok=True)
@@ -261,7 +263,6 @@ def open_workers(
 # %% ../../nbs/scenes/09_many.ipynb #ad896aac
 def _tell(client):
     "Who works, and where that can be watched"
-    from importlib.util import find_spec
     n = len(client.scheduler_info(-1)['workers']); watch = client.run_on_scheduler(lambda: find_spec('bokeh') is not None)
     print(f"{n} worker{'s'*(n!=1)}, scheduler {client.scheduler.address}, " + (f"dashboard {client.dashboard_link}" if watch else 'no dashboard (pip install bokeh to have one)'), flush=True)
 
@@ -295,7 +296,6 @@ def _on_workers(client, fill, rows, out_dir, started):
 @contextmanager
 def _sole(out_dir):
     "No other process fills into this folder"
-    from filelock import FileLock, Timeout
     try:
         with FileLock(out_dir/'.ledger.lock', timeout=0): yield
     except Timeout: raise ValueError(f"{out_dir} is being filled by another process. Wait for it, or pass another --out_dir.") from None
@@ -303,7 +303,6 @@ def _sole(out_dir):
 # %% ../../nbs/scenes/09_many.ipynb #ade4baf2
 def _fill_rows(todo, client, fill, out_dir, ledger):
     "Fill rows and keep the ledger"
-    from threading import Lock
     lock,starts,ended = Lock(),{},set()
     def say(line): (print if in_notebook() else bar.write)(line); sys.stdout.flush()
     def started(name, worker):

@@ -28,13 +28,10 @@ def open_stack(
     "The scenes that the options name"
     check_source(o); same = dict(dilate=o['dilate'])
     if o['granules']:
-        from gapfill_baseline.scenes.hls import stack_from_granules
         return stack_from_granules(_several(o['granules']), **dict(bands=o['bands']) if o['bands'] else {}, cloud=not o['no_cloud'], adjacent=not o['no_adjacent'], shadow=not o['no_shadow'], cirrus=o['cirrus'], snow=o['snow'], align=o['align'], **same)
     same |= dict(bands=_several(o['bands']), mask_values=_several(o['mask_values']), nodata=o['nodata'])
     if o['cube']:
-        from gapfill_baseline.scenes.cubes import stack_from_cube
         return stack_from_cube(_several(o['cube']), mask=o['mask_band'], dates=_several(o['dates']), **same)
-    from gapfill_baseline.scenes.stack import stack_from_files, stack_from_stacked
     files,masks,dates = (_several(o[k]) for k in ('scenes','masks','dates'))
     if len(files)==1 and len(dates) > 1: return stack_from_stacked(files[0], masks, dates, align=o['align'], **same)
     return stack_from_files(files, masks, dates, align=o['align'], **same)

@@ -11,13 +11,14 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
+from torch import Tensor
 from ..core import compose
 from ..learner import Callback
 from ..metrics import gap_sums, published_ssim
 
 # %% ../../nbs/train/03_adversarial.ipynb #877f2a3c
 def critic_weights(
-    gap:'Tensor', # True = filled and with a truth to compare, bool, (B,T,H,W)
+    gap:Tensor, # True = filled and with a truth to compare, bool, (B,T,H,W)
     n_scales:int=2 # critics
 )->list: # one weight map a critic, 0 to 1, float32, (B,1,h,w)
     "Share of the dates with a gap in each critic's patch"
@@ -27,7 +28,7 @@ def critic_weights(
 def hinge_generator(
     maps:list, # critics' maps of the filled chip, (B,1,h,w) each
     weights:list # from `critic_weights`
-)->'Tensor': # scalar
+)->Tensor: # scalar
     "What the generator minimises: the critics should take the filled chip for real"
     return -sum((d.float()*w).mean() for d,w in zip(maps, weights))
 
@@ -36,16 +37,16 @@ def hinge_critic(
     real:list, # critics' maps of the truth
     fake:list, # critics' maps of the filled chip
     weights:list # from `critic_weights`
-)->'Tensor': # scalar
+)->Tensor: # scalar
     "What the critics minimise: truth above 1, filled below -1"
     return sum((F.relu(1-r.float())*w).mean() + (F.relu(1+f.float())*w).mean() for r,f,w in zip(real, fake, weights))
 
 # %% ../../nbs/train/03_adversarial.ipynb #179c10e4
 def gap_mse(
-    pred:'Tensor', # reflectance, (B,T,C,H,W)
-    target:'Tensor', # reflectance, (B,T,C,H,W)
-    scored:'Tensor' # True where it counts, bool, (B,T,H,W)
-)->'Tensor': # scalar, differentiable
+    pred:Tensor, # reflectance, (B,T,C,H,W)
+    target:Tensor, # reflectance, (B,T,C,H,W)
+    scored:Tensor # True where it counts, bool, (B,T,H,W)
+)->Tensor: # scalar, differentiable
     "Mean squared error over the gap"
     m = scored[:,:,None]
     return ((pred.float()-target).square()*m).sum()/(m.sum()*pred.shape[2]).clamp(min=1)
@@ -53,9 +54,9 @@ def gap_mse(
 # %% ../../nbs/train/03_adversarial.ipynb #119bc0fe
 @torch.no_grad()
 def fill_numbers(
-    pred:'Tensor', # reflectance, (B,T,C,H,W)
-    target:'Tensor', # reflectance, (B,T,C,H,W)
-    scored:'Tensor' # True where it counts, bool, (B,T,H,W)
+    pred:Tensor, # reflectance, (B,T,C,H,W)
+    target:Tensor, # reflectance, (B,T,C,H,W)
+    scored:Tensor # True where it counts, bool, (B,T,H,W)
 )->tuple: # MAE, MSE and count of pixels × bands, float64; published SSIM, float32; scalars
     "The errors of a batch"
     absolute,squared,n = gap_sums(pred, target, scored)
@@ -64,7 +65,7 @@ def fill_numbers(
 def fill_metrics(
     meter, # `Meter` of the learner
     prefix:str, # train or valid
-    pred:'Tensor', # reflectance, (B,T,C,H,W)
+    pred:Tensor, # reflectance, (B,T,C,H,W)
     s, # the `Sample` it is for
     numbers:Callable=fill_numbers # or the same, compiled
 ):

@@ -8,9 +8,11 @@ __all__ = ['score_filler', 'PictureCB', 'draw_fill', 'open_catalog', 'open_data'
 
 # %% ../../nbs/train/07_fit.ipynb #8a8f5911
 import math, os, time
+from functools import partial
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 from accelerate.utils import broadcast_object_list
+from matplotlib.figure import Figure
 from ..core import HLS
 from ..data import Catalog, load_dataset, select_chips
 from ..datasets.cache import need_room
@@ -19,7 +21,7 @@ from ..learner import BestCB, Callback, CheckpointCB, FiniteCB, HistoryCB, Learn
 from ..masks import as_pair, gap_table, make_loader, mask_positions, open_split, to_sample
 from ..metrics import gap_sums
 from ..models import get_filler
-from ..networks.base import load_weights, save_weights
+from ..networks.base import NetFill, load_weights, save_weights
 from ..program import whole
 from .batches import ResidentDataset, SeriesDataset, stays_on
 from .kinds import build_networks, kind, load_filler
@@ -64,7 +66,6 @@ def draw_fill(
     path:Path # PNG to write
 ):
     "One row a picture, one column a date, one stretch for all"
-    from matplotlib.figure import Figure
     T = s.gap.shape[1]; fig = Figure(figsize=(2.2*T, 2.2*len(rows)), layout='constrained'); axs = fig.subplots(len(rows), T, squeeze=False)
     top = max(float(s.target[0][:,rgb].quantile(.98)), 1e-4)
     for ax,(name,x) in zip(axs, rows.items()):

@@ -15,7 +15,11 @@ from importlib.metadata import version
 from pathlib import Path
 from shutil import which
 import yaml
+import pandas as pd
+import numpy as np
+import matplotlib.pyplot as plt
 from filelock import FileLock, Timeout
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 import gapfill_baseline
 from ..program import whole
 
@@ -181,7 +185,6 @@ def parse_log(
     text:str # of a log whose epoch lines are in the published format
 ): # DataFrame, one row an epoch, columns as in history.csv
     "The epochs of a log"
-    import pandas as pd
     *lines,last = text.split('\n')
     if re.search(r'(valid_ssim:\s*(-?\d+\.\d{8}|nan)|chips_per_second:\s*(\d+\.\d|nan|inf))\s*$', last): lines.append(last)
     rows = {}
@@ -207,7 +210,6 @@ def read_history(
 # %% ../../nbs/train/01_runs.ipynb #9cc5efee
 def _read_csv(path):
     "A `history.csv`, or one line about what is wrong with it"
-    import pandas as pd
     try: h = pd.read_csv(path)
     except pd.errors.EmptyDataError: return []
     except (pd.errors.ParserError, UnicodeError): h = pd.DataFrame()
@@ -267,8 +269,6 @@ def epoch_axes(
     values # drawn there, float
 ): # the axes
     "Axis labels with units, whole epochs, and a logarithmic axis for an error that spans more than a factor of 10"
-    import numpy as np
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
     v = np.asarray(values, float); v = v[np.isfinite(v)]; e = np.asarray(epochs)
     ax.set_xlabel('epoch'); ax.set_ylabel(_label(column), fontsize=9); ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if e.min()==e.max(): ax.set_xlim(e.min()-.6, e.max()+.6)
@@ -286,7 +286,6 @@ def plot_column(
     legend:bool=True # say which curve is which
 ): # the axes
     "Training and validation curve of one number"
-    import matplotlib.pyplot as plt
     if ax is None: ax = plt.gca()
     drawn = {p: f'{p}_{column}' for p in parts if f'{p}_{column}' in history}
     for p,c in drawn.items(): ax.plot(history.epoch, history[c], '--' if p=='train' else '-', color=colors[p], lw=1.4, marker='.' if len(history) < 15 else None, label=parts[p])
@@ -298,7 +297,6 @@ def curve_panels(
     n:int # panels, at most two a row
 ): # array of axes
     "Panels for curves, a third of the page width high"
-    import matplotlib.pyplot as plt
     rows = max(math.ceil(n/2), 1); fig,axs = plt.subplots(rows, 2, figsize=(9, .5+2.5*rows), layout='constrained', squeeze=False)
     for ax in axs.flat[n:]: ax.set_axis_off()
     return axs
@@ -331,7 +329,6 @@ def used_chips(
     config:dict # of it
 )->set: # chip_id
     "The chips that a run, and the runs it started from, were trained on or held out to choose by"
-    import pandas as pd
     found = [Path(run)/f'{k}_tifs.csv' for k in ('training','holdout')]; ids = set().union(*(pd.read_csv(p, dtype=str).chip_id for p in found if p.exists()))
     if not (start := config.get('checkpoint_dir')): return ids
     try: r = find_run(str(start), config.get('out_dir') or '.'); c = read_config(r)
