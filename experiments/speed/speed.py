@@ -34,6 +34,7 @@ from torch.utils.data import DataLoader, default_collate
 
 from gapfill_baseline import sample
 from gapfill_baseline.band_correlations import BandCounts, band_grid, correlation
+from gapfill_baseline.cli import gapfill_stats
 from gapfill_baseline.core import HLS
 from gapfill_baseline.data import read_catalog
 from gapfill_baseline.learner import FiniteCB, Learner, Meter, ProgressCB, make_accelerator
@@ -42,7 +43,7 @@ from gapfill_baseline.metrics import band_sums
 from gapfill_baseline.networks.cgan import PlainCritic, PlainGenerator
 from gapfill_baseline.networks.cgan_fast import Generator, MultiscaleCritic
 from gapfill_baseline.program import keep_pages, program, user_cache, whole
-from gapfill_baseline.stats import gapfill_stats, score_columns
+from gapfill_baseline.stats import score_columns
 from gapfill_baseline.train.adversarial import AdversarialCB, fill_metrics
 from gapfill_baseline.train.batches import ResidentDataset
 

@@ -94,7 +94,7 @@ def test_pairs():
 
 def test_start():
     assert 0 < cost_of_start('-c', '') < 1
-    test_eq([m for n,m,_ in programs() if n=='gapfill_train'], ['gapfill_baseline.training'])
+    test_eq([m for n,m,_ in programs() if n=='gapfill_train'], ['gapfill_baseline.cli'])
     with expect_fail(subprocess.CalledProcessError): cost_of_start('-c', 'raise SystemExit(1)')
     test_eq([r['unit'] for r in rows_of_start(quick)], ['s','s'])
 
@@ -124,7 +124,9 @@ def test_limit():
     assert matrix_rate(n=256) > 1e8
     for rate,fast in ((1e9, False), (9e9, True)):
         with patch.object(speed, 'matrix_rate', lambda d, p, n: rate if p=='bf16' else 8e9): test_eq(fast_bf16(), fast)
-    test_eq([(r['unit'], r['value'] > 0) for r in rows_of_limit(quick)], [('%',True)]*(1+fast_bf16()))
+    fast = fast_bf16() # asked once, since another program may fall upon one answer
+    with patch.object(speed, 'fast_bf16', lambda *_: fast):
+        test_eq([(r['unit'], r['value'] > 0) for r in rows_of_limit(quick)], [('%',True)]*(1+fast))
     test_eq([covered(x) for x in ([], [(1,3)], [(4,5),(1,3),(2,3.5)], [(0,9),(1,2),(3,4)])], [0,2,3.5,9])
     if 'cuda' in flags:
         r, = rows_of_busy(quick._replace(device='cuda'))
