@@ -1,9 +1,9 @@
-"""A web host on this computer, for the tests of what is downloaded: nothing that needs the internet can be tested without it.
+"""A web host on this computer, for the tests of what is downloaded: nothing that needs the internet can be tested
+without it.
 
-It answers as the real hosts are documented to: it gives files with ranges (RFC 9110, section 14), lists them as S3 does, asks for a
-token, answers a STAC search, and breaks off where it is told to. Notebooks reach this file through the folder of the checkout:
-
-    sys.path.append(str(Path(gapfill_baseline.__file__).parents[1]/'tools'))"""
+It answers as the real hosts are documented to: it gives files with ranges (RFC 9110, section 14), lists them as S3
+does, asks for a token, answers a STAC search, and breaks off where it is told to. Notebooks reach this file through the
+folder of the checkout, `runpy.run_path(str(Path(gapfill_baseline.__file__).parents[1]/'tools/web_host.py'))`."""
 import json
 import re
 import threading
@@ -70,7 +70,8 @@ class StandIn(BaseHTTPRequestHandler):
         keys = sorted(k.removeprefix(f'/{account}/') for k in files if k.startswith(f"/{account}/{q['prefix']}"))
         rows = ''.join(self.listed(k, files[f'/{account}/{k}']) for k in keys[n:n+4])
         more = n+4 < len(keys)
-        tail = f"<IsTruncated>{str(more).lower()}</IsTruncated>" + f'<NextContinuationToken>{n+4}</NextContinuationToken>'*more
+        token = f'<NextContinuationToken>{n+4}</NextContinuationToken>'
+        tail = f'<IsTruncated>{str(more).lower()}</IsTruncated>' + token*more
         head = '<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
         self.send(f'{head}{rows}{tail}</ListBucketResult>'.encode(), Content_Type='application/xml')
 
@@ -81,10 +82,12 @@ class StandIn(BaseHTTPRequestHandler):
 
     def catalog(self):
         "Give the landing page of a STAC catalog"
-        link = lambda rel, path, **kw: dict(rel=rel, href=f'{self.server.url}/stac{path}', type='application/geo+json', **kw)
+        url,kind = f'{self.server.url}/stac','application/geo+json'
+        link = lambda rel, path, **kw: dict(rel=rel, href=url+path, type=kind, **kw)
         links = [link('self', ''), link('root', ''), link('search', '/search', method='POST')]
         conforms = ['https://api.stacspec.org/v1.0.0/core','https://api.stacspec.org/v1.0.0/item-search']
-        self.send_json(dict(type='Catalog', id='stand-in', stac_version='1.0.0', description='a stand-in', links=links, conformsTo=conforms))
+        about = dict(type='Catalog', id='stand-in', stac_version='1.0.0', description='a stand-in')
+        self.send_json(about | dict(links=links, conformsTo=conforms))
 
     def find(self, q):
         "Give a page of the items that a search finds, three items long"
@@ -138,8 +141,9 @@ def _item(folder, url):
         f = src.read(1)
         w,s,e,n = box = transform_bounds(src.crs, 'EPSG:4326', *src.bounds)
     share = 100*((f>>1 & 1) & (f!=255)).sum()/max((f!=255).sum(), 1)
-    return dict(type='Feature', stac_version='1.0.0', id=folder.name, collection=f'HLS{g.product}_2.0', bbox=list(box), links=[],
-                stac_extensions=[], geometry=dict(type='Polygon', coordinates=[[[w,s],[e,s],[e,n],[w,n],[w,s]]]),
+    return dict(type='Feature', stac_version='1.0.0', id=folder.name, collection=f'HLS{g.product}_2.0',
+                bbox=list(box), links=[], stac_extensions=[],
+                geometry=dict(type='Polygon', coordinates=[[[w,s],[e,s],[e,n],[w,n],[w,s]]]),
                 properties={'datetime': f'{g.date}T17:39:09Z', 'eo:cloud_cover': round(float(share))},
                 assets={p.name.split('.')[-2]: dict(href=f'{url}/lp/{folder.name}/{p.name}') for p in files})
 

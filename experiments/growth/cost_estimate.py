@@ -1,10 +1,10 @@
 """Estimate what all chips, a season of the United States and the whole archive would take, from measured rates.
 
 `python experiments/growth/cost_estimate.py --out_dir nbs/stored` reads growth.csv there and stores cost_factors.csv and
-cost_estimate.csv, which the page `nbs/experiments/growth.ipynb` shows. Nothing was run at the size it speaks of: rates were measured
-on one core, sizes are counted or assumed, and the rest is multiplication. Each factor has a value, a unit, a kind and a source, and
-any of them can be replaced. The kind is one of four: *measured* here, *counted* from data, *stated* by somebody else, *assumed* by
-us."""
+cost_estimate.csv, which the page `nbs/experiments/growth.ipynb` shows. Nothing was run at the size it speaks of: rates
+were measured on one core, sizes are counted or assumed, and the rest is multiplication. Each factor has a value, a
+unit, a kind and a source, and any of them can be replaced. The kind is one of four: *measured* here, *counted* from
+data, *stated* by somebody else, *assumed* by us."""
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +25,10 @@ given = dict(
     chip_dates=(3, 'dates', 'stated', 'the dataset'),
     epochs=(200, 'epochs', 'stated', 'the published training'),
     tile_side=(3660, 'pixels', 'stated', 'HLS user guide: 109.8 km at 30 m'),
-    conus_tiles=(979, 'tiles', 'counted', 'land tiles of HLS whose 100 km square has its centre or a corner in an outline '
-                 'of 63 points of 8.08 million km²; 884 have the centre in it'),
-    global_tiles=(18952, 'tiles', 'stated', 'list of HLS land tiles without Antarctica, NASA-IMPACT/hls-land_tiles, 2021'),
+    conus_tiles=(979, 'tiles', 'counted', 'land tiles of HLS whose 100 km square has its centre or a corner in an '
+                 'outline of 63 points of 8.08 million km²; 884 have the centre in it'),
+    global_tiles=(18952, 'tiles', 'stated', 'list of HLS land tiles without Antarctica, '
+                  'NASA-IMPACT/hls-land_tiles, 2021'),
     season=(214, 'days', 'assumed', 'March to September'),
     year=(365, 'days', 'assumed', 'one year'),
     days_between=(2.5, 'days', 'stated', 'LP DAAC: HLS observes land every 2 to 3 days; the middle'),
@@ -42,9 +43,9 @@ given = dict(
     price_gpu=(3., '$ a GPU hour', 'assumed', 'order of magnitude of a rented GPU; put in your own'),
 )
 
-# Rates are CPU seconds a pixel and date, from the largest size that was measured of each piece of work; cost is linear in chips and in
-# the size of a scene up to there, so more of them is more of the same. Scenes are filled in stacks of three dates, as they were
-# measured.
+# Rates are CPU seconds a pixel and date, from the largest size that was measured of each piece of work; cost is linear
+# in chips and in the size of a scene up to there, so more of them is more of the same. Scenes are filled in stacks of
+# three dates, as they were measured.
 
 def rate(
     growth, # measurements, see `grow`
@@ -63,7 +64,8 @@ def factors(
     "List every number that the estimate is made of"
     if off := [k for k in instead if k not in given]: raise ValueError(f"{off[0]} is no factor; choose from {', '.join(given)}.")
     rows = {k: (instead[k], v[1], 'assumed', 'given by the caller') if k in instead else v for k,v in given.items()}
-    rows['flops'] = flops, 'FLOP', 'counted', 'convolutions and matrix products of the default U-Net in a window of three dates'
+    counted = 'convolutions and matrix products of the default U-Net in a window of three dates'
+    rows['flops'] = flops, 'FLOP', 'counted', counted
     for w in sorted(set(growth.work)-{'files'}):
         s,mb,source = rate(growth, w)
         rows[f'rate {w}'] = s,'CPU s a pixel and date','measured',source
@@ -80,10 +82,11 @@ def window_flops(
     with torch.no_grad(), FlopCounterMode(display=False) as c: net(made_sample(1, side, dates, 6))
     return c.get_total_flops()
 
-# Jobs and engines. A job is a number of pixels and dates. One core takes its rate times that. A node has many cores, each with a Dask
-# worker that fills tile after tile; each keeps a share of its speed. A GPU makes the network fast and nothing else: reading scenes and
-# writing COGs stay on the cores beside it. They take what filling by linear interpolation takes, which is nearly all reading and
-# writing, and the GPU takes the FLOPs at a share of its peak; the slower of the two is how long it takes, and both are paid.
+# Jobs and engines. A job is a number of pixels and dates. One core takes its rate times that. A node has many cores,
+# each with a Dask worker that fills tile after tile; each keeps a share of its speed. A GPU makes the network fast and
+# nothing else: reading scenes and writing COGs stay on the cores beside it. They take what filling by linear
+# interpolation takes, which is nearly all reading and writing, and the GPU takes the FLOPs at a share of its peak; the
+# slower of the two is how long it takes, and both are paid.
 
 def jobs(
     f # factors
@@ -118,7 +121,8 @@ def _on_engines(f, pixels, work, rates):
     core = pixels*rates[work]/3600
     yield 'one core', core, core*v.price_core, 'estimate: measured rate × size'
     node = core/v.cores/v.node_efficiency
-    yield f'node of {v.cores:.0f} cores', node, core/v.node_efficiency*v.price_core, 'estimate: measured rate × size ÷ assumed efficiency'
+    paid = core/v.node_efficiency*v.price_core
+    yield f'node of {v.cores:.0f} cores', node, paid, 'estimate: measured rate × size ÷ assumed efficiency'
     if work != 'scene_unet': return
     files = pixels*rates['scene_linear']/3600/v.cores/v.node_efficiency
     hours = max(gpu_seconds(f, pixels)/3600, files)
@@ -130,7 +134,8 @@ def estimate(
 )->pd.DataFrame: # job, work, engine, hours, cost, kind
     "Estimate hours and cost of each job on each engine, and say how sure the number is"
     rates = {k.removeprefix('rate '): f.value[k] for k in f.index if k.startswith('rate ')}
-    rows = [(job, w, *row) for job,n in jobs(f).items() for w in _works_of(job, rates) for row in _on_engines(f, n, w, rates)]
+    todo = [(job, n, w) for job,n in jobs(f).items() for w in _works_of(job, rates)]
+    rows = [(job, w, *row) for job,n,w in todo for row in _on_engines(f, n, w, rates)]
     return pd.DataFrame(rows, columns=['job','work','engine','hours','cost','kind'])
 
 def _two_digits(x):

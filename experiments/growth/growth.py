@@ -1,9 +1,10 @@
 """Measure how time and memory grow with chips, pixels, dates, bands and the size of a scene.
 
-`python experiments/growth/growth.py --out nbs/stored/growth.csv`. Each part of the way is measured over a decade of each quantity
-that can grow: the data path (files to packed file, packed file to batches), the fillers without training, a small network that
-fills and learns, and scenes that are filled and written. It takes some twenty minutes of one core and goes on where it was stopped:
-rows that are in the file are not measured again. The page `nbs/experiments/growth.ipynb` shows the stored table."""
+`python experiments/growth/growth.py --out nbs/stored/growth.csv`. Each part of the way is measured over a decade of
+each quantity that can grow: the data path (files to packed file, packed file to batches), the fillers without training,
+a small network that fills and learns, and scenes that are filled and written. It takes some twenty minutes of one core
+and goes on where it was stopped: rows that are in the file are not measured again. The page
+`nbs/experiments/growth.ipynb` shows the stored table."""
 import json
 import os
 import resource
@@ -34,8 +35,9 @@ from gapfill_baseline.scenes.stack import stack_from_files
 
 here = Path(__file__).resolve().parent
 
-# Inputs. Chips are smooth random reflectance under a band of cloud on each date, at another height for each chip and date: two
-# fifths are gap, every date has one, and every pixel is seen on some date. What they show hardly matters for the cost.
+# Inputs. Chips are smooth random reflectance under a band of cloud on each date, at another height for each chip and
+# date: two fifths are gap, every date has one, and every pixel is seen on some date. What they show hardly matters for
+# the cost.
 
 def made_dn(
     chips:int, # places
@@ -71,7 +73,8 @@ def made_split(
     bits = np.packbits(gap.reshape(-1, *gap.shape[2:]), -1)
     chip_pack = Pack(np.memmap(file, np.int16, 'r', shape=dn.shape), names, {})
     frozen = np.arange(N*T).reshape(N,T)
-    return GapDataset(chips, pd.DataFrame(dict(mask_id=masks)), chip_pack, Pack(bits, masks, {}), np.ones((N,T), bool), frozen)
+    mask_pack,hide = Pack(bits, masks, {}),np.ones((N,T), bool)
+    return GapDataset(chips, pd.DataFrame(dict(mask_id=masks)), chip_pack, mask_pack, hide, frozen)
 
 def made_sample(
     chips:int, # places
@@ -104,9 +107,9 @@ def made_scenes(
         write_mask(m, tiled(clouds(183, .4, (t,))), **grid)
     return stack_from_files(paths, masks, days, [f'b{k}' for k in range(bands)])
 
-# Work. A piece of work prepares its input, which is not timed, and gives a function that is. Chips go through it a few at a time, as
-# they do in the programs; a scene goes through window by window. The network of the chips is the U-Net of a quarter of the default
-# width; scenes are filled with the default one.
+# Work. A piece of work prepares its input, which is not timed, and gives a function that is. Chips go through it a few
+# at a time, as they do in the programs; a scene goes through window by window. The network of the chips is the U-Net of
+# a quarter of the default width; scenes are filled with the default one.
 
 works = {} # name -> folder, chips, side, dates, bands -> what is timed
 
@@ -188,10 +191,11 @@ def _scene(name):
 
 for name in ('linear','regression','unet'): work(f'scene_{name}')(_scene(name))
 
-# One measurement. Time is CPU time of all threads, the least of several runs: other programs on the machine can make a run longer and
-# not shorter. Memory is the peak of resident memory while the work runs, less what the process held once everything was imported and a
-# tiny piece of the same work was done. It includes the input. A peak cannot be taken back, so each measurement is a process of its
-# own. As in every program, memory that was freed is kept for the next batch.
+# One measurement. Time is CPU time of all threads, the least of several runs: other programs on the machine can make a
+# run longer and not shorter. Memory is the peak of resident memory while the work runs, less what the process held once
+# everything was imported and a tiny piece of the same work was done. It includes the input. A peak cannot be taken
+# back, so each measurement is a process of its own. As in every program, memory that was freed is kept for the next
+# batch.
 
 def forget_peak():
     "Count the peak of memory from here on, where the system lets us"
@@ -244,9 +248,10 @@ def measure(
     if r.returncode: raise RuntimeError(f'{name} with {sizes} failed: {r.stderr[-500:]}')
     return json.loads(r.stdout.splitlines()[-1])
 
-# A decade of each. Where the cost of a piece is small its base is larger, so that fixed costs do not drown what grows. The catalog of
-# chips has at most twelve dates, so the data path begins at one date. The side of a scene grows by ten, up to the 3,660 pixels of a
-# whole HLS tile, so its area by a hundred. The network is slower, and its scenes are smaller.
+# A decade of each. Where the cost of a piece is small its base is larger, so that fixed costs do not drown what grows.
+# The catalog of chips has at most twelve dates, so the data path begins at one date. The side of a scene grows by ten,
+# up to the 3,660 pixels of a whole HLS tile, so its area by a hundred. The network is slower, and its scenes are
+# smaller.
 
 steps = 1, 1.8, 3.2, 5.6, 10
 _bases = (('files batches',32,64,1), ('linear harmonic regression',4,128,3), ('kernel unet unet_learns',4,64,3),

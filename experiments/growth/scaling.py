@@ -1,9 +1,9 @@
 """Measure one process against two: is it the same network, and how much sooner is it there?
 
 `python experiments/growth/scaling.py --out_dir nbs/stored` stores scaling_curves.csv and scaling.csv, which the page
-`nbs/experiments/scaling.ipynb` shows. What is measured is the program itself, `gapfill_train`, as it is started by hand: one
-process, several that share the batches, or several runs at once that know nothing of each other. The last are what the machine can
-do when nothing has to be exchanged."""
+`nbs/experiments/scaling.ipynb` shows. What is measured is the program itself, `gapfill_train`, as it is started by
+hand: one process, several that share the batches, or several runs at once that know nothing of each other. The last are
+what the machine can do when nothing has to be exchanged."""
 import os
 import subprocess
 import sys
@@ -16,8 +16,8 @@ from gapfill_baseline.program import program
 from gapfill_baseline.sample import make_sample
 from gapfill_baseline.train.runs import read_history
 
-models = dict(unet=dict(model='unet', width=8), ridgeunet=dict(model='ridgeunet', width=8), vit=dict(model='vit', width=48),
-              cgan=dict(model='cgan', model_cap=8, training_length=16, crop=32))
+models = dict(unet=dict(model='unet', width=8), ridgeunet=dict(model='ridgeunet', width=8),
+              vit=dict(model='vit', width=48), cgan=dict(model='cgan', model_cap=8, training_length=16, crop=32))
 seeds = dict(unet=(0,1,2), ridgeunet=(0,), vit=(0,), cgan=(0,1))
 
 def command(
@@ -29,8 +29,8 @@ def command(
     words = [str(w) for k,v in options.items() for w in (f'--{k}', *several(v))]
     train = [str(Path(sys.executable).parent/'gapfill_train'), *words]
     if processes==1: return train
-    torchrun = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', str(processes), '--no-python']
-    return torchrun + train
+    torchrun = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
+    return [*torchrun, '--nproc_per_node', str(processes), '--no-python', *train]
 
 def run_all(
     *commands # each a list of words
@@ -44,8 +44,8 @@ def run_all(
 def _common(folder):
     "Options that all runs in a folder share"
     folder = Path(folder)
-    return dict(dataroot=folder/'data', out_dir=folder/'runs', cache_dir=folder/'cache', device='cpu', visualization='none',
-                mask_position='all', select_on='validation')
+    return dict(dataroot=folder/'data', out_dir=folder/'runs', cache_dir=folder/'cache', device='cpu',
+                visualization='none', mask_position='all', select_on='validation')
 
 learned = 'train_loss','train_gap_mae','valid_loss','valid_gap_mae','train_g_loss','train_d_loss','valid_g_loss'
 

@@ -9,7 +9,8 @@ from cost_estimate import *
 stored = Path(__file__).resolve().parents[2]/'nbs/stored'
 
 # A rate is that of the largest size
-toy = pd.DataFrame(dict(work='linear', axis='side', x=[4,16], chips=1, side=[2,4], dates=2, cpu_s=[9,64], peak_mb=[1.,5.]))
+sizes = dict(x=[4,16], chips=1, side=[2,4], dates=2)
+toy = pd.DataFrame(dict(work='linear', axis='side') | sizes | dict(cpu_s=[9,64], peak_mb=[1.,5.]))
 test_eq(rate(toy, 'linear')[:2], (2.,5.))
 
 # Any factor can be replaced

@@ -64,7 +64,8 @@ with tempfile.TemporaryDirectory() as tmp:
             assert not v or v[-1]==10*v[0], (n,v)
 
     # Rows that are in the file are kept, one that is missing is measured
-    known = [dict(work='linear', axis=a, x=x) | s | dict(cpu_s=1, peak_mb=1, runs=3) for a,x,s in sizes_of('linear')[:-1]]
+    found = dict(cpu_s=1, peak_mb=1, runs=3)
+    known = [dict(work='linear', axis=a, x=x) | s | found for a,x,s in sizes_of('linear')[:-1]]
     pd.DataFrame(known).to_csv(root/'g.csv', index=False)
     t = grow(root/'g.csv', ['linear'])
     test_eq(len(t), len(sizes_of('linear')))

@@ -1,9 +1,10 @@
-"""Measure so that a number can be believed: runs in pairs, memory in a process of its own, counted work, a goal beside every number.
+"""Measure so that a number can be believed: runs in pairs, memory in a process of its own, counted work, a goal beside
+every number.
 
-A computer that does other things as well takes longer for the same work at one moment than at the next. Three things help.
-Two ways of doing something are run in turn, A B A B, so that a slow minute falls on both. The time taken is that of the CPU
-spent by the process, not that of the clock on the wall. And where it is possible nothing is timed at all: multiplications,
-bytes and calls can be counted, and a count is the same on every run."""
+A computer that does other things as well takes longer for the same work at one moment than at the next. Three things
+help. Two ways of doing something are run in turn, A B A B, so that a slow minute falls on both. The time taken is that
+of the CPU spent by the process, not that of the clock on the wall. And where it is possible nothing is timed at all:
+multiplications, bytes and calls can be counted, and a count is the same on every run."""
 import gc
 import importlib.util
 import json
@@ -45,7 +46,7 @@ def seconds(
     f:Callable, # called without arguments
     device='cpu' # where its work is done
 )->tuple: # seconds, and what `f` returned
-    "Time a call: all threads of this process, or the GPU by its own events, since the CPU goes on before the work is done"
+    "Time a call: all threads of this process, or the GPU by its own events, since the CPU does not wait for it"
     if torch.device(device).type != 'cuda':
         start = time.process_time()
         out = f()
@@ -167,7 +168,8 @@ def alone(
     path = os.pathsep.join([str(here), *filter(None, [os.environ.get('PYTHONPATH')])])
     env = os.environ | dict(OMP_NUM_THREADS=str(n_threads), PYTHONPATH=path)
     code = 'from bench import _child; _child()'
-    r = subprocess.run([sys.executable, '-c', code], input=pickle.dumps((make, args, n_threads)), capture_output=True, env=env)
+    work = pickle.dumps((make, args, n_threads))
+    r = subprocess.run([sys.executable, '-c', code], input=work, capture_output=True, env=env)
     if r.returncode: raise RuntimeError(f"{make.__name__} failed in a process of its own:\n{r.stderr.decode(errors='replace')}")
     return json.loads(r.stdout.decode().splitlines()[-1])
 
@@ -181,7 +183,7 @@ def flops(
     return c.get_total_flops()
 
 class SavedBytes:
-    "Count what is kept for the backward pass; tensors that share one piece of memory count once, weights and buffers never"
+    "Count what is kept for the backward pass; a piece of memory counts once, weights and buffers never"
     def __init__(self,
         *nets # whose weights and buffers do not count
     ):
@@ -262,8 +264,8 @@ def circumstances(
     machine = dict(cpu=cpu_name(), instructions=torch.backends.cpu.get_cpu_capability(), cores=os.cpu_count())
     packages = 'gapfill_baseline torch numpy pandas rasterio matplotlib seaborn torchmetrics'.split()
     versions = dict(python=platform.python_version()) | {p: _version(p) for p in packages}
-    return dict(machine=machine, device=torch.cuda.get_device_name(device) if cuda else 'cpu', date=date.today().isoformat(),
-                commit=git_commit(), settings=settings, versions=versions)
+    return dict(machine=machine, device=torch.cuda.get_device_name(device) if cuda else 'cpu',
+                date=date.today().isoformat(), commit=git_commit(), settings=settings, versions=versions)
 
 def _is_results(d): return isinstance(d, dict) and all(isinstance(v, dict) and 'rows' in v for v in d.values())
 
@@ -291,8 +293,8 @@ def write_results(
 )->dict: # all that stands in the file now
     """Store the results of a device beside those of others.
 
-    A measurement replaces those of its own kind of device; only rows of the same machine, commit, versions and settings stay
-    beside it, so that the rows of a device never mix two states of the code."""
+    A measurement replaces those of its own kind of device; only rows of the same machine, commit, versions and settings
+    stay beside it, so that the rows of a device never mix two states of the code."""
     d = read_results(path)
     kind = kind_of(about)
     old = d.get(kind, {})

@@ -1,10 +1,11 @@
 """The published baseline as plainly as it can be written: what our speed is measured against.
 
-The published code carries no licence, so nothing of it is here and nobody needs it to repeat a measurement. What stands here
-was written from a description of what it computes, in the way most people would write it first: a file is opened for each item,
-every mask is spread over all channels, the generator runs whenever a prediction is wanted, and torchmetrics finds the numbers.
-Nothing is slowed down on purpose. Where the description leaves a choice, the cheaper one is taken. The networks are the readable
-ones of `gapfill_baseline.networks.cgan`, whose tensors have the names of ours.
+The published code carries no licence, so nothing of it is here and nobody needs it to repeat a measurement. What stands
+here was written from a description of what it computes, in the way most people would write it first: a file is opened
+for each item, every mask is spread over all channels, the generator runs whenever a prediction is wanted, and
+torchmetrics finds the numbers. Nothing is slowed down on purpose. Where the description leaves a choice, the cheaper
+one is taken. The networks are the readable ones of `gapfill_baseline.networks.cgan`, whose tensors have the names of
+ours.
 
 Each part is compared with ours in test_plain.py: a measurement only counts where both give the same numbers."""
 import matplotlib.pyplot as plt
@@ -18,8 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from gapfill_baseline.core import HLS
 
-# Data. An item is three float32 arrays of T*C channels: the chip with zeros in its gaps, the whole chip, and the gaps. All three
-# leave the CPU, 10.8 MB a chip of 3 dates, 6 bands and 224 × 224 pixels.
+# Data. An item is three float32 arrays of T*C channels: the chip with zeros in its gaps, the whole chip, and the gaps.
+# All three leave the CPU, 10.8 MB a chip of 3 dates, 6 bands and 224 × 224 pixels.
 
 class PlainChips(Dataset):
     "Read one chip an item, from its files each time"
@@ -70,9 +71,9 @@ def plain_metrics(
 )->dict: # mse, mae, ssim, scalar tensors
     """Measure the published numbers by torchmetrics.
 
-    The release that the published numbers were made with leaves a border of 5 px out of its mean. Current ones do not, so the map
-    is asked for and cut, then averaged over each image and over images as the library does it. A mean over all pixels at once
-    would be wrong in the sixth digit for a batch of 16 in float32."""
+    The release that the published numbers were made with leaves a border of 5 px out of its mean. Current ones do not,
+    so the map is asked for and cut, then averaged over each image and over images as the library does it. A mean over
+    all pixels at once would be wrong in the sixth digit for a batch of 16 in float32."""
     from torchmetrics.functional.image import structural_similarity_index_measure # `need` tells those who have it not
     from torchmetrics.functional.regression import mean_absolute_error, mean_squared_error
     p,t = (pred*cloud).contiguous(),(target*cloud).contiguous()
@@ -86,8 +87,8 @@ def plain_metrics(
 class PlainStep:
     """Train and validate batch by batch.
 
-    The critics' weights get gradients in the generator step too, which nobody uses. Losses and numbers are Python numbers after
-    each batch."""
+    The critics' weights get gradients in the generator step too, which nobody uses. Losses and numbers are Python
+    numbers after each batch."""
     def __init__(self,
         generator, # `PlainGenerator`
         critic, # `PlainCritic`
@@ -96,7 +97,8 @@ class PlainStep:
         metrics=plain_metrics # (pred, target, cloud) -> dict of numbers
     ):
         self.g,self.d,self.alpha,self.metrics = generator,critic,alpha,metrics
-        self.g_opt,self.d_opt = (torch.optim.Adam(n.parameters(), lr, betas=(0., .9)) for n,lr in zip((generator, critic), lrs))
+        adam = lambda net, lr: torch.optim.Adam(net.parameters(), lr, betas=(0., .9))
+        self.g_opt,self.d_opt = adam(generator, lrs[0]),adam(critic, lrs[1])
     def fill(self, pred, observed, cloud): return pred*cloud + observed*(1-cloud)
     def weights(self, cloud): return [F.max_pool2d(cloud, 2**(3+s)) for s in range(2)]
     def judge(self, condition, candidate): return self.d(*(by_date(x, self.d.n_bands) for x in (condition, candidate)))
@@ -160,8 +162,8 @@ class PlainStep:
         out = dict(g_loss=g_loss, d_loss=d_loss) | self.metrics(pred, target, cloud)
         return {k: v.item() if v.device.type != 'meta' else None for k,v in out.items()}
 
-# Adam divides a gradient by its own size, so a gradient of nearly nothing may push a weight either way. What is compared is the
-# sum of all differences with the sum of all changes.
+# Adam divides a gradient by its own size, so a gradient of nearly nothing may push a weight either way. What is
+# compared is the sum of all differences with the sum of all changes.
 
 def weights_of(
     net:nn.Module # a network

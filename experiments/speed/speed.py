@@ -1,10 +1,12 @@
-"""Measure speed and memory against a plain way of doing the same: `python experiments/speed/speed.py --out nbs/stored/speed.json`.
+"""Measure speed and memory against a plain way of doing the same: `python experiments/speed/speed.py --out
+nbs/stored/speed.json`.
 
-`make bench` does all of it on one thread and stores the table that the page `nbs/experiments/speed.ipynb` shows. It takes about
-forty minutes of one core, half of them in seaborn. `--rows data metrics` measures a part, `--device cuda` a GPU; rows that say
-nothing about a GPU are left out there, as is bf16 on a processor that has no instructions for it, and what else stands in the
-file stays. Both sides work on the same simulated chips of 3 dates, 6 bands and 224 × 224 pixels with cloud on the middle date,
-and start from the same weights. bench.py says how pairs are run and what is counted as time, plain.py is the plain way."""
+`make bench` does all of it on one thread and stores the table that the page `nbs/experiments/speed.ipynb` shows. It
+takes about forty minutes of one core, half of them in seaborn. `--rows data metrics` measures a part, `--device cuda` a
+GPU; rows that say nothing about a GPU are left out there, as is bf16 on a processor that has no instructions for it,
+and what else stands in the file stays. Both sides work on the same simulated chips of 3 dates, 6 bands and 224 × 224
+pixels with cloud on the middle date, and start from the same weights. bench.py says how pairs are run and what is
+counted as time, plain.py is the plain way."""
 import gc
 import io
 import os
@@ -47,9 +49,10 @@ from gapfill_baseline.stats import score_columns
 from gapfill_baseline.train.adversarial import AdversarialCB, fill_metrics
 from gapfill_baseline.train.batches import ResidentDataset
 
-from bench import (Goal, SavedBytes, ab, alone, circumstances, counting_accelerator, flops, need, read_results, row, same, spread,
-                   threads, write_results)
-from plain import PlainChips, PlainStep, moved_apart, plain_chip, plain_items, plain_metrics, plain_pairs, plain_stats, weights_of
+from bench import (Goal, SavedBytes, ab, alone, circumstances, counting_accelerator, flops, need, read_results, row,
+                   same, spread, threads, write_results)
+from plain import (PlainChips, PlainStep, moved_apart, plain_chip, plain_items, plain_metrics, plain_pairs, plain_stats,
+                   weights_of)
 
 # What is measured
 
@@ -58,33 +61,39 @@ _plain = 'a prediction for each loss; gradients for the critics in the generator
 
 _goals = [
     Goal('data path, chips a second', 'times', 20, 60,
-         ours='batches as stored, from one mapped file', plain='a GeoTIFF read for each item, into three float32 arrays'),
+         ours='batches as stored, from one mapped file',
+         plain='a GeoTIFF read for each item, into three float32 arrays'),
     Goal('training step, fp32', 'times', 1.25, 1.4,
          ours=f'{_counted}; metrics on the device', plain=f'{_plain}; torchmetrics each step'),
     Goal('training step, bf16', 'times', 1.8, 2.2,
          ours='the same in bf16; compiled on a GPU', plain='the plain step in fp32'),
     Goal('work of training, a chip', 'GFLOP', 470, 411, False, _counted, _plain),
-    Goal('work of validation with losses, a chip', 'GFLOP', 152, None, False, 'one generator pass', 'a prediction for each loss'),
+    Goal('work of validation with losses, a chip', 'GFLOP', 152, None, False,
+         'one generator pass', 'a prediction for each loss'),
     Goal('generator passes a training batch', 'passes', 1, 1, False, 'one', 'two'),
     Goal('metrics of a batch', 'times', 8, 12,
          ours='published and pooled numbers', plain='published numbers by torchmetrics'),
     Goal('statistics of chips and bands', 'times', 8, 10,
          ours='both protocols, each hidden date', plain='published protocol by torchmetrics, middle date'),
     Goal('statistics program', 'times', 2.2, 3.5,
-         ours='reads packed chips; one pass of the network (model_cap 16); three tables of all hidden dates (--protocol published)',
+         ours='reads packed chips; one pass of the network (model_cap 16); '
+              'three tables of all hidden dates (--protocol published)',
          plain='reads each file; one pass; the published table of the middle date alone'),
     Goal('pair grid, CPU time', 'times', 40, 70,
          ours='counts, chip by chip', plain='PairGrid of seaborn on a table of all pixels'),
     Goal('pair grid, memory', 'times', 20, None, ours='the same', plain='the same'),
     Goal('pair grid, memory for twice the chips', 'times', 1.1, 1.05, False, 'the same, against half the chips', ''),
     Goal('sent to the device, a chip', 'MB', 2., 1.9, False, 'int16 values and masks', 'three float32 arrays'),
-    Goal('kept for the backward pass, generator step', 'times less', 1.4, 1.5, ours='model_cap 64, batch 16', plain='the same'),
+    Goal('kept for the backward pass, generator step', 'times less', 1.4, 1.5,
+         ours='model_cap 64, batch 16', plain='the same'),
     Goal('import of the package', 's', 1., .3, False, 'a process of its own, from start to end', ''),
     Goal('--help of the slowest program', 's', .5, .3, False, 'a process of its own, from start to end', ''),
     Goal('an epoch outside forward, backward and optimiser', '%', 5., 2., False,
          'loading, samples, losses, metrics, callbacks; model_cap 16', ''),
-    *(Goal(f'training step, share of the matrix rate, {p}', '%', 40, None,
-           ours='operations over time, model_cap 64', plain='the same device multiplying matrices') for p in ('fp32','bf16')),
+    Goal('training step, share of the matrix rate, fp32', '%', 40, None,
+         ours='operations over time, model_cap 64', plain='the same device multiplying matrices'),
+    Goal('training step, share of the matrix rate, bf16', '%', 40, None,
+         ours='operations over time, model_cap 64', plain='the same device multiplying matrices'),
     Goal('a GPU at work in a training epoch, bf16', '%', 95, None, plain='',
          ours='time in which any kernel runs, over the time of the epoch; data on the device, model_cap 64, compiled')]
 
@@ -99,8 +108,8 @@ def goal(name):
 class Setting(NamedTuple):
     """Hold the sizes of what is measured.
 
-    A step of the network with `model_cap` 64 takes six seconds a chip on a core, the plain one nine, so two chips are a batch on
-    a CPU; on a GPU it is sixteen, as published. What is counted is counted for sixteen everywhere."""
+    A step of the network with `model_cap` 64 takes six seconds a chip on a core, the plain one nine, so two chips are a
+    batch on a CPU; on a GPU it is sixteen, as published. What is counted is counted for sixteen everywhere."""
     size:int=224 # of a chip, pixels
     chips:int=64 # that are read
     cap:int=64 # model_cap of the training step
@@ -113,8 +122,8 @@ class Setting(NamedTuple):
 
 quick = Setting(size=32, chips=4, cap=2, small=2, drawn=2, pairs=1)
 
-# Data. The chips are made once and kept in the user's cache folder, without compression, so that the plain way is not held up by
-# unpacking; the 18.1 GB of the released dataset are what its files take without any.
+# Data. The chips are made once and kept in the user's cache folder, without compression, so that the plain way is not
+# held up by unpacking; the 18.1 GB of the released dataset are what its files take without any.
 
 def uncompressed(
     folder # of GeoTIFFs
@@ -189,8 +198,8 @@ def data_sides(
 
 sides = dict(data=data_sides) # name of the option --rows -> both ways
 
-# A comparison runs in this process. Memory is taken afterwards, when all of it is given back, once for each side in a process of
-# its own.
+# A comparison runs in this process. Memory is taken afterwards, when all of it is given back, once for each side in a
+# process of its own.
 
 def one_side(
     name:str, # of `sides`
@@ -218,8 +227,8 @@ def compared(
     took = dict(seconds_ours=t.ours.median()/n, seconds_plain=t.plain.median()/n)
     return [row(goal(what), spread(t.ratio), s.device, error=t.attrs['error'], **took, **mb)]
 
-# Training step. Our callback is called like the plain step. For counting it gets an accelerator without data, for timing a real
-# one.
+# Training step. Our callback is called like the plain step. For counting it gets an accelerator without data, for
+# timing a real one.
 
 class OurStep:
     "Train and validate batch by batch with our networks and callback"
@@ -284,8 +293,8 @@ def training_sides(
 )->Sides:
     """Training step: a batch by both, networks with the same weights.
 
-    Loss of the generator, numbers, and what the generator learned must be equal. On a GPU, whose sums have no fixed order,
-    numbers may be 0.1 % apart; in bf16, on any device, 5 %."""
+    Loss of the generator, numbers, and what the generator learned must be equal. On a GPU, whose sums have no fixed
+    order, numbers may be 0.1 % apart; in bf16, on any device, 5 %."""
     n = 16 if s.device=='cuda' else s.batch
     raw,batch = batch_pair(bench_split(s), n, s.device)
     ours,plain = step_pair(s, precision)
@@ -377,9 +386,9 @@ def rows_of_counts(
     mb = dict(mb_ours=ours['kept_mb'], mb_plain=plain['kept_mb'])
     return rows + [row(goal('kept for the backward pass, generator step'), mb['mb_plain']/mb['mb_ours'], **mb)]
 
-# Numbers and statistics. Predictions are the reference with some noise: what a network predicts costs the same to measure. Ours may
-# be off by 1e-6. In float32 torchmetrics itself is off by a little more than that, on a band of a chip whose gap is large, so what
-# both are held against is the plain way in double precision.
+# Numbers and statistics. Predictions are the reference with some noise: what a network predicts costs the same to
+# measure. Ours may be off by 1e-6. In float32 torchmetrics itself is off by a little more than that, on a band of a
+# chip whose gap is large, so what both are held against is the plain way in double precision.
 
 def predicted(
     s:Setting # sizes
@@ -434,8 +443,8 @@ def statistics_sides(
 
 sides |= dict(metrics=metrics_sides, statistics=statistics_sides)
 
-# The statistics program: from the folder of a run to tables on the disk, in this process. The packed file of the chips is there,
-# as it is after training.
+# The statistics program: from the folder of a run to tables on the disk, in this process. The packed file of the chips
+# is there, as it is after training.
 
 def published_run(
     s:Setting, # sizes
@@ -450,7 +459,8 @@ def published_run(
     plain = PlainGenerator(model_cap=s.small)
     plain.load_state_dict(net.state_dict())
     torch.save(plain.state_dict(), folder/'plain.pt')
-    data = dict(name='gapfill', root=str(bench_data(s)), time_steps=3, n_bands=6, cloud_range=[.01,1.], mask_position=['2'])
+    data = dict(name='gapfill', root=str(bench_data(s)), time_steps=3, n_bands=6, cloud_range=[.01,1.],
+                mask_position=['2'])
     model = dict(model_cap=s.small, n_sampling=4, n_scales=2)
     config = dict(model=model, training=dict(batch_size=16, alpha=5.), dataset=data)
     (folder/'config.yml').write_text(yaml.safe_dump(config))
@@ -479,8 +489,8 @@ def program_sides(
 
 sides['program'] = program_sides
 
-# Pair grids. Both sides read the pixels of the reference from the packed file, chip by chip. Seaborn needs them in one table, ours
-# counts and forgets. The peak of memory is that above what imports took, in a process of its own.
+# Pair grids. Both sides read the pixels of the reference from the packed file, chip by chip. Seaborn needs them in one
+# table, ours counts and forgets. The peak of memory is that above what imports took, in a process of its own.
 
 def chip_pixels(
     file:str, # packed chips
@@ -582,9 +592,9 @@ def rows_of_start(
     imported = cost('-c', 'import gapfill_baseline')
     return [row(goal('import of the package'), imported), row(goal('--help of the slowest program'), slowest)]
 
-# An epoch. Time inside the networks' `forward`, `backward` and the optimisers' steps is taken away from that of the whole pass over
-# the training chips. What is left is loading, making samples, losses, numbers and callbacks. A checkpoint at the end of an epoch is
-# not in it: here an epoch has sixteen chips, in earnest thousands.
+# An epoch. Time inside the networks' `forward`, `backward` and the optimisers' steps is taken away from that of the
+# whole pass over the training chips. What is left is loading, making samples, losses, numbers and callbacks. A
+# checkpoint at the end of an epoch is not in it: here an epoch has sixteen chips, in earnest thousands.
 
 class Inside:
     "Add up the time spent in some functions"
@@ -636,9 +646,10 @@ def rows_of_epoch(
     with keep_pages(): shares = _epoch_shares(learn, inside, s.pairs+1) # as in every program
     return [row(goal('an epoch outside forward, backward and optimiser'), spread(shares[1:]), s.device)]
 
-# The limit of the device. A ratio to a slower way does not say how much is left. What is: the operations of a step, over its time,
-# as a share of the rate at which the same device multiplies two large matrices in the same precision, measured just before. No
-# network reaches all of it, and a step also does what is not counted as operations: norms, padding, losses, the optimiser.
+# The limit of the device. A ratio to a slower way does not say how much is left. What is: the operations of a step,
+# over its time, as a share of the rate at which the same device multiplies two large matrices in the same precision,
+# measured just before. No network reaches all of it, and a step also does what is not counted as operations: norms,
+# padding, losses, the optimiser.
 
 def matrix_rate(
     device='cpu', # where
@@ -690,8 +701,8 @@ def rows_of_limit(
         rows.append(row(goal(name), spread(shares), s.device, tflops_matrix=rate/1e12))
     return rows
 
-# A GPU that waits for the processor or for data is a GPU that is paid for twice. The time in which any kernel runs, however many at
-# once, is read from the profiler.
+# A GPU that waits for the processor or for data is a GPU that is paid for twice. The time in which any kernel runs,
+# however many at once, is read from the profiler.
 
 def covered(
     spans # (start, end) in any order
@@ -732,8 +743,8 @@ def rows_of_busy(
     epoch()
     busy = [_profiled(epoch) for _ in range(s.pairs)]
     shares = [100*worked/took for worked,took in busy]
-    chips = 3*len(dl)*16
-    return [row(goal('a GPU at work in a training epoch, bf16'), spread(shares), s.device, seconds_ours=busy[-1][1]/chips)]
+    took = busy[-1][1]/(3*len(dl)*16)
+    return [row(goal('a GPU at work in a training epoch, bf16'), spread(shares), s.device, seconds_ours=took)]
 
 # The program
 

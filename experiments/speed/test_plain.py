@@ -81,7 +81,8 @@ with tempfile.TemporaryDirectory() as tmp:
     meter = Meter()
     fill_metrics(meter, 'train', pred, s)
     ours = meter.means()
-    for k,v in plain_metrics(pred.flatten(1,2), target, cloud).items(): assert abs(ours[f'train_{k}']-v.item()) < 1e-6, k
+    for k,v in plain_metrics(pred.flatten(1,2), target, cloud).items():
+        assert abs(ours[f'train_{k}']-v.item()) < 1e-6, k
 
     # The recipe `published` does the same to the letter
     a,b,g_apart,d_apart = one_step(PublishedCB)

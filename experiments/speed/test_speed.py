@@ -1,4 +1,5 @@
-"""Test speed.py in small: `python experiments/speed/test_speed.py`, with `slow` for the rows of pair grids and `cuda` for those of a GPU.
+"""Test speed.py in small: `python experiments/speed/test_speed.py`, with `slow` for the rows of pair grids and `cuda`
+for those of a GPU.
 
 What is counted of our own step is a gate in the notebooks of what it guards: train/03_adversarial and 02_masks."""
 import io
@@ -35,7 +36,8 @@ def test_goals():
 
 def test_data():
     ds = bench_split(quick)
-    with rasterio.open(next(iter(ds.chips.path))) as src: test_eq((src.count, src.shape, src.compression), (18, (32,32), None))
+    with rasterio.open(next(iter(ds.chips.path))) as src:
+        test_eq((src.count, src.shape, src.compression), (18, (32,32), None))
     test_eq(len(ds), 4)
     assert ds.hide[:,1].all()
     raw,plain = batch_pair(ds, 3)
@@ -147,7 +149,7 @@ def test_options():
         test_eq([r['row'] for r in rows_of_limit(quick)], ['training step, share of the matrix rate, fp32'])
 
 def test_program():
-    "A few rows in small, as `speed.py --quick` does it; a second run adds its rows to those of the same commit, machine and settings"
+    "A second run, as `speed.py --quick` does it, adds its rows to those of the same commit, machine and settings"
     with tempfile.TemporaryDirectory() as tmp:
         out = Path(tmp)/'speed.json'
         with redirect_stdout(io.StringIO()) as said:
@@ -159,12 +161,14 @@ def test_program():
         test_eq(d['settings']['quick'], True)
         with expect_fail(ValueError, 'rows names dat'): speed.measure_speed(['dat'], out=out)
         if not torch.cuda.is_available():
-            with expect_fail(ValueError, 'device is cuda, but PyTorch sees no GPU here'): speed.measure_speed(device='cuda', out=out)
+            with expect_fail(ValueError, 'device is cuda, but PyTorch sees no GPU here'):
+                speed.measure_speed(device='cuda', out=out)
 
 def test_without_bf16():
     asked = []
     with (tempfile.TemporaryDirectory() as tmp, patch.object(speed, 'fast_bf16', lambda *_: False),
-          patch.object(speed, 'measure', lambda names, s: asked.extend(names) or []), redirect_stdout(io.StringIO()) as said):
+          patch.object(speed, 'measure', lambda names, s: asked.extend(names) or []),
+          redirect_stdout(io.StringIO()) as said):
         speed.measure_speed(out=Path(tmp)/'none.json', quick=True)
     assert said.getvalue().startswith('bf16 is left out') and 'bf16' not in asked and {'fp32','limit'} <= set(asked)
 
