@@ -9,7 +9,7 @@ from check_site import notebooks
 
 root = Path(__file__).resolve().parent.parent
 bin = Path(sys.executable).parent
-limit = 600 # seconds a notebook or script may take
+hang = 3600 # seconds after which something hangs; far more than a busy machine takes
 workers = min(2, os.cpu_count())
 running = set()
 
@@ -21,8 +21,8 @@ def sh(*args, cwd=root):
     with tempfile.TemporaryFile() as out:
         p = subprocess.Popen([str(a) for a in args], cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
         running.add(p)
-        try: why = f'exit status {status}' if (status := p.wait(limit)) else ''
-        except subprocess.TimeoutExpired: why = f'stopped after {limit} s'
+        try: why = f'exit status {status}' if (status := p.wait(hang)) else ''
+        except subprocess.TimeoutExpired: why = f'stopped after {hang} s: it hangs'
         kill(p)
         running.discard(p)
         out.seek(0)

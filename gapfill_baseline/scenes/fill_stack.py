@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Job', 'pick_device', 'units_of', 'try_filler', 'Strip', 'strip_height', 'pixel_strips', 'see_all', 'see_some',
-           'window_strips', 'identity', 'open_work', 'make_job', 'fill_stack']
+           'window_strips', 'identity', 'open_work', 'make_job', 'is_finished', 'fill_stack']
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #22708a9e
 import hashlib, json, shutil, time
@@ -273,6 +273,29 @@ def make_job(
     if uncertainty and not has: raise ValueError(f"uncertainty was asked for, and {filler} predicts none. Train with --uncertainty, or leave it out.")
     return job._replace(time_steps=k if k and k < T else None)
 
+# %% ../../nbs/scenes/07_fill_stack.ipynb #cdb5be3f
+def _plan(stack, filler, out, device='cpu', batch_size=None, size=224, overlap=32, fill_all=False, uncertainty=False,
+          dates_out='all', time_steps=None, name=None, weights=''):
+    "Give the job, what decides its result, the tag that stands for it, and the paths of its results"
+    device = pick_device(device)
+    if batch_size is None: batch_size = 1 if device=='cpu' else 16
+    how = dict(device=device, batch_size=batch_size, size=size, overlap=overlap, fill_all=fill_all)
+    job = make_job(stack, filler, dates_out, time_steps, uncertainty, **how)
+    what = identity(stack, job, name or str(filler), weights)
+    run = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+    return job, what, run, output_paths(out, [stack.names[t] for t in job.want], job.scale)
+
+@torch.no_grad()
+def is_finished(
+    stack, # a `Stack`
+    filler:Filler, # what fills
+    out_dir, # folder of the results
+    **options # of `fill_stack`, those that decide the result
+)->bool:
+    "Say whether all results of a filling exist and carry its tag"
+    _,_,run,paths = _plan(stack, filler, Path(out_dir), **options)
+    return all(p.exists() and _is_ours(p, run) for p in paths.values())
+
 # %% ../../nbs/scenes/07_fill_stack.ipynb #cf31ce5e
 @torch.no_grad()
 def fill_stack(
@@ -295,11 +318,9 @@ def fill_stack(
     clock:Clock=None # where the time goes
 )->dict: # paths, counts, seconds
     "Fill a stack, and write its dates as COGs"
-    start,clock,out,device = time.perf_counter(),Clock() if clock is None else clock,Path(out_dir),pick_device(device)
-    if batch_size is None: batch_size = 1 if device=='cpu' else 16
-    job = make_job(stack, filler, dates_out, time_steps, uncertainty, device=device, batch_size=batch_size, size=size, overlap=overlap, fill_all=fill_all)
-    what = identity(stack, job, name or str(filler), weights); run = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
-    names = [stack.names[t] for t in job.want]; paths = output_paths(out, names, job.scale)
+    start,clock,out = time.perf_counter(),Clock() if clock is None else clock,Path(out_dir)
+    job,what,run,paths = _plan(stack, filler, out, device, batch_size, size, overlap, fill_all, uncertainty, dates_out, time_steps, name, weights)
+    names = [stack.names[t] for t in job.want]
     ours = {k for k,p in paths.items() if resume and p.exists() and _is_ours(p, run)}
     refuse_existing({k: p for k,p in paths.items() if k not in ours}, [p for s in stack.sources for p in s], overwrite)
     if len(ours)==len(paths): return _summary(stack, job, paths, {}, clock, start, finished=True)
