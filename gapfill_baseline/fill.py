@@ -9,14 +9,15 @@ __all__ = ['weights_hash', 'open_filler', 'summary', 'score_one', 'fill_one', 'f
 import hashlib
 from pathlib import Path
 from functools import partial
+from types import SimpleNamespace
 from .models import fillers, get_filler
-from .program import Clock, save_profile, whole
+from .program import Clock, as_list, save_profile, whole
 from .scenes.fill_stack import fill_stack
 from .scenes.many import archive_summary, fill_archive
-from .scenes.open import _several, check_source, open_stack
+from .scenes.open import open_stack
 from .scenes.score import pool_scores, score_stack
 from .train.kinds import load_filler
-from .train.runs import read_config, usable_folder
+from .train.runs import find_weights, read_config, usable_folder
 
 # %% ../nbs/12_fill.ipynb #7224c0c8
 def weights_hash(
@@ -25,7 +26,7 @@ def weights_hash(
     "What tells the weights of a filler from others, or one line if there is no such filler"
     if name in fillers: return ''
     if not Path(name).is_dir(): raise ValueError(f"filler is {name}; pass one of {', '.join(fillers)}, or the folder of a run.")
-    file = next((Path(name)/n for n in ('best.safetensors','model_gnet_best.pt') if (Path(name)/n).exists()), None)
+    file = find_weights(name)
     if file is None: raise FileNotFoundError(f"{name} has no weights: it is no run, or no epoch of it has ended yet.")
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
@@ -69,9 +70,9 @@ def fill_one(
     o:dict # every option by name
 ): # of `fill_stack`: paths, counts, seconds; with --score a table
     "Fill the scenes that the options name"
-    clock = Clock(); wish = _several(o['dates_out']); wish = 'all' if wish in (None, ['all']) else wish
+    clock = Clock(); wish = as_list(o['dates_out']); wish = 'all' if wish in (None, ['all']) else wish
     with clock('open'):
-        stack = open_stack(o)
+        stack = open_stack(SimpleNamespace(**o))
         f,steps,weights = open_filler(o['filler'], len(stack.bands), o['time_steps']); print(stack.describe())
     with stack:
         if o['score']: return score_one(stack, o)
