@@ -166,16 +166,19 @@ def open_chips(
     root = o.dataroot or first.get('dataroot')
     if not root or not Path(root).is_dir(): raise FileNotFoundError(f"dataroot {root} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
     split = o.split or first.get('split') or 'published'
-    catalog = open_catalog(config_options(first | dict(dataset=o.dataset, dataroot=root, split=split, select_on='validation')))
+    chosen = dict(dataset=o.dataset, dataroot=root, split=split, select_on='validation')
+    catalog = open_catalog(config_options(first | chosen))
     T = o.time_steps or first.get('time_steps') or 3
     C = o.n_bands or first.get('n_bands') or len(HLS.bands)
     cache = usable_folder(o.cache_dir or Path(o.out_dir)/'.cache', 'cache_dir')
-    return open_split(catalog, 'validate', cache, o.mask_position, T, C, skip_bad=o.skip_bad, premasked=o.mask_position is None)
+    return open_split(catalog, 'validate', cache, o.mask_position, T, C, skip_bad=o.skip_bad,
+                      premasked=o.mask_position is None)
 
 # %% ../nbs/11_compare.ipynb #0bd19997
 def _identity(o, ds, entries):
     "Collect what decides the result of a comparison"
-    text = '\n'.join([*ds.chips.chip_id.astype(str), *ds.masks.mask_id.astype(str), str(np.asarray(ds.frozen).tolist())])
+    gaps = str(np.asarray(ds.frozen).tolist())
+    text = '\n'.join([*ds.chips.chip_id.astype(str), *ds.masks.mask_id.astype(str), gaps])
     weights = {}
     for e in entries:
         path = find_weights(e.run) if e.run else None

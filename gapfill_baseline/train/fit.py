@@ -134,7 +134,8 @@ def callbacks(
     checkpoint = CheckpointCB(folder/'checkpoints/last/state.pt', o.resume)
     cbs = [step, best, FiniteCB(), checkpoint, HistoryCB(folder, epoch_line, log), ProgressCB()]
     if o.minutes: cbs.append(StopCB(o.minutes, start))
-    if draw and o.visualization=='image': cbs.append(PictureCB(folder/'visualizations', judge, prepare, lambda: m.best(step)['generator'], draw))
+    shown = lambda: m.best(step)['generator']
+    if draw and o.visualization=='image': cbs.append(PictureCB(folder/'visualizations', judge, prepare, shown, draw))
     return best,cbs
 
 # %% ../../nbs/train/07_fit.ipynb #c93f722b
@@ -201,7 +202,8 @@ def _run(o, acc, folder, nets, data, prepare, start, draw):
     where = torch.cuda.get_device_name(acc.device) if acc.device.type=='cuda' else 'cpu'
     acc.wait_for_everyone()
     lock = None
-    if acc.is_main_process: lock = open_run(folder, o, where, run_tables(*data, prepare), options_that('length', 'nothing'))
+    may_change = options_that('length', 'nothing')
+    if acc.is_main_process: lock = open_run(folder, o, where, run_tables(*data, prepare), may_change)
     acc.wait_for_everyone()
     try: return _train(o, acc, folder, nets, data, prepare, start, draw, where)
     finally:
@@ -211,10 +213,12 @@ def _log_start(log, o, folder, data, where, n):
     "Log what is trained on what"
     train,held,valid = data
     if o.resume: log.info('resumed')
-    log.info(f"{folder.name}: {o.model}, {len(train)} training and {len(valid)} validation chips of {train.n_bands} bands × "
-             f"{train.time_steps} dates, {len(train.masks)} and {len(valid.masks)} masks, on {where} × {n}, {o.precision}, seed {o.seed}")
-    if held: log.info(f"epochs are judged on {len(held)} training chips that are held out; the validation chips are only reported on")
-    else: log.info('epochs are judged on the validation chips, which are also reported on')
+    chips = f'{len(train)} training and {len(valid)} validation chips of {train.n_bands} bands × {train.time_steps} dates'
+    masks = f'{len(train.masks)} and {len(valid.masks)} masks'
+    log.info(f'{folder.name}: {o.model}, {chips}, {masks}, on {where} × {n}, {o.precision}, seed {o.seed}')
+    judged = 'the validation chips, which are also reported on'
+    if held: judged = f'{len(held)} training chips that are held out; the validation chips are only reported on'
+    log.info(f'epochs are judged on {judged}')
     bad = {name: why for ds in data if ds for pack in (ds.chip_pack, ds.mask_pack) for name,why in pack.bad.items()}
     for name,why in bad.items(): log.warning(f'left out {name}: {why}')
 

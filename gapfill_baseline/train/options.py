@@ -47,7 +47,8 @@ def _flag(**kw):
 
 def _size(name):
     "A rule for a size in pixels"
-    return Rule((int,list,tuple), 'pass one whole number of pixels above 0, or height and width', lambda v: as_pair(v, name), optional=True)
+    words = 'pass one whole number of pixels above 0, or height and width'
+    return Rule((int,list,tuple), words, lambda v: as_pair(v, name), optional=True)
 
 # %% ../../nbs/train/05_options.ipynb #1bf61781
 monitors = 'valid_gap_mae','valid_gap_rmse','valid_mae','valid_mse','valid_ssim'
@@ -128,7 +129,8 @@ def plain_options(
         if o.training_length not in (None, length): raise ValueError(f"training_length is {o.training_length} and training_len is {length}; pass one of them.")
         o.training_length = length
     for k,r in rules.items():
-        if r.kind==_number and r.decides=='result' and isinstance(getattr(o, k), _number): setattr(o, k, float(getattr(o, k)))
+        v = getattr(o, k)
+        if r.kind==_number and r.decides=='result' and isinstance(v, _number): setattr(o, k, float(v))
     if o.recipe=='published': o.select_on = 'validation'
     if str(o.model).endswith('.py'): o.model = str(Path(o.model).absolute())
     o.cloud_range = as_list(o.cloud_range)

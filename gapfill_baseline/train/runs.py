@@ -46,7 +46,8 @@ def find_run(
     raise FileNotFoundError(f"There is no run {name}, neither as a path nor under {out_dir}. " + (f"There: {', '.join(there[-5:])}." if there else 'No run is there.'))
 
 # %% ../../nbs/train/01_runs.ipynb #9ea57fc9
-weight_files = dict(generator=('best.safetensors','model_gnet_best.pt'), critic=('critic_best.safetensors','model_dnet_best.pt'))
+weight_files = dict(generator=('best.safetensors','model_gnet_best.pt'),
+                    critic=('critic_best.safetensors','model_dnet_best.pt'))
 
 def find_weights(
     run, # folder of a run
