@@ -10,6 +10,7 @@ __all__ = ['measured', 'cell_table', 'score_table', 'all_draws', 'speed', 'summa
 import hashlib, shutil
 import math
 from pathlib import Path
+from types import SimpleNamespace
 import numpy as np
 import torch
 import pandas as pd
@@ -18,13 +19,14 @@ from .data import chip_dates
 from .learner import make_accelerator
 from .masks import open_split, to_sample
 from .metrics import published_scores, strict_scores, published_mean
-from .program import Clock, save_profile, whole
+from .program import Clock, as_list, save_profile, whole
 import gapfill_baseline.results.figures as figures
 from .results.intervals import cell_groups, cuts, differences, draw_counts, interval, place_labels, published_draws, row_draws, strict_draws, units_of
 from .results.pictures import FilledChip
 from .results.scoring import ensembles, filler_entries, open_store, references, run_entries, score_all
 from .train.fit import open_catalog
-from .train.runs import find_run, read_config, usable_folder
+from .train.options import config_options
+from .train.runs import find_run, find_weights, read_config, usable_folder
 
 # %% ../nbs/11_compare.ipynb #dd29ebd8
 def cell_table(
@@ -140,39 +142,51 @@ def all_tables(
 
 # %% ../nbs/11_compare.ipynb #3d9241c9
 def check_options(
-    o:dict # every option by name
-)->dict: # the same, lists as lists
-    "Complain about the first option that cannot be meant"
-    as_list = lambda v: [] if v is None else list(v) if isinstance(v, (list,tuple)) else [v]
-    o = o | {k: as_list(o[k]) for k in ('fillers','runs')} | dict(seeds=as_list(o['seeds']) or None, mask_position=[str(p) for p in as_list(o['mask_position'])] or None)
-    if not o['fillers'] and not o['runs']: raise ValueError("There is nothing to compare. Pass --fillers NAME ..., or --fillers all, or --runs FOLDER ....")
-    if not o['out_dir']: raise ValueError("out_dir is not given. Pass --out_dir, the folder for tables and figures.")
-    if not o['dataroot'] and not o['runs']: raise ValueError("dataroot is not given. Pass --dataroot, the folder that holds chip_catalog.csv.")
-    for k,allowed in dict(protocol=('strict','published','both')).items():
-        if o[k] not in allowed: raise ValueError(f"{k} is {o[k]}; choose from {', '.join(allowed)}.")
-    if not isinstance(o['batch_size'], int) or o['batch_size'] < 1: raise ValueError(f"batch_size is {o['batch_size']}; pass a whole number of at least 1.")
+    asked:SimpleNamespace # options of `gapfill_compare`
+)->SimpleNamespace: # a copy, lists as lists
+    "Complain about the first option that cannot be used"
+    o = SimpleNamespace(**vars(asked))
+    o.fillers,o.runs = as_list(o.fillers) or [],as_list(o.runs) or []
+    o.seeds = as_list(o.seeds) or None
+    o.mask_position = [str(p) for p in as_list(o.mask_position) or []] or None
+    if not o.fillers and not o.runs: raise ValueError("There is nothing to compare. Pass --fillers NAME ..., or --fillers all, or --runs FOLDER ....")
+    if not o.out_dir: raise ValueError("out_dir is not given. Pass --out_dir, the folder for tables and figures.")
+    if not o.dataroot and not o.runs: raise ValueError("dataroot is not given. Pass --dataroot, the folder that holds chip_catalog.csv.")
+    protocols = 'strict','published','both'
+    if o.protocol not in protocols: raise ValueError(f"protocol is {o.protocol}; choose from {', '.join(protocols)}.")
+    if not isinstance(o.batch_size, int) or o.batch_size < 1: raise ValueError(f"batch_size is {o.batch_size}; pass a whole number of at least 1.")
     return o
 
 # %% ../nbs/11_compare.ipynb #95da4f49
 def open_chips(
-    o:dict # every option by name
+    o:SimpleNamespace # options of `gapfill_compare`
 ): # `GapDataset`
-    "The validation chips under their frozen gaps"
-    first = read_config(find_run(str(o['runs'][0]), 'data/results')) if o['runs'] else {}
-    root = o['dataroot'] or first.get('dataroot')
+    "Open the validation chips under their frozen gaps"
+    first = read_config(find_run(str(o.runs[0]), 'data/results')) if o.runs else {}
+    root = o.dataroot or first.get('dataroot')
     if not root or not Path(root).is_dir(): raise FileNotFoundError(f"dataroot {root} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
-    cat = open_catalog(first | dict(dataset=o['dataset'], dataroot=root, split=o['split'] or first.get('split') or 'published', select_on='validation')); T,C = (o[k] or first.get(k) or n for k,n in (('time_steps',3), ('n_bands',len(HLS.bands))))
-    return open_split(cat, 'validate', usable_folder(o['cache_dir'] or Path(o['out_dir'])/'.cache', 'cache_dir'), o['mask_position'], T, C, skip_bad=o['skip_bad'], premasked=o['mask_position'] is None)
+    split = o.split or first.get('split') or 'published'
+    chosen = dict(dataset=o.dataset, dataroot=root, split=split, select_on='validation')
+    catalog = open_catalog(config_options(first | chosen))
+    T = o.time_steps or first.get('time_steps') or 3
+    C = o.n_bands or first.get('n_bands') or len(HLS.bands)
+    cache = usable_folder(o.cache_dir or Path(o.out_dir)/'.cache', 'cache_dir')
+    return open_split(catalog, 'validate', cache, o.mask_position, T, C, skip_bad=o.skip_bad,
+                      premasked=o.mask_position is None)
 
 # %% ../nbs/11_compare.ipynb #0bd19997
 def _identity(o, ds, entries):
-    "What decides the result of a comparison"
-    text = '\n'.join([*ds.chips.chip_id.astype(str), *ds.masks.mask_id.astype(str), str(np.asarray(ds.frozen).tolist())]); weights = {}
+    "Collect what decides the result of a comparison"
+    gaps = str(np.asarray(ds.frozen).tolist())
+    text = '\n'.join([*ds.chips.chip_id.astype(str), *ds.masks.mask_id.astype(str), gaps])
+    weights = {}
     for e in entries:
-        p = next((Path(e.run)/n for n in ('best.safetensors','model_gnet_best.pt') if e.run and (Path(e.run)/n).exists()), None)
-        if p:
-            with open(p, 'rb') as f: weights[e.run] = hashlib.file_digest(f, 'blake2b').hexdigest()[:16]
-    return dict(fillers=[[e.row, e.seed] for e in entries], weights=weights, chips=hashlib.blake2b(text.encode()).hexdigest()[:16], protocol=o['protocol'], batch_size=o['batch_size'])
+        path = find_weights(e.run) if e.run else None
+        if path:
+            with open(path, 'rb') as f: weights[e.run] = hashlib.file_digest(f, 'blake2b').hexdigest()[:16]
+    chips = hashlib.blake2b(text.encode()).hexdigest()[:16]
+    names = [[e.row, e.seed] for e in entries]
+    return dict(fillers=names, weights=weights, chips=chips, protocol=o.protocol, batch_size=o.batch_size)
 
 # %% ../nbs/11_compare.ipynb #68d6a555
 def write_tables(
@@ -206,33 +220,35 @@ def one_chip(
 
 # %% ../nbs/11_compare.ipynb #2d7dbf35
 def compare(
-    o:dict # options of `gapfill_compare` by name
+    asked:SimpleNamespace # options of `gapfill_compare`
 )->Path: # folder of the tables
     "Compare fillers and trained runs on the same chips under the same gaps"
-    o = check_options(o)
-    out,clock = usable_folder(o['out_dir']),Clock()
+    o = check_options(asked)
+    out,clock = usable_folder(o.out_dir),Clock()
     if (out/'summary.csv').exists():
-        if not o['resume']: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
+        if not o.resume: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
         print(f'finished already: {out}')
         return out
     with clock('open'):
-        names = filler_entries(o['fillers'], o['seeds'])
+        names = filler_entries(o.fillers, o.seeds)
         ds = open_chips(o)
-        entries = names + run_entries(o['runs'], ds, o['seeds'], {e.row for e in names}, o['transfer'])
-        if o['ensemble']: entries += ensembles(entries)
-    return _compare(o, out, ds, entries, make_accelerator(o['device']).device, clock)
+        entries = names + run_entries(o.runs, ds, o.seeds, {e.row for e in names}, o.transfer)
+        if o.ensemble: entries += ensembles(entries)
+    return _compare(o, out, ds, entries, make_accelerator(o.device).device, clock)
 
 # %% ../nbs/11_compare.ipynb #afa5e964
 def _compare(o, out, ds, entries, device, clock):
     "The part of `gapfill_compare` that scores and writes"
-    folder,lock = open_store(out, _identity(o, ds, entries), o['resume'])
+    folder,lock = open_store(out, _identity(o, ds, entries), o.resume)
     try:
-        sums = score_all(entries, ds, folder, ('strict','published') if o['protocol']=='both' else (o['protocol'],), o['batch_size'], device, clock)
-        with clock('tables'): tables = all_tables(entries, ds, sums); (out/'figures').mkdir(exist_ok=True)
+        protocols = ('strict','published') if o.protocol=='both' else (o.protocol,)
+        sums = score_all(entries, ds, folder, protocols, o.batch_size, device, clock)
+        with clock('tables'): tables = all_tables(entries, ds, sums)
+        (out/'figures').mkdir(exist_ok=True)
         with clock('figures'): figures.save_chip(*one_chip(entries, ds, sums['gap_fraction'], device), out/'figures')
         with clock('tables'): write_tables(tables, out)
     finally: lock.release()
     shutil.rmtree(folder)
     print(figures.terminal_table(tables['summary.csv']), f"tables and figures: {out}", sep='\n')
-    if o['profile']: save_profile(clock, out/'profile.csv')
+    if o.profile: save_profile(clock, out/'profile.csv')
     return out

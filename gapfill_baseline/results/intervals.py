@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from ..datasets.splits import places
+from ..train.options import options_that
 from .tables import _turn, quantile_groups
 
 # %% ../../nbs/results/03_intervals.ipynb #b5c44bd5
@@ -139,7 +140,7 @@ def row_draws(
     return {k: {r: seed_mean(v[:,rows==r], r) for r in dict.fromkeys(rows.tolist())} for k,v in draws.items()}
 
 # %% ../../nbs/results/03_intervals.ipynb #4723a988
-not_told = set('seed job_id out_dir suffix software device local_rank num_workers data_on_device compile resume processes cache_dir visualization dataroot skip_bad'.split()) # options that make no other row
+not_told = {*options_that('files', 'nothing'), 'seed', 'software', 'processes'} # make no other row
 
 def row_names(
     configs:list, # of runs, each a dict, (R,)
