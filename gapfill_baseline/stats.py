@@ -91,7 +91,7 @@ def band_stats(
     cols = dict(n_pixels=first.n, truth_mean=first.mean('truth'))
     for name,o in sums.items():
         score = _scores(name)(o)
-        cols |= {f'{name}_{m.name}': score[m.name] for m in _error_first(name) if m.per_band}
+        cols |= {f'{name}_{m.name}': score[m.name] for m in protocol_metrics(name) if m.per_band}
     df = df.assign(**{k: v.numpy().ravel() for k,v in cols.items()}).astype(dict(n_pixels=int))
     return df[['chip_id','time_step','date','band','mask_id','gap_fraction',*cols]]
 

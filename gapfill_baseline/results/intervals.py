@@ -181,7 +181,7 @@ def pooled_interval(
     level:float=.95 # of the interval
 )->np.ndarray: # value, low and high of sum(num)/sum(den), (3,K)
     "Find a pooled ratio and its interval over units"
-    num,den = (np.asarray(x, float) for x in (num, den))
+    num,den = (np.asfortranarray(x, float) for x in (num, den)) # each column is summed pairwise
     counts = draw_counts(len(num), n_boot)[1:]
     with np.errstate(invalid='ignore', divide='ignore'):
         draws = np.concatenate([(num.sum(0)/den.sum(0))[None], (counts@num)/(counts@den)])
@@ -241,7 +241,7 @@ def gap_groups(
         once = x[~rows.duplicated(share[kind])] if kind in share else x
         g = quantile_groups(once, n)
         ends = [[f'{v:{form}}' for v in (once[g==i].min(), once[g==i].max())] for i in range(g.max(initial=-1)+1)]
-        of = dict(zip(once, g))
+        of = {v: i for v,i in zip(once, g) if i >= 0}
         out[kind] = x.map(of).fillna(-1).astype(int).to_numpy(),[a if a==b else f'{a}–{b}' for a,b in ends]
     c = rows.combination.map(_combination)
     names = sorted(set(c) - {''}, key=_turn)
