@@ -93,10 +93,12 @@ def summary_table(
     for r in dict.fromkeys(rows):
         mine = [m for m,o in enumerate(rows) if o==r]
         e = entries[mine[0]]
-        row = dict(filler=r, seeds=len(mine), selected_on=e.selected_on, parameters=e.parameters, chips_per_second=fast[mine].mean())
+        row = dict(filler=r, seeds=len(mine), selected_on=e.selected_on, parameters=e.parameters,
+                   chips_per_second=fast[mine].mean())
         for k in [k for k in figures.measured() if k in draws]:
             row |= dict(zip((k, f'{k}_low', f'{k}_high'), interval(draws[k][r], units.n)))
-        out.append(row | dict(n_chips=len(units.of), n_scored=scored, n_places=units.n_places, drawn_again=units.kind, interval_note=units.note))
+        out.append(row | dict(n_chips=len(units.of), n_scored=scored, n_places=units.n_places, drawn_again=units.kind,
+                              interval_note=units.note))
     key = 'mae' if 'mae' in draws else 'published_mae'
     return pd.DataFrame(out).sort_values([key,'filler'], ignore_index=True)
 

@@ -339,7 +339,8 @@ def scores_of(
     protocol:str='strict' # strict or published
 )->dict: # name -> score; without the metrics whose sums are not there
     "Score pooled sums by every metric of a protocol"
-    return {m.name: m(sums) for m in protocol_metrics(protocol) if all(getattr(sums, k) is not None for k in m.needs)}
+    known = [m for m in protocol_metrics(protocol) if all(getattr(sums, k) is not None for k in m.needs)]
+    return {m.name: m(sums) for m in known}
 
 # %% ../nbs/04_metrics.ipynb #6863e88c
 def strict_scores(
@@ -388,7 +389,7 @@ def epoch_scores(
             continue
         have = {k: np.float64(means[f'{part}_gap_{k}']) for k in TRAINED if f'{part}_gap_{k}' in means}
         with np.errstate(divide='ignore', invalid='ignore'):
-            out |= {f'{part}_gap_{m.name}': float(m.formula(*(have[k] for k in m.needs))) for m in trained_metrics(have)}
+            for m in trained_metrics(have): out[f'{part}_gap_{m.name}'] = float(m.formula(*(have[k] for k in m.needs)))
     return out
 
 def epoch_metric(

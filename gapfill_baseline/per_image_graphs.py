@@ -198,7 +198,9 @@ def save_graphs(
     r,b,g = correlations(chips, set_against),band_summary(rows, protocol),group_summary(rows, protocol)
     for name,t in dict(correlations=r, band_summary=b, groups=g).items():
         with whole(Path(folder)/f'{name}.csv') as p: t.to_csv(p, index=False)
-    for name,draw in dict(pair_grid=lambda: pair_grid(chips, set_against), correlations=lambda: plot_correlations(r), bands=lambda: plot_bands(b), groups=lambda: plot_groups(g)).items():
+    figures = dict(pair_grid=lambda: pair_grid(chips, set_against), correlations=lambda: plot_correlations(r),
+                   bands=lambda: plot_bands(b), groups=lambda: plot_groups(g))
+    for name,draw in figures.items():
         fig = np.ravel(draw())[0].figure
         with whole(Path(folder)/f'{name}.png') as p: fig.savefig(p, format='png', dpi=150)
         plt.close(fig)

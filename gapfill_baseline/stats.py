@@ -29,6 +29,10 @@ def _error_first(
     "List the metrics of a protocol, the MAE before the others"
     return sorted(protocol_metrics(name), key=lambda m: m.name!='mae')
 
+def _with_dates(column, whole, by_date):
+    "Name a score over all dates and those of each date"
+    return {column: whole} | {f'{column}_{t+1}': v for t,v in enumerate(by_date.unbind(1))}
+
 def score_columns(
     name:str, # strict or published
     sums, # `SUMS` of each chip, date and band, tensor, (N,T,C,S)
@@ -36,15 +40,11 @@ def score_columns(
 )->dict: # column -> values, (N,)
     "Score each chip over all dates, each date, each band, and each date and band"
     chip,date,band,both = (_scores(name)(sums, dims) for dims in ((1,2), (2,), (1,), ()))
-    out,T = {},sums.shape[1]
-    for m in _error_first(name):
-        k = m.name
-        out[f'{name}_{k}'] = chip[k]
-        out |= {f'{name}_{k}_{t+1}': date[k][:,t] for t in range(T)}
+    rows,out = _error_first(name),{}
+    for m in rows: out |= _with_dates(f'{name}_{m.name}', chip[m.name], date[m.name])
     for c,b in enumerate(bands):
-        for k in [m.name for m in _error_first(name) if m.per_band]:
-            out[f'{name}_{k}_{b}'] = band[k][:,c]
-            out |= {f'{name}_{k}_{b}_{t+1}': both[k][:,t,c] for t in range(T)}
+        for k in [m.name for m in rows if m.per_band]:
+            out |= _with_dates(f'{name}_{k}_{b}', band[k][:,c], both[k][...,c])
     return {k: v.numpy() for k,v in out.items()}
 
 # %% ../nbs/08_stats.ipynb #721d3745
@@ -86,7 +86,8 @@ def band_stats(
 )->pd.DataFrame: # one row a chip, date and band
     "Statistics of each chip, date and band"
     first = Sums.of(next(iter(sums.values())))
-    keys = pd.MultiIndex.from_product([chips.chip_id, range(1, first.n.shape[1]+1), bands], names=['chip_id','time_step','band']).to_frame(index=False)
+    of = chips.chip_id,range(1, first.n.shape[1]+1),bands
+    keys = pd.MultiIndex.from_product(of, names=['chip_id','time_step','band']).to_frame(index=False)
     df = keys.merge(gaps, on=['chip_id','time_step'], how='left', validate='many_to_one')
     cols = dict(n_pixels=first.n, truth_mean=first.mean('truth'))
     for name,o in sums.items():
@@ -145,4 +146,5 @@ def _wide_scores(scores):
     "Scores of all dates, one row a protocol and one column a metric"
     wide = scores.query('dates=="all"').pivot(index='protocol', columns='metric', values='value')
     order = dict.fromkeys(m.name for p in ('strict','published') for m in protocol_metrics(p))
-    return wide.reindex(index=[p for p in ('strict','published') if p in wide.index], columns=[k for k in order if k in wide])
+    protocols = [p for p in ('strict','published') if p in wide.index]
+    return wide.reindex(index=protocols, columns=[k for k in order if k in wide])

@@ -228,24 +228,32 @@ def _turn(combination):
     return len(d),d[-1]-d[0],d
 
 # %% ../../nbs/results/03_intervals.ipynb #26c22fb5
+def _range_groups(x, once, n, form):
+    "Group values by rank, name each group by its least and largest value; `once` has each value that counts"
+    g = quantile_groups(once, n)
+    of = {v: i for v,i in zip(once, g) if i >= 0}
+    ends = [[f'{v:{form}}' for v in (once[g==i].min(), once[g==i].max())] for i in range(g.max(initial=-1)+1)]
+    return x.map(of).fillna(-1).astype(int).to_numpy(),[a if a==b else f'{a}–{b}' for a,b in ends]
+
+def _date_groups(combination):
+    "Group rows by their hidden dates"
+    c = combination.map(_combination)
+    names = sorted(set(c) - {''}, key=_turn)
+    return c.map({s: i for i,s in enumerate(names)}).fillna(-1).astype(int).to_numpy(),names
+
 def gap_groups(
     rows:pd.DataFrame, # gap_fraction, combination, time_gap; rows with an error
     n_fraction:int=10, # groups by gap fraction
     n_time:int=5, # groups by time gap
-    share:dict=None # gap_fraction or time_gap -> columns that tell which rows share a value; None = none do
+    share:dict=None # gap_fraction or time_gap -> columns that tell which rows share a value
 )->dict: # kind -> (group of each row from 0, -1 = none; names of the groups)
     "Group rows: all, gap fraction, time gap, hidden dates"
-    share,out = share or {},dict(all=(np.zeros(len(rows), int), ['all']))
+    out = dict(all=(np.zeros(len(rows), int), ['all']))
     for kind,n,form in (('gap_fraction', n_fraction, '.2f'), ('time_gap', n_time, '.0f')):
-        x = rows[kind]
-        once = x[~rows.duplicated(share[kind])] if kind in share else x
-        g = quantile_groups(once, n)
-        ends = [[f'{v:{form}}' for v in (once[g==i].min(), once[g==i].max())] for i in range(g.max(initial=-1)+1)]
-        of = {v: i for v,i in zip(once, g) if i >= 0}
-        out[kind] = x.map(of).fillna(-1).astype(int).to_numpy(),[a if a==b else f'{a}–{b}' for a,b in ends]
-    c = rows.combination.map(_combination)
-    names = sorted(set(c) - {''}, key=_turn)
-    return out | dict(combination=(c.map({s: i for i,s in enumerate(names)}).fillna(-1).astype(int).to_numpy(), names))
+        key = (share or {}).get(kind)
+        once = rows[~rows.duplicated(key)] if key else rows
+        out[kind] = _range_groups(rows[kind], once[kind], n, form)
+    return out | dict(combination=_date_groups(rows.combination))
 
 # %% ../../nbs/results/03_intervals.ipynb #90ef3c29
 def cell_groups(
@@ -263,6 +271,16 @@ def cell_groups(
     return out + [('band', b, whole & (np.arange(len(bands))==j)) for j,b in enumerate(bands)]
 
 # %% ../../nbs/results/03_intervals.ipynb #4e91b594
+def _cut(draws, units, n, reference):
+    "Score each row in one part: scores of all metrics, and its difference to the reference"
+    n_units = len(np.unique(units.of[n > 0]))
+    other = [m.name for m in protocol_metrics() if m.per_band and m.name!='mae']
+    base = draws['mae'].get(reference)
+    for r,d in draws['mae'].items():
+        off = np.full(3, np.nan) if base is None else interval(d-base, n_units)
+        yield (dict(filler=r, n_pixels=int(n.sum()), n_units=n_units) | dict(zip(('mae','low','high'), interval(d, n_units)))
+               | {k: draws[k][r][0] for k in other} | dict(zip(('difference','difference_low','difference_high'), off)))
+
 def cuts(
     sums:np.ndarray, # of `band_sums`, (M,N,T,C,S)
     rows:list, # name of the row of each filler, (M,)
@@ -270,23 +288,15 @@ def cuts(
     units:Units, # what is drawn again
     counts:np.ndarray, # of `draw_counts`, (D,n)
     reference:str='linear' # row that the others are set against
-)->pd.DataFrame: # filler, kind, position, group, n_pixels, n_units, mae, low, high, other metrics, difference of mae, its low and high
+)->pd.DataFrame: # filler, part, n_pixels, n_units, mae, low, high, other metrics, difference, difference_low, difference_high
     "Score each row in each part, with intervals, and its difference to the reference"
-    M,N,T,C,_ = sums.shape
     out,position = [],{}
-    other = [m.name for m in protocol_metrics() if m.per_band and m.name!='mae']
     for kind,name,mask in groups:
-        part = np.where(mask.reshape(N,T,C,1), sums, 0.)
+        part = np.where(mask.reshape(*sums.shape[1:4], 1), sums, 0.)
         draws = row_draws(strict_draws(part, units, counts), rows)
         at = position[kind] = position.get(kind, -1)+1
-        n = Sums.of(part[0]).n.sum((1,2))
-        u = len(np.unique(units.of[n > 0]))
-        base = draws['mae'].get(reference)
-        for r,d in draws['mae'].items():
-            off = np.full(3, np.nan) if base is None else interval(d-base, u)
-            out.append(dict(filler=r, kind=kind, position=at, group=name, n_pixels=int(n.sum()), n_units=u)
-                       | dict(zip(('mae','low','high'), interval(d, u))) | {k: draws[k][r][0] for k in other}
-                       | dict(zip(('difference','difference_low','difference_high'), off)))
+        for scored in _cut(draws, units, Sums.of(part[0]).n.sum((1,2)), reference):
+            out.append(dict(filler=scored['filler'], kind=kind, position=at, group=name) | scored)
     return pd.DataFrame(out)
 
 # %% ../../nbs/results/03_intervals.ipynb #85635f80

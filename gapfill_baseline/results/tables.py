@@ -71,10 +71,11 @@ def measures(
     protocol:str='strict', # strict or published
     chips:pd.DataFrame=None # chip_stats.csv, to add the metrics that are drawn where they are known
 )->list: # columns of chip_stats.csv
-    "List what is set against each other: SSIM, MAE, gap fraction, time gap, and what else the table of metrics asks for"
+    "List what is set against each other: SSIM, MAE, gap fraction, time gap, and metrics that are `graphed`"
     if protocol not in protocols: raise ValueError(f"protocol is {protocol}; choose from {', '.join(protocols)}.")
     more = [f'{protocol}_{m.name}' for m in protocol_metrics(protocol) if m.graphed]
-    return [f'{protocol}_ssim', f'{protocol}_mae', 'gap_fraction', 'time_gap', *(c for c in more if chips is not None and c in chips)]
+    known = [] if chips is None else [c for c in more if c in chips]
+    return [f'{protocol}_ssim', f'{protocol}_mae', 'gap_fraction', 'time_gap', *known]
 
 # %% ../../nbs/results/04_tables.ipynb #8c9c32dc
 chip_columns = 'chip_id','combination','gap_fraction','time_gap','strict_mae','strict_ssim','published_mae','published_ssim'
@@ -126,7 +127,8 @@ def check_chips(
     "Refuse statistics of other chips, or other dates of them, than the run validated with"
     own = validated_chips(run)
     if own is None:
-        raise FileNotFoundError(f"{Path(run)/'validate_tifs.csv'} does not exist, so the statistics cannot be compared with the run.")
+        p = Path(run)/'validate_tifs.csv'
+        raise FileNotFoundError(f"{p} does not exist, so the statistics cannot be compared with the run.")
     if off := other_chips(chips.chip_id, own.chip_id) or other_dates(chips, own):
         raise ValueError(f"chip_stats.csv has the statistics of another dataset than the run's: {off}. "
                          "Run gapfill_stats again for this run, or pass the stats_dir where its statistics are.")
@@ -139,7 +141,8 @@ def read_joined(
     "Both tables of a run, checked against each other and against the run"
     at = Path(stats_dir) if stats_dir else Path(run)
     chips = read_stats(at); check_table(chips, at/'chip_stats.csv', chip_columns, ['chip_id'])
-    rows = joined(chips, read_band_stats(at)); check_chips(chips, run)
+    rows = joined(chips, read_band_stats(at))
+    check_chips(chips, run)
     return chips.sort_values('chip_id', ignore_index=True),rows
 
 # %% ../../nbs/results/04_tables.ipynb #e30cd153
