@@ -18,10 +18,10 @@ import torch
 import matplotlib.pyplot as plt
 import pandas as pd
 from .data import chip_dates
+from .core import HLS
 from .program import progress, whole
 from .results.open_run import open_evaluation, run_and_dest
-from .results.pictures import *
-from .results.pictures import _bare
+from .results.pictures import FilledChip, _bare, average, caption, chip_images, clear_colour, date_label, error_limit, save_figure, show_fill
 from .train.runs import usable_folder
 
 # %% ../nbs/07_visualize.ipynb #1f766dbb

@@ -47,6 +47,9 @@ def check_export(tmp):
     sh(bin/'nbdev_export', cwd=tmp)
     same(root, tmp, 'gapfill_baseline/**/*.py', 'not what the notebooks export. Run make clean; delete a module that no notebook makes.')
 
+def check_imports(tmp):
+    sh(sys.executable, tmp/'tools/import_graph.py', '--package', tmp/'gapfill_baseline')
+
 def check_clean(tmp):
     sh(bin/'nbdev_clean', cwd=tmp)
     same(root, tmp, 'nbs/**/[!._]*.ipynb', 'not clean. Run nbdev_clean.')
@@ -135,7 +138,7 @@ def main(
     with tempfile.TemporaryDirectory() as d:
         tmp = Path(d)
         copy_tree(tmp)
-        done = [timed(*c, tmp) for c in (('modules match notebooks', check_export), ('notebooks are clean', check_clean))]
+        done = [timed(*c, tmp) for c in (('modules match notebooks', check_export), ('notebooks are clean', check_clean), ('imports run one way', check_imports))]
         checks = [(p.relative_to(root/'nbs').with_suffix('').as_posix(), sh, bin/'nbdev_test', '--path', p, '--flags', flags) for p in reversed(nbs)]
         checks.append(('documentation', check_pages, tmp))
         if (root/'nbs/index.ipynb').exists(): checks.append(('readme', check_readme, tmp))
