@@ -15,6 +15,7 @@ from fastcore.basics import patch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object
+from .metrics import epoch_scores, merit
 from .program import progress, whole
 
 # %% ../nbs/05_learner.ipynb #e2417b5a
@@ -74,8 +75,8 @@ class Meter:
         t = torch.stack([self.sums[n] if n in self.sums else torch.zeros(2, dtype=torch.float64, device=accelerator.device) for n in names])
         return dict(zip(names, (accelerator.reduce(t, 'sum') if many else t).tolist()))
     def means(self, accelerator=None):
-        "Each value's mean over all processes"
-        return {k: (s/w)**(.5 if k.endswith('rmse') else 1) if w else float('nan') for k,(s,w) in self.reduced(accelerator).items()}
+        "Take each value's mean over all processes; means of sums become scores"
+        return epoch_scores({k: s/w if w else float('nan') for k,(s,w) in self.reduced(accelerator).items()})
     def load(self, sums, device):
         "Go on from sums that `reduced` gave"
         self.sums = {k: torch.tensor(v, dtype=torch.float64, device=device) for k,v in sums.items()}
@@ -253,7 +254,7 @@ class BestCB(Callback):
     "Saves weights whenever the monitored column improves"
     order = 80
     def __init__(self,
-        monitor:str, # column of the history; larger is better when it ends in ssim
+        monitor:str, # column of the history; larger is better where its metric says so
         save:Callable # called without arguments
     ): self.monitor,self.save,self.best,self.epoch = monitor,save,None,None
     def state_dict(self): return dict(best=self.best, epoch=self.epoch)
@@ -262,7 +263,8 @@ class BestCB(Callback):
     def after_epoch(self, learn):
         row = learn.history[-1]
         if self.monitor not in row: raise ValueError(f"monitor is {self.monitor}; choose from {', '.join(k for k in row if k.startswith('valid_'))}.")
-        v = row[self.monitor]; key = v if self.monitor.endswith('ssim') else -v
+        v = row[self.monitor]
+        key = merit(self.monitor, v)
         if v==v and (self.best is None or key > self.best):
             self.best,self.epoch = key,learn.epoch
             if learn.main: self.save()

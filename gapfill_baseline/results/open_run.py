@@ -23,6 +23,7 @@ from ..learner import make_accelerator
 from ..masks import GapDataset, as_pair, open_split, to_sample
 from ..metrics import band_sums
 from ..program import as_list, progress
+from .intervals import other_chips, validated_chips
 from ..train.runs import find_run, read_config, usable_folder, weight_files
 
 # %% ../../nbs/results/01_open_run.ipynb #0b3cbe1f
@@ -73,12 +74,9 @@ def same_chips(
     run:Path, # folder of a run
     ds:GapDataset # validation chips
 )->bool: # also where the run left no table
-    "Are these the validation chips that the run was validated on"
-    p = run/'validate_tifs.csv'
-    if not p.exists(): return True
-    try: ids = pd.read_csv(p, dtype=str, keep_default_na=False, usecols=['chip_id']).chip_id
-    except (ValueError, UnicodeError): raise ValueError(f"{p} is not a table with a column chip_id. Bring it back, or remove it.") from None
-    return set(ids)==set(ds.chips.chip_id.astype(str))
+    "Tell whether these are the validation chips that the run was validated on"
+    own = validated_chips(run)
+    return own is None or not other_chips(own.chip_id, ds.chips.chip_id)
 
 # %% ../../nbs/results/01_open_run.ipynb #138c8c83
 def refuse_other_chips(
@@ -172,7 +170,7 @@ def fill_sums(
     ev:Evaluation, # whose chips are filled
     batch_size:int=None, # chips at a time; None = the evaluation's
     desc:str='scoring' # for the progress bar
-)->torch.Tensor: # `SUMS` of each chip, date and band, chips in catalog order, float64, (N,T,C,8), on the CPU
+)->torch.Tensor: # `SUMS` of each chip, date and band, chips in catalog order, float64, (N,T,C,S), on the CPU
     "Fill every validation chip and keep the sums of its errors"
     n = batch_size or ev.batch_size
     todo = progress(ev.samples(batch_size=n), desc, -(-len(ev.ds)//n), 'batch')

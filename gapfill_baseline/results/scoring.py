@@ -15,7 +15,7 @@ import torch
 import pandas as pd
 from ..core import compose, gap_fraction
 from ..masks import to_sample
-from ..metrics import band_sums
+from ..metrics import SUMS, band_sums
 from ..models import fillers, get_filler
 from ..parallel import in_order, workers, ahead
 from ..program import Clock, changed, hold, progress, whole
@@ -135,7 +135,7 @@ def score_part(
     published:bool, # as the published code scores
     clock, # seconds so far, after the device has finished
     spent:Clock=None # where the time goes
-)->tuple: # sums (M,B,T,C,8); seconds (M,)
+)->tuple: # sums (M,B,T,C,S); seconds (M,)
     "Fill a few chips with every entry and keep the sums of their errors"
     on_cpu,spent = s.gap.device.type=='cpu',Clock() if spent is None else spent; few = _chunks(s, max(1, 2**15//s.gap[0,0].numel()) if on_cpu else len(s.i))
     sums,seconds,mean = [[] for _ in entries],[0.]*len(entries),{e.of: [[] for _ in few] for e in entries if e.of} # images of the rows that are averaged, part by part
@@ -166,14 +166,14 @@ def score_batch(
     batch_size:int=16, # chips at a time under the strict protocol
     clock=time.perf_counter, # seconds so far
     spent:Clock=None # where the time goes
-)->dict: # sums of each protocol, (M,B,T,C,8); seconds (M,); gap_fraction (B,T)
+)->dict: # sums of each protocol, (M,B,T,C,S); seconds (M,); gap_fraction (B,T)
     "Everything that is kept of a batch"
     out = {}
     with torch.no_grad():
         for p in protocols:
             again = [m for m,e in enumerate(entries) if e.published or 'strict' not in out]; members = [entries[m] for m in again]
             parts = [score_part(members, c, p=='published', clock, spent) for c in _chunks(s, 16 if p=='published' else batch_size)] if again else []
-            new = out['strict'].copy() if 'strict' in out else np.zeros((len(entries), *s.target.shape[:3], 8))
+            new = out['strict'].copy() if 'strict' in out else np.zeros((len(entries), *s.target.shape[:3], len(SUMS)))
             if again: new[again] = np.concatenate([a for a,_ in parts], 1)
             out[p] = new
             out.setdefault('seconds', sum(t for _,t in parts))

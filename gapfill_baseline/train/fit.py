@@ -35,12 +35,13 @@ def score_filler(
     prepare, # batch -> `Sample`
     batch_size:int=16, # chips at a time
     device='cpu' # where
-)->dict: # valid_gap_mae, valid_gap_rmse, reflectance
+)->dict: # valid_gap_mae, valid_gap_rmse, reflectance; valid_gap_psnr, dB
     "Pooled errors of a filler over the gaps of a split"
     m = Meter()
     for raw in make_loader(ds, batch_size):
-        s = prepare(raw.to(device)); a,q,n = gap_sums(filler(s).mean, s.target, s.scored)
-        m.add(n, valid_gap_mae=a/n, valid_gap_rmse=q/n)
+        s = prepare(raw.to(device))
+        absolute,squared,n = gap_sums(filler(s).mean, s.target, s.scored)
+        m.add(n, valid_gap_absolute=absolute/n, valid_gap_squared=squared/n)
     return m.means()
 
 # %% ../../nbs/train/07_fit.ipynb #393f3794

@@ -22,6 +22,7 @@ import matplotlib.pyplot as plt
 from filelock import FileLock
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 import gapfill_baseline
+from ..metrics import epoch_metric, merit
 from ..program import changed, hold, plain, whole
 
 # %% ../../nbs/train/01_runs.ipynb #4490336d
@@ -233,11 +234,11 @@ def _read_csv(path):
 # %% ../../nbs/train/01_runs.ipynb #3aa721e6
 def best_row(
     history, # DataFrame, one row an epoch
-    monitor:str # column that decides; larger is better when it ends in ssim
+    monitor:str # column that decides; larger is better where its metric says so
 ): # row of the history, or None where that column has no number
     "The best epoch of a history, the first of equals"
     if monitor not in history or not (v := history[monitor].dropna()).size: return None
-    return history.loc[v.idxmax() if monitor.endswith('ssim') else v.idxmin()]
+    return history.loc[merit(monitor, v).idxmax()]
 
 # %% ../../nbs/train/01_runs.ipynb #cd680c0b
 def best_by(
@@ -253,9 +254,9 @@ parts = dict(train='training', valid='held out')
 
 def _label(column):
     "A column of the history in words, with its unit"
-    unit = ' [reflectance]' if column.endswith(('mae','rmse')) else ' [reflectance²]' if column.endswith('mse') else ''
-    names = dict(g_loss='generator loss', d_loss='critic loss', loss='loss', gap_mae='MAE in the gap', gap_rmse='RMSE in the gap', ssim='SSIM (published)', mae='MAE (published)', mse='MSE (published)')
-    return names.get(column, column.replace('_', ' ')) + unit
+    m = epoch_metric(column)
+    if m: return m.title + m.in_unit
+    return dict(g_loss='generator loss', d_loss='critic loss').get(column, column.replace('_', ' '))
 
 # %% ../../nbs/train/01_runs.ipynb #e1df8a3f
 def chosen_by(
@@ -263,7 +264,9 @@ def chosen_by(
 )->str: # in words
     "How the best epoch was chosen"
     name = _label(monitor.removeprefix('valid_')).split(' [')[0]
-    return ('highest' if monitor.endswith('ssim') else 'lowest') + (' held-out ' if monitor.startswith('valid_') else ' ') + name
+    m = epoch_metric(monitor)
+    which = dict(larger='highest').get(m.better, 'lowest') if m else 'lowest'
+    return which + (' held-out ' if monitor.startswith('valid_') else ' ') + name
 
 # %% ../../nbs/train/01_runs.ipynb #16369d9b
 def curve_columns(
@@ -284,7 +287,8 @@ def epoch_axes(
     v = np.asarray(values, float); v = v[np.isfinite(v)]; e = np.asarray(epochs)
     ax.set_xlabel('epoch'); ax.set_ylabel(_label(column), fontsize=9); ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if e.min()==e.max(): ax.set_xlim(e.min()-.6, e.max()+.6)
-    if column.endswith(('mae','mse')) and v.size and v.min() > 0 and v.max() > 10*v.min():
+    m = epoch_metric(column)
+    if m and m.unit.startswith('reflectance') and v.size and v.min() > 0 and v.max() > 10*v.min():
         ax.set_yscale('log'); ax.yaxis.set_major_locator(LogLocator(subs=(1,2,5))); ax.yaxis.set_minor_formatter(NullFormatter())
         ax.yaxis.set_major_formatter(FuncFormatter(lambda y,_: f'{y:g}'))
     ax.grid(color='.92', lw=.6); ax.set_axisbelow(True); ax.spines[['top','right']].set_visible(False)
