@@ -55,6 +55,13 @@ def make_accelerator(
                        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)])
 
 # %% ../nbs/05_learner.ipynb #76f26b28
+_names_in_0_1 = dict(gap_mae='gap_absolute', gap_rmse='gap_squared')
+
+def _sum_name(name):
+    "Name of a sum; checkpoints of version 0.1.0 named it after the score that follows from it"
+    old = next((k for k in _names_in_0_1 if name.endswith(k)), None)
+    return name.removesuffix(old)+_names_in_0_1[old] if old else name
+
 class Meter:
     "Weighted means, kept on the device until they are asked for"
     def __init__(self): self.sums = {}
@@ -79,7 +86,7 @@ class Meter:
         return epoch_scores({k: s/w if w else float('nan') for k,(s,w) in self.reduced(accelerator).items()})
     def load(self, sums, device):
         "Go on from sums that `reduced` gave"
-        self.sums = {k: torch.tensor(v, dtype=torch.float64, device=device) for k,v in sums.items()}
+        self.sums = {_sum_name(k): torch.tensor(v, dtype=torch.float64, device=device) for k,v in sums.items()}
 
 # %% ../nbs/05_learner.ipynb #97f11181
 class Callback:
