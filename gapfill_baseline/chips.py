@@ -8,6 +8,7 @@ __all__ = ['six_bands', 'cut_chip', 'Recipe', 'plan_dataset', 'cut_dataset', 'op
 # %% ../nbs/12a_chips.ipynb #d489486c
 import json, os, shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 import numpy as np
 import pandas as pd
@@ -17,10 +18,10 @@ from .core import HLS, Chip, frozen_gaps, gap_patterns
 from .data import to_dn, write_chip, write_mask, layouts, ordinals
 from .datasets.splits import _metric, _moved, flat_system, usable
 from .program import alone
-from .program import progress, whole
+from .program import as_list, progress, whole
 from .scenes.cut import _boxes, chip_table, mask_table, plan_chips, plan_masks, split_chips, split_masks, survey
 from .scenes.hls import find_granules
-from .scenes.open import _several, check_source, open_stack
+from .scenes.open import check_source, open_stack
 
 # %% ../nbs/12a_chips.ipynb #fc18398b
 def six_bands(
@@ -212,26 +213,29 @@ def _put(part, out):
 
 # %% ../nbs/12a_chips.ipynb #cbeeb56c
 def open_places(
-    o:dict # every option of `gapfill_chips` by name
+    o:SimpleNamespace # options of `gapfill_chips`
 )->tuple: # name of a place -> `Stack`; name of a place -> HLS tile
-    "The scenes that chips are cut from, by place"
+    "Open the scenes that chips are cut from, by place"
     check_source(o)
-    if not o['granules']: return {o['name']: open_stack(o)},{o['name']: ''}
-    found = find_granules(_several(o['granules'])); tiles = sorted({g.tile for g in found})
+    if not o.granules: return {o.name: open_stack(o)},{o.name: ''}
+    found = find_granules(as_list(o.granules))
+    tiles = sorted({g.tile for g in found})
     by = {t: [str(f) for g,files in found.items() if g.tile==t for f in files.values()] for t in tiles}
-    return {f'T{t}': open_stack(o | dict(granules=by[t])) for t in tiles},{f'T{t}': t for t in tiles}
+    stacks = {f'T{t}': open_stack(SimpleNamespace(**vars(o) | dict(granules=by[t]))) for t in tiles}
+    return stacks,{f'T{t}': t for t in tiles}
 
 # %% ../nbs/12a_chips.ipynb #3350446a
 def cut_chips(
-    o:dict # options of `gapfill_chips` by name
+    o:SimpleNamespace # options of `gapfill_chips`
 ):
     "Cut a training dataset from scenes"
-    if not o['out_dir']: raise ValueError("out_dir is not given. Pass --out_dir, the folder to make.")
-    _ready(o['out_dir'], o['overwrite'])
+    if not o.out_dir: raise ValueError("out_dir is not given. Pass --out_dir, the folder to make.")
+    _ready(o.out_dir, o.overwrite)
     stacks,tiles = open_places(o)
     for name,stack in stacks.items(): print(f'{name}: {stack.describe()}.')
-    cut_dataset(stacks, o['out_dir'], Recipe(**{k: o[k] for k in Recipe._fields}), tiles, o['overwrite'])
-    print(f"Next: gapfill_check {o['out_dir']}{_check_arguments(stacks, o['time_steps'])}")
+    recipe = Recipe(**{k: getattr(o, k) for k in Recipe._fields})
+    cut_dataset(stacks, o.out_dir, recipe, tiles, o.overwrite)
+    print(f"Next: gapfill_check {o.out_dir}{_check_arguments(stacks, o.time_steps)}")
 
 def _check_arguments(stacks, time_steps):
     "Arguments that `gapfill_check` needs for chips of these scenes"

@@ -125,12 +125,10 @@ def gapfill_train(
     select_on:str='holdout', # the best epoch is chosen on a held-out tenth of the training places; validation = on the chips that are reported
 )->Path: # folder of the run
     "Train a network for cloud gap filling: the published CGAN, or another --model"
-    o = dict(locals())
-    if (n := o.pop('training_len')) is not None:
-        if training_length not in (None, n): raise ValueError(f"training_length is {training_length} and training_len is {n}; pass one of them.")
-        o['training_length'] = n
+    o = SimpleNamespace(**locals())
+    from gapfill_baseline.results.pictures import save_fill
     from gapfill_baseline.train.fit import train
-    return train(o)
+    return train(o, save_fill)
 
 # %% ../nbs/06_training.ipynb #0dc56394
 def sample_run(
@@ -281,7 +279,7 @@ def gapfill_compare(
     resume:bool=False, # continue a comparison that was stopped
 )->Path: # folder of the tables
     "Compare fillers and trained runs on the same chips under the same gaps"
-    o = dict(locals())
+    o = SimpleNamespace(**locals())
     from gapfill_baseline.compare import compare
     return compare(o)
 
@@ -307,7 +305,7 @@ def gapfill_training_size(
     cache_dir:str=None, # folder of packed files
 )->Path: # folder of the tables
     "Train with more and more chips over several seeds, and draw what the data brings"
-    o = dict(locals())
+    o = SimpleNamespace(**locals())
     from gapfill_baseline.training_size import run_study
     return run_study(o, gapfill_train)
 
@@ -382,7 +380,7 @@ def gapfill_fill(
     memory_limit:str=None, # with --workers: of each process, as in 4GB
 ): # paths, counts, seconds by name; with --archive or --score a table
     "Fill the gaps of whole scenes"
-    o = dict(locals())
+    o = SimpleNamespace(**locals())
     from gapfill_baseline.fill import fill
     return fill(o)
 
@@ -422,6 +420,6 @@ def gapfill_chips(
     overwrite:bool=False # replace out_dir where it is there
 ):
     "Cut a training dataset from scenes"
-    o = dict(locals())
+    o = SimpleNamespace(**locals())
     from gapfill_baseline.chips import cut_chips
     cut_chips(o)

@@ -9,7 +9,6 @@ __all__ = ['layouts', 'ordinals', 'datasets', 'open_raster', 'to_dn', 'read_chip
            'load_dataset']
 
 # %% ../nbs/01_data.ipynb #b432e338
-import importlib.util
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import NamedTuple
 import numpy as np, pandas as pd, rasterio, warnings
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from .core import HLS, Chip
-from .program import whole
+from .program import run_file, whole
 
 warnings.filterwarnings('ignore', category=NotGeoreferencedWarning) # a chip without a place on the map can be filled too
 
@@ -300,15 +299,10 @@ def load_dataset(
     dataset:str, # a registered name, or a Python file that registers one
     dataroot # folder of the data
 )->Catalog: # its tables
-    "The catalog of `dataset` in `dataroot`"
+    "Read the catalog of `dataset` in `dataroot`"
     if not dataset.endswith('.py'):
         if dataset not in datasets: raise ValueError(f"--dataset {dataset} is not registered. Choose from: {', '.join(datasets)}; or pass a Python file that registers one.")
         return datasets[dataset](dataroot)
-    if not Path(dataset).exists(): raise FileNotFoundError(f"--dataset {dataset} does not exist.")
-    before = dict(datasets)
-    spec = importlib.util.spec_from_file_location(Path(dataset).stem, dataset)
-    try: spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except Exception as e: raise ValueError(f"--dataset {dataset} cannot be run: {type(e).__name__}: {e}") from e
-    new = [f for n,f in datasets.items() if before.get(n) is not f]
+    new = run_file(dataset, datasets, '--dataset')
     if not new: raise ValueError(f"--dataset {dataset} registers no dataset. Put @register_dataset('name') over a function from a folder to a Catalog.")
     return _own(new[-1], dataset, dataroot)

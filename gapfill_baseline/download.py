@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['source_coop', 'released_counts', 'stac_url', 'how_to_log_in', 'list_bucket', 'check_listing', 'check_download',
-           'download_bucket', 'download_hub', 'Listed', 'find_granules', 'hls_stand_in', 'one_a_day', 'log_in',
-           'download_hls', 'download']
+           'download_bucket', 'download_hub', 'Listed', 'find_granules', 'one_a_day', 'log_in', 'download_hls',
+           'download']
 
 # %% ../nbs/01c_download.ipynb #6d429567
 import logging
@@ -19,9 +19,7 @@ from datetime import date
 from importlib import import_module
 from types import SimpleNamespace
 import requests
-import rasterio
-from rasterio.warp import transform_bounds
-from .datasets.fetch import LoggedIn, Remote, _alone, _host, _plainly, _room, fetch_all, human, serve
+from .datasets.fetch import LoggedIn, Remote, _alone, _host, _plainly, _room, fetch_all, human
 from .scenes.hls import hls_bands, parse_name
 
 # %% ../nbs/01c_download.ipynb #4fce69ff
@@ -179,27 +177,6 @@ def find_granules(
         raise ConnectionError(f"{_host(url)} refuses the search (status {status}). Try again later, or a smaller box.") from None
     kept = [g for g in found if g.cloud <= max_cloud and tile in (None, g.tile, f'T{g.tile}')]
     return sorted(kept, key=lambda g: (g.tile, g.date, g.name)), len(found)
-
-# %% ../nbs/01c_download.ipynb #54a6f8c8
-def _item(folder, url):
-    "The STAC item of a granule's folder"
-    files = sorted(folder.glob('*.tif')); g,_ = parse_name(files[0])
-    with rasterio.open(folder/f'{folder.name}.Fmask.tif') as src:
-        f = src.read(1); w,s,e,n = box = transform_bounds(src.crs, 'EPSG:4326', *src.bounds)
-    share = 100*((f>>1 & 1) & (f!=255)).sum()/max((f!=255).sum(), 1)
-    return dict(type='Feature', stac_version='1.0.0', id=folder.name, collection=f'HLS{g.product}_2.0', bbox=list(box), links=[], stac_extensions=[],
-        geometry=dict(type='Polygon', coordinates=[[[w,s],[e,s],[e,n],[w,n],[w,s]]]), properties={'datetime': f'{g.date}T17:39:09Z', 'eo:cloud_cover': round(float(share))},
-        assets={p.name.split('.')[-2]: dict(href=f'{url}/lp/{folder.name}/{p.name}') for p in files})
-
-def hls_stand_in(
-    folders:list, # of granules, as `make_granules` of `hls` writes them
-    token:str=None, # asked for; None = open to all
-    **state # see `serve` of `fetch`
-): # a server; its catalog is at `url`/stac
-    "A host on this computer that lists and gives granules"
-    s = serve({f'/lp/{d.name}/{p.name}': p for d in map(Path, folders) for p in d.glob('*.tif')}, token=token, **state)
-    s.state.stac = [_item(Path(d), s.url) for d in sorted(folders)]
-    return s
 
 # %% ../nbs/01c_download.ipynb #14300dc7
 def one_a_day(

@@ -9,14 +9,15 @@ __all__ = ['weights_hash', 'open_filler', 'summary', 'score_one', 'fill_one', 'f
 import hashlib
 from pathlib import Path
 from functools import partial
+from types import SimpleNamespace
 from .models import fillers, get_filler
-from .program import Clock, save_profile, whole
+from .program import Clock, as_list, save_profile, whole
 from .scenes.fill_stack import fill_stack, is_finished
 from .scenes.many import archive_summary, fill_archive
-from .scenes.open import _several, check_source, open_stack
+from .scenes.open import open_stack
 from .scenes.score import pool_scores, score_stack
 from .train.kinds import load_filler
-from .train.runs import read_config, usable_folder
+from .train.runs import find_weights, read_config, usable_folder
 
 # %% ../nbs/12_fill.ipynb #7224c0c8
 def weights_hash(
@@ -25,7 +26,7 @@ def weights_hash(
     "What tells the weights of a filler from others, or one line if there is no such filler"
     if name in fillers: return ''
     if not Path(name).is_dir(): raise ValueError(f"filler is {name}; pass one of {', '.join(fillers)}, or the folder of a run.")
-    file = next((Path(name)/n for n in ('best.safetensors','model_gnet_best.pt') if (Path(name)/n).exists()), None)
+    file = find_weights(name)
     if file is None: raise FileNotFoundError(f"{name} has no weights: it is no run, or no epoch of it has ended yet.")
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
@@ -54,29 +55,34 @@ def summary(
 # %% ../nbs/12_fill.ipynb #8e7aff6c
 def score_one(
     stack, # a `Stack`
-    o:dict # every option by name
+    o:SimpleNamespace # every option
 ): # DataFrame: a row a date and band
     "Score a filler on the scenes that the options name, and write scores.csv"
-    out = Path(usable_folder(o['out_dir']))/'scores.csv'
-    if out.exists() and not o['overwrite']: raise ValueError(f"{out} exists already. Pass --overwrite to replace it, or another --out_dir.")
-    f,steps,_ = open_filler(o['filler'], len(stack.bands), o['time_steps']); t = score_stack(stack, f, out.parent, device=o['device'], batch_size=o['batch_size'], size=o['window'], overlap=o['overlap'], time_steps=steps)
-    t.insert(0, 'filler', Path(o['filler']).name)
-    with whole(out) as p: t.to_csv(p, index=False)
-    print(pool_scores(t).round(4).to_string()); print(pool_scores(t, 'filler').round(4).to_string()); print(out); return t
+    out = Path(usable_folder(o.out_dir))/'scores.csv'
+    if out.exists() and not o.overwrite: raise ValueError(f"{out} exists already. Pass --overwrite to replace it, or another --out_dir.")
+    filler,steps,_ = open_filler(o.filler, len(stack.bands), o.time_steps)
+    table = score_stack(stack, filler, out.parent, device=o.device, batch_size=o.batch_size, size=o.window,
+                        overlap=o.overlap, time_steps=steps)
+    table.insert(0, 'filler', Path(o.filler).name)
+    with whole(out) as part: table.to_csv(part, index=False)
+    print(pool_scores(table).round(4).to_string())
+    print(pool_scores(table, 'filler').round(4).to_string())
+    print(out)
+    return table
 
 # %% ../nbs/12_fill.ipynb #caf7fdee
 def _asked(o):
     "Give the scenes and the filler that the options name, and what else decides the result"
     stack = open_stack(o)
-    f,steps,weights = open_filler(o['filler'], len(stack.bands), o['time_steps'])
-    dates = _several(o['dates_out'])
-    ways = {k: o[k] for k in ('device','batch_size','overlap','fill_all','uncertainty')}
+    f,steps,weights = open_filler(o.filler, len(stack.bands), o.time_steps)
+    dates = as_list(o.dates_out)
+    ways = {k: getattr(o, k) for k in ('device','batch_size','overlap','fill_all','uncertainty')}
     dates_out = 'all' if dates in (None, ['all']) else dates
-    ways |= dict(size=o['window'], dates_out=dates_out, time_steps=steps, name=Path(o['filler']).name, weights=weights)
+    ways |= dict(size=o.window, dates_out=dates_out, time_steps=steps, name=Path(o.filler).name, weights=weights)
     return stack,f,ways
 
 def fill_one(
-    o:dict # every option by name
+    o:SimpleNamespace # every option
 ): # of `fill_stack`: paths, counts, seconds; with --score a table
     "Fill the scenes that the options name"
     clock = Clock()
@@ -84,10 +90,10 @@ def fill_one(
         stack,f,ways = _asked(o)
         print(stack.describe())
     with stack:
-        if o['score']: return score_one(stack, o)
-        r = fill_stack(stack, f, usable_folder(o['out_dir']), resume=o['resume'], overwrite=o['overwrite'], clock=clock, **ways)
+        if o.score: return score_one(stack, o)
+        r = fill_stack(stack, f, usable_folder(o.out_dir), resume=o.resume, overwrite=o.overwrite, clock=clock, **ways)
     print(summary(r))
-    if o['profile']: save_profile(clock, Path(o['out_dir'])/'profile.csv')
+    if o.profile: save_profile(clock, Path(o.out_dir)/'profile.csv')
     return r
 
 # %% ../nbs/12_fill.ipynb #ebed52f4
@@ -96,12 +102,13 @@ _where = (*_sources,'out_dir','profile','resume','overwrite','archive','schedule
 
 def _row_options(row, folder, o):
     "Give the options of a row as if it had been given alone"
-    return o | dict.fromkeys(_sources) | row.inputs | dict(out_dir=folder, resume=not o['overwrite'])
+    changes = dict.fromkeys(_sources) | row.inputs | dict(out_dir=folder, resume=not o.overwrite)
+    return SimpleNamespace(**vars(o) | changes)
 
 def fill_row(
     row, # a `Row` of `many`
     folder, # its outputs
-    o:dict # every option by name
+    o:SimpleNamespace # every option
 ):
     "Fill a row of a list as if it had been given alone"
     fill_one(_row_options(row, folder, o))
@@ -109,7 +116,7 @@ def fill_row(
 def row_done(
     row, # a `Row` of `many`
     folder, # its outputs
-    o:dict # every option by name
+    o:SimpleNamespace # every option
 )->bool:
     "Say whether all outputs of a row exist and carry the tag of this filling"
     if not any(folder.glob('*.tif')): return False
@@ -119,33 +126,33 @@ def row_done(
 
 def _check_list(o):
     "Complain about options that do not go with a list"
-    if o['score']: raise ValueError("--archive and --score given; a list is filled, not scored. Pass one of them.")
-    given = [k for k in _sources if o[k]]
+    if o.score: raise ValueError("--archive and --score given; a list is filled, not scored. Pass one of them.")
+    given = [k for k in _sources if getattr(o, k)]
     if given: raise ValueError(f"--archive and --{given[0]} given; the list says where the scenes are. Pass one of them.")
-    if not o['out_dir']: raise ValueError("out_dir is not given. Pass --out_dir, the folder for the filled scenes.")
+    if not o.out_dir: raise ValueError("out_dir is not given. Pass --out_dir, the folder for the filled scenes.")
 
 def fill_list(
-    o:dict # every option by name
+    o:SimpleNamespace # every option
 ): # DataFrame, see `archive_table`
     "Fill a list of places, say how it went, and raise where one is left"
     _check_list(o)
-    weights,name = weights_hash(o['filler']),Path(o['filler']).name
-    far = o | dict(filler=str(Path(o['filler']).resolve()) if weights else name)
-    ways = {k: v for k,v in o.items() if k not in _where} | dict(filler=name, weights=weights)
-    cluster = {k: o[k] for k in ('scheduler','workers','memory_limit','overwrite')}
-    t = fill_archive(o['archive'], o['out_dir'], partial(fill_row, o=far), partial(row_done, o=far), ways, **cluster)
+    weights,name = weights_hash(o.filler),Path(o.filler).name
+    far = SimpleNamespace(**vars(o) | dict(filler=str(Path(o.filler).resolve()) if weights else name))
+    ways = {k: v for k,v in vars(o).items() if k not in _where} | dict(filler=name, weights=weights)
+    cluster = {k: getattr(o, k) for k in ('scheduler','workers','memory_limit','overwrite')}
+    t = fill_archive(o.archive, o.out_dir, partial(fill_row, o=far), partial(row_done, o=far), ways, **cluster)
     print(archive_summary(t), flush=True)
     left = (t.status!='done').sum()
     if not left: return t
     are = 'is' if left==1 else 'are'
-    raise ValueError(f"{left} of {len(t)} rows of {o['archive']} {are} not filled; {Path(o['out_dir'])/'status.csv'} says why. The same command tries again.")
+    raise ValueError(f"{left} of {len(t)} rows of {o.archive} {are} not filled; {Path(o.out_dir)/'status.csv'} says why. The same command tries again.")
 
 # %% ../nbs/12_fill.ipynb #ede1dae0
 def fill(
-    o:dict # options of `gapfill_fill` by name
+    o:SimpleNamespace # options of `gapfill_fill`
 ): # paths, counts, seconds by name; with --archive or --score a table
     "Fill the gaps of whole scenes, of one place or of a list"
-    if o['archive']: return fill_list(o)
+    if o.archive: return fill_list(o)
     for k in ('scheduler','workers','memory_limit'):
-        if o[k] is not None: raise ValueError(f"{k} is {o[k]} without a list. Pass --archive, or leave it out.")
+        if getattr(o, k) is not None: raise ValueError(f"{k} is {getattr(o, k)} without a list. Pass --archive, or leave it out.")
     return fill_one(o)

@@ -15,24 +15,25 @@ import numpy as np
 import matplotlib.pyplot as plt
 import pandas as pd
 from .core import HLS
+from .metrics import metrics
 from .program import whole
 from .results.tables import band_summary, correlations, group_summary, measures, read_joined
 from .train.runs import find_run, usable_folder
 
 # %% ../nbs/09_per_image_graphs.ipynb #e826ba66
-_metric = dict(mae='MAE', rmse='RMSE', mse='MSE', sam='spectral angle', ssim='SSIM', bias='bias')
-_unit = dict(mae='reflectance', rmse='reflectance', bias='reflectance', mse='reflectance²', sam='degree')
 _words = dict(gap_fraction='gap fraction', time_gap='time gap [days]', truth_mean='true mean in the gap [reflectance]', relative_mae='MAE / true mean [%]')
 
 def column_label(
     column:str # of chip_stats.csv or band_stats.csv
 )->str: # for an axis
-    "A column in words, with its unit"
-    m = re.fullmatch(rf"(strict|published)_({'|'.join(_metric)})(?:_({'|'.join(HLS.bands)}|band_\d+))?(?:_(\d+))?", column)
-    if not m: return _words.get(column, re.sub(r'_(\d+)$', r', date \1', column).replace('_', ' '))
-    protocol,metric,band,date = m.groups()
-    where = [f"{_metric[metric]} {'in the gap' if protocol=='strict' else '(published)'}", band and band.replace('_', ' '), date and f'date {date}']
-    return ', '.join(w for w in where if w) + (f' [{_unit[metric]}]' if metric in _unit else '')
+    "Write a column in words, with its unit"
+    names = {f'{m.protocol}_{m.name}': m for m in metrics.values()}
+    found = re.fullmatch(rf"({'|'.join(names)})(?:_({'|'.join(HLS.bands)}|band_\d+))?(?:_(\d+))?", column)
+    if not found: return _words.get(column, re.sub(r'_(\d+)$', r', date \1', column).replace('_', ' '))
+    metric,band,date = found.groups()
+    m = names[metric]
+    where = [m.title, band and band.replace('_', ' '), date and f'date {date}']
+    return ', '.join(w for w in where if w) + m.in_unit
 
 # %% ../nbs/09_per_image_graphs.ipynb #4539b3dc
 def stars(
@@ -193,10 +194,13 @@ def save_graphs(
     protocol:str='strict' # strict or published
 ):
     "Write the four figures and the three tables behind them"
-    r,b,g = correlations(chips, measures(protocol)),band_summary(rows, protocol),group_summary(rows, protocol)
+    set_against = measures(protocol, chips)
+    r,b,g = correlations(chips, set_against),band_summary(rows, protocol),group_summary(rows, protocol)
     for name,t in dict(correlations=r, band_summary=b, groups=g).items():
         with whole(Path(folder)/f'{name}.csv') as p: t.to_csv(p, index=False)
-    for name,draw in dict(pair_grid=lambda: pair_grid(chips, measures(protocol)), correlations=lambda: plot_correlations(r), bands=lambda: plot_bands(b), groups=lambda: plot_groups(g)).items():
+    figures = dict(pair_grid=lambda: pair_grid(chips, set_against), correlations=lambda: plot_correlations(r),
+                   bands=lambda: plot_bands(b), groups=lambda: plot_groups(g))
+    for name,draw in figures.items():
         fig = np.ravel(draw())[0].figure
         with whole(Path(folder)/f'{name}.png') as p: fig.savefig(p, format='png', dpi=150)
         plt.close(fig)

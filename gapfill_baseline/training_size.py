@@ -9,17 +9,18 @@ __all__ = ['published_sizes', 'study_runs', 'run_options', 'finished', 'check_ru
 # %% ../nbs/11a_training_size.ipynb #66124cc5
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 import numpy as np
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from .data import select_chips
-from .program import whole
+from .program import as_list, changed, whole
 from .results.pictures import save_figure
 from .results.scoring import selected_on
 from .train.fit import open_catalog
 from .train.kinds import kind
-from .train.options import check_options, plain_options
+from .train.options import check_options, options_that, plain_options
 from .train.runs import best_by, best_row, read_config, read_history, usable_folder
 
 # %% ../nbs/11a_training_size.ipynb #2b3507b7
@@ -52,17 +53,15 @@ def run_options(
     return o
 
 # %% ../nbs/11a_training_size.ipynb #a7c37174
-_free = set('out_dir dataroot cache_dir device num_workers data_on_device compile job_id resume local_rank visualization'.split())
-
 def finished(
     folder:Path, # of a run
     options:dict # of `run_options`
 )->bool: # False where it has to be trained, or trained on
-    "Is this run done"
+    "Ask whether a run is done, with these options"
     if not (folder/'result.csv').exists(): return False
-    c = read_config(folder); plain = lambda v: list(v) if isinstance(v, tuple) else v
-    off = [f'{k} (was {c[k]}, now {v})' for k,v in options.items() if k in c and k not in _free and c[k] != plain(v)]
-    if off: raise ValueError(f"{folder} was trained with other options: {', '.join(off)}. Pass another --out_dir.")
+    was,free = read_config(folder),options_that('files', 'nothing')
+    off = changed(was, {k: v for k,v in options.items() if k in was and k not in free})
+    if off: raise ValueError(f"{folder} was trained with other options: {off}. Pass another --out_dir.")
     return True
 
 # %% ../nbs/11a_training_size.ipynb #a1b7e2fb
@@ -72,13 +71,19 @@ def check_runs(
     train # `gapfill_train`
 ):
     "Complain before anything is trained"
-    default,seeds = {k: p.default for k,p in inspect.signature(train).parameters.items()},set()
+    default = {k: p.default for k,p in inspect.signature(train).parameters.items()}
+    seeds = set()
     for r in runs[::-1]: # the largest of each seed first
-        o = plain_options(default | run_options(r, common, train)); check_options(o)
+        o = plain_options(SimpleNamespace(**default | run_options(r, common, train)))
+        check_options(o)
         kind(o).check()
         if r['seed'] in seeds: continue
-        seeds.add(r['seed']); n = len(select_chips(open_catalog(o).chips, 'train'))
-        if r['training_length'] > n: raise ValueError(f"training_lengths has {r['training_length']}; {n} training chips are left" + (' where a tenth of the places is held out to choose by' if o['select_on']=='holdout' else '') + f". Pass at most {n}" + (', or --select_on validation.' if o['select_on']=='holdout' else '.'))
+        seeds.add(r['seed'])
+        n = len(select_chips(open_catalog(o).chips, 'train'))
+        held = o.select_on=='holdout'
+        where = ' where a tenth of the places is held out to choose by' if held else ''
+        way_out = f'Pass at most {n}' + (', or --select_on validation.' if held else '.')
+        if r['training_length'] > n: raise ValueError(f"training_lengths has {r['training_length']}; {n} training chips are left{where}. {way_out}")
 
 # %% ../nbs/11a_training_size.ipynb #d7a2c613
 def train_all(
@@ -149,19 +154,18 @@ def _size_axes(fig, axs, summary, published):
 
 # %% ../nbs/11a_training_size.ipynb #3db16a58
 def run_study(
-    o:dict, # options of `gapfill_training_size` by name
+    o:SimpleNamespace, # options of `gapfill_training_size`
     train # `gapfill_train`
 )->Path: # folder of the tables
     "Train with more and more chips over several seeds, and write tables and the figure"
-    for k,what in dict(dataroot='the folder of the data', out_dir='a folder for runs and tables').items():
-        if not o[k]: raise ValueError(f"{k} is not given. Pass --{k}, {what}.")
-    lengths,seeds,models = (_as_list(o.pop(k)) for k in ('training_lengths','seeds','models'))
-    runs = study_runs(lengths, seeds, models)
-    out = usable_folder(o.pop('out_dir'))
-    check_runs(runs, o | dict(out_dir=str(out)), train)
-    return _report(size_runs(train_all(runs, out, o | dict(visualization='none'), train)), out)
-
-def _as_list(v): return list(v) if isinstance(v, (list,tuple)) else [v]
+    if not o.dataroot: raise ValueError("dataroot is not given. Pass --dataroot, the folder of the data.")
+    if not o.out_dir: raise ValueError("out_dir is not given. Pass --out_dir, a folder for runs and tables.")
+    runs = study_runs(as_list(o.training_lengths), as_list(o.seeds), as_list(o.models))
+    out = usable_folder(o.out_dir)
+    own = 'training_lengths','seeds','models','out_dir'
+    common = {k: v for k,v in vars(o).items() if k not in own}
+    check_runs(runs, common | dict(out_dir=str(out)), train)
+    return _report(size_runs(train_all(runs, out, common | dict(visualization='none'), train)), out)
 
 # %% ../nbs/11a_training_size.ipynb #fadb3a58
 def _report(each, out):

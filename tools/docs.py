@@ -11,7 +11,7 @@ from check_site import faults, notebooks, page
 root = Path(__file__).resolve().parent.parent
 sections = 'Data Fillers Metrics Training Results Scenes Speed'.split()
 numbers = {'00': 'Data', '01': 'Data', '02': 'Data', '03': 'Fillers', '04': 'Metrics', '05': 'Training', '06': 'Training', '06a': 'Results', '07': 'Results',
-           '08': 'Results', '09': 'Results', '10': 'Results', '11': 'Results', '12': 'Scenes', '13': 'Speed'} # of the pages at the top
+           '08': 'Results', '09': 'Results', '10': 'Results', '11': 'Results', '12': 'Scenes'} # of the pages at the top
 folders = dict(datasets='Data', fillers='Fillers', networks='Fillers', train='Training', results='Results', scenes='Scenes', experiments='Speed')
 tutorials = dict(two_protocols='Metrics', resume='Training', published='Results', many_scenes='Scenes', own_scenes='Scenes')
 

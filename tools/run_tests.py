@@ -105,6 +105,10 @@ def copy_tree(tmp):
         (tmp/p).parent.mkdir(parents=True, exist_ok=True)
         copy2(root/p, tmp/p)
 
+def experiments():
+    "Scripts that test the experiments, which are no part of the package"
+    return sorted((root/'experiments').glob('*/test_*.py'))
+
 def n_real(nb):
     "Cells of a notebook that want real data"
     cells = json.loads(nb.read_text(encoding='utf8'))['cells']
@@ -131,7 +135,7 @@ def together(checks):
 def main(
     flags:str='' # run cells with these flags too, such as slow
 ):
-    "Test the notebooks, and that all that is made from them is up to date"
+    "Test the notebooks and experiments, and that all that is made from the notebooks is up to date"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     real = environment()
     nbs = notebooks(root/'nbs')
@@ -140,6 +144,7 @@ def main(
         copy_tree(tmp)
         done = [timed(*c, tmp) for c in (('modules match notebooks', check_export), ('notebooks are clean', check_clean), ('imports run one way', check_imports))]
         checks = [(p.relative_to(root/'nbs').with_suffix('').as_posix(), sh, bin/'nbdev_test', '--path', p, '--flags', flags) for p in reversed(nbs)]
+        checks += [(p.relative_to(root).with_suffix('').as_posix(), sh, sys.executable, p, *flags.split()) for p in experiments()]
         checks.append(('documentation', check_pages, tmp))
         if (root/'nbs/index.ipynb').exists(): checks.append(('readme', check_readme, tmp))
         if (root/'nbs/06_training.ipynb').exists(): checks.insert(0, ('training by papermill', check_training, tmp))

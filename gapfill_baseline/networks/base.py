@@ -7,7 +7,7 @@ __all__ = ['networks', 'positive', 'gap_mean', 'GapNet', 'register_network', 'ge
            'load_state', 'save_weights', 'load_weights', 'with_state']
 
 # %% ../../nbs/networks/01_base.ipynb #a69fe8c6
-import importlib.util, json
+import json
 from numbers import Integral
 from pathlib import Path
 import torch
@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from ..core import Filler, Pred, Sample
-from ..program import whole
+from ..program import run_file, whole
 
 # %% ../../nbs/networks/01_base.ipynb #a2b84b3e
 def positive(
@@ -66,22 +66,14 @@ def register_network(
     return enter
 
 # %% ../../nbs/networks/01_base.ipynb #b33c6436
-def _run_file(path):
-    "The networks that a Python file enters"
-    if not Path(path).exists(): raise FileNotFoundError(f"model {path} does not exist.")
-    before = dict(networks); spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    try: spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except Exception as e: raise ValueError(f"model {path} cannot be run: {type(e).__name__}: {e}") from e
-    return [c for n,c in networks.items() if before.get(n) is not c]
-
 def get_network(
     name:str # one of `networks`, or a Python file that enters one
 )->type: # class of a `GapNet`
-    "The network called `name`"
+    "Look up the network called `name`"
     if not name.endswith('.py'):
         if name in networks: return networks[name]
         raise ValueError(f"model is {name}; choose from {', '.join(['cgan', *networks])}, or pass a Python file that registers one.")
-    new = _run_file(name)
+    new = run_file(name, networks, 'model')
     if not new: raise ValueError(f"model {name} registers no network. Put @register_network('name') over a class of GapNet.")
     return new[-1]
 

@@ -4,17 +4,20 @@
 
 # %% auto #0
 __all__ = ['not_told', 'made_sums', 'place_labels', 'Units', 'units_of', 'draw_counts', 'drawn', 'strict_draws',
-           'published_draws', 'quiet', 'seed_mean', 'row_draws', 'row_names', 'interval', 'differences', 'cell_groups',
-           'cuts']
+           'published_draws', 'quiet', 'seed_mean', 'row_draws', 'row_names', 'interval', 'pooled_interval',
+           'differences', 'quantile_groups', 'gap_groups', 'cell_groups', 'cuts', 'validated_chips', 'other_chips',
+           'other_dates']
 
 # %% ../../nbs/results/03_intervals.ipynb #38e3fae9
 import json, math, warnings
 from hashlib import blake2b
+from pathlib import Path
 from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from ..datasets.splits import places
-from .tables import _turn, quantile_groups
+from ..metrics import SUMS, Sums, metrics, protocol_metrics, scores_of
+from ..train.options import options_that
 
 # %% ../../nbs/results/03_intervals.ipynb #b5c44bd5
 def made_sums(
@@ -22,12 +25,13 @@ def made_sums(
     n_chips:int=24, # in `n_places` tiles
     n_places:int=6, # tiles
     seed:int=0 # the same seed gives the same sums
-)->tuple: # sums (M,N,3,6,8), float64; catalog of the chips
+)->tuple: # sums (M,N,3,6,S), float64; catalog of the chips
     "The sums of fillers that never were, harder in some tiles than in others"
     rng = np.random.default_rng(seed); tile = np.arange(n_chips)%n_places; shape = n_fillers,n_chips,3,6
     n = np.broadcast_to(rng.integers(50, 4000, (1,n_chips,3,1))*(rng.random((1,n_chips,3,1)) > .4), shape)
     mae = .02*(1+.2*np.arange(n_fillers))[:,None,None,None]*rng.lognormal(0, .4, n_places)[tile][:,None,None]*rng.lognormal(0, .1, shape)
-    s = np.stack([n, n*mae, n*mae**2*1.6, n*mae*.1, n*.2, n*3., n*(1-8*mae), 1-mae*n/4096], -1)
+    s = np.stack(Sums(n=n, absolute=n*mae, squared=n*mae**2*1.6, signed=n*mae*.1, truth=n*.2, angle=n*3.,
+                      similarity=n*(1-8*mae), zeroed=1-mae*n/4096), -1)
     dates = {f'{k}_image_date': pd.Timestamp('2022-04-01')+pd.to_timedelta(40*i+tile, 'D') for i,k in enumerate(('first','second','third'))}
     return s,pd.DataFrame(dict(chip_id=[f'chip_{i:02d}' for i in range(n_chips)], tile=[f'T{t}' for t in tile]) | dates)
 
@@ -88,33 +92,37 @@ def drawn(
 
 # %% ../../nbs/results/03_intervals.ipynb #9680c3c0
 def strict_draws(
-    sums:np.ndarray, # of `band_sums`, (M,N,T,C,8)
+    sums:np.ndarray, # of `band_sums`, (M,N,T,C,S)
     units:Units, # what is drawn again
     counts:np.ndarray # of `draw_counts`, (D,n)
-)->dict: # mae, rmse, bias, sam, ssim -> (D,M); nan where nothing was scored
-    "Strict scores of every draw"
-    n,a,q,s,_,angle,similar,_ = np.moveaxis(drawn(np.moveaxis(sums.sum((2,3)), 0, 1), units, counts), -1, 0)
-    with np.errstate(invalid='ignore', divide='ignore'): return dict(mae=a/n, rmse=np.sqrt(q/n), bias=s/n, sam=angle/n, ssim=similar/n)
+)->dict: # strict metric -> (D,M); nan where nothing was scored
+    "Score every draw by the strict metrics"
+    total = drawn(np.moveaxis(sums.sum((2,3)), 0, 1), units, counts)
+    with np.errstate(invalid='ignore', divide='ignore'): return scores_of(Sums.of(total))
 
 # %% ../../nbs/results/03_intervals.ipynb #b962f4d2
 def published_draws(
-    sums:np.ndarray, # of `band_sums`, chips in catalog order, (M,N,T,C,8)
+    sums:np.ndarray, # of `band_sums`, chips in catalog order, (M,N,T,C,S)
     units:Units, # what is drawn again
     counts:np.ndarray, # of `draw_counts`, (D,n)
     batch_size:int=16 # chips that were scored together
-)->dict: # published_mae, published_mse, published_ssim -> (D,M)
-    "Published scores of every draw"
-    total,n_chips,out = sums.sum((2,3)),sums.shape[1],[]
-    for i in range(0, n_chips, batch_size):
-        k = slice(i, i+batch_size); part = units._replace(of=units.of[k])
-        d = drawn(np.moveaxis(total[:,k], 0, 1), part, counts); m = drawn(np.ones(len(part.of)), part, counts)[:,None]*math.prod(sums.shape[2:4])
-        with np.errstate(invalid='ignore', divide='ignore'): out.append(np.stack([d[...,1]/d[...,0], d[...,2]/d[...,0], np.where(d[...,0] > 0, d[...,7]/m, np.nan)]))
-    return dict(zip(('published_mae','published_mse','published_ssim'), quiet(np.nanmean, out, axis=0)))
+)->dict: # published_mse and so on -> (D,M)
+    "Score every draw by the published metrics"
+    total,out = sums.sum((2,3)),[]
+    for i in range(0, sums.shape[1], batch_size):
+        k = slice(i, i+batch_size)
+        part = units._replace(of=units.of[k])
+        s = Sums.of(drawn(np.moveaxis(total[:,k], 0, 1), part, counts))
+        images = drawn(np.ones(len(part.of)), part, counts)[:,None]*math.prod(sums.shape[2:4])
+        with np.errstate(invalid='ignore', divide='ignore'):
+            out.append(scores_of(s._replace(zeroed=s.zeroed/images), 'published'))
+    return {f'published_{k}': quiet(np.nanmean, [o[k] for o in out], axis=0) for k in out[0]}
 
 def quiet(f, *args, **kwargs):
     "Call `f` without numpy's warning about rows of nan"
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore', RuntimeWarning); return f(*args, **kwargs)
+        warnings.simplefilter('ignore', RuntimeWarning)
+        return f(*args, **kwargs)
 
 # %% ../../nbs/results/03_intervals.ipynb #5138a706
 def seed_mean(
@@ -139,7 +147,7 @@ def row_draws(
     return {k: {r: seed_mean(v[:,rows==r], r) for r in dict.fromkeys(rows.tolist())} for k,v in draws.items()}
 
 # %% ../../nbs/results/03_intervals.ipynb #4723a988
-not_told = set('seed job_id out_dir suffix software device local_rank num_workers data_on_device compile resume processes cache_dir visualization dataroot skip_bad'.split()) # options that make no other row
+not_told = {*options_that('files', 'nothing'), 'seed', 'software', 'processes'} # make no other row
 
 def row_names(
     configs:list, # of runs, each a dict, (R,)
@@ -159,59 +167,168 @@ def row_names(
 def interval(
     draws:np.ndarray, # row 0 is the value, (D,...)
     n_units:int=3, # units that were drawn from
-    level:float=.95 # share of the draws inside
+    level:float=.95, # share of the draws inside
+    fewest:int=3 # units needed for an interval
 )->np.ndarray: # value, low, high, (3,...)
-    "A value and the middle of its draws"
-    if n_units < 3: return np.stack([draws[0], *np.full((2, *draws[0].shape), np.nan)])
+    "Find the middle of the draws of a value"
+    if n_units < fewest: return np.stack([draws[0], *np.full((2, *draws[0].shape), np.nan)])
     return np.stack([draws[0], *quiet(np.nanpercentile, draws[1:], [50-50*level, 50+50*level], axis=0)])
+
+# %% ../../nbs/results/03_intervals.ipynb #fb46f527
+def pooled_interval(
+    num:np.ndarray, # sums of each unit, (N,K)
+    den:np.ndarray, # what they are divided by, (N,K)
+    n_boot:int=2000, # draws
+    level:float=.95 # of the interval
+)->np.ndarray: # value, low and high of sum(num)/sum(den), (3,K)
+    "Find a pooled ratio and its interval over units"
+    num,den = (np.asfortranarray(x, float) for x in (num, den)) # each column is summed pairwise
+    counts = draw_counts(len(num), n_boot)[1:]
+    with np.errstate(invalid='ignore', divide='ignore'):
+        draws = np.concatenate([(num.sum(0)/den.sum(0))[None], (counts@num)/(counts@den)])
+    return interval(draws, len(num), level, fewest=2)
 
 # %% ../../nbs/results/03_intervals.ipynb #ef15d01b
 def differences(
     rows:dict, # name -> draws of a score, (D,)
-    metric:str='mae', # its name
+    metric:str='mae', # its column
     n_units:int=3 # units that were drawn from
 )->pd.DataFrame: # metric, a, b, difference (a − b), low, high, certain
-    "Paired differences of every pair of rows"
+    "Compare every pair of rows, draw by draw"
+    signless = metric in metrics and metrics[metric].better=='nearest 0'
+    rows = {k: abs(d) for k,d in rows.items()} if signless else rows
     out = []
     for a in rows:
         for b in rows:
             if a==b: continue
-            v,lo,hi = interval(rows[a]-rows[b], n_units)
+            v,lo,hi = interval(quiet(np.subtract, rows[a], rows[b]), n_units)
             out.append(dict(metric=metric, a=a, b=b, difference=v, low=lo, high=hi, certain=bool(lo > 0 or hi < 0)))
     return pd.DataFrame(out, columns='metric a b difference low high certain'.split())
+
+# %% ../../nbs/results/03_intervals.ipynb #386cb443
+def quantile_groups(
+    x, # numbers, (N,)
+    n:int # groups wanted
+)->np.ndarray: # group of each, ascending from 0, -1 = no number, int, (N,)
+    "Groups of about equal size by rank of value; equal values stay together"
+    x = np.asarray(x, float); ok = np.isfinite(x); out = np.full(len(x), -1)
+    if not ok.any(): return out
+    edges = np.unique(np.quantile(x[ok], np.linspace(0, 1, n+1)))
+    out[ok] = np.unique(np.searchsorted(edges[1:-1], x[ok], side='left'), return_inverse=True)[1]
+    return out
+
+# %% ../../nbs/results/03_intervals.ipynb #a31d6be9
+def _combination(c):
+    "Hidden dates as text, also when the file was read as numbers"
+    return '' if c is None or c != c else str(int(c)) if isinstance(c, (float,np.floating)) else str(c)
+
+# %% ../../nbs/results/03_intervals.ipynb #2eb7aed9
+def _turn(combination):
+    "Combinations sort as they take turns: by how many dates, then by how far apart, then by date"
+    d = [int(t) for t in (combination.split(',') if ',' in combination else combination)]
+    return len(d),d[-1]-d[0],d
+
+# %% ../../nbs/results/03_intervals.ipynb #26c22fb5
+def _range_groups(x, once, n, form):
+    "Group values by rank, name each group by its least and largest value; `once` has each value that counts"
+    g = quantile_groups(once, n)
+    of = {v: i for v,i in zip(once, g) if i >= 0}
+    ends = [[f'{v:{form}}' for v in (once[g==i].min(), once[g==i].max())] for i in range(g.max(initial=-1)+1)]
+    return x.map(of).fillna(-1).astype(int).to_numpy(),[a if a==b else f'{a}–{b}' for a,b in ends]
+
+def _date_groups(combination):
+    "Group rows by their hidden dates"
+    c = combination.map(_combination)
+    names = sorted(set(c) - {''}, key=_turn)
+    return c.map({s: i for i,s in enumerate(names)}).fillna(-1).astype(int).to_numpy(),names
+
+def gap_groups(
+    rows:pd.DataFrame, # gap_fraction, combination, time_gap; rows with an error
+    n_fraction:int=10, # groups by gap fraction
+    n_time:int=5, # groups by time gap
+    share:dict=None # gap_fraction or time_gap -> columns that tell which rows share a value
+)->dict: # kind -> (group of each row from 0, -1 = none; names of the groups)
+    "Group rows: all, gap fraction, time gap, hidden dates"
+    out = dict(all=(np.zeros(len(rows), int), ['all']))
+    for kind,n,form in (('gap_fraction', n_fraction, '.2f'), ('time_gap', n_time, '.0f')):
+        key = (share or {}).get(kind)
+        once = rows[~rows.duplicated(key)] if key else rows
+        out[kind] = _range_groups(rows[kind], once[kind], n, form)
+    return out | dict(combination=_date_groups(rows.combination))
 
 # %% ../../nbs/results/03_intervals.ipynb #90ef3c29
 def cell_groups(
     cells:pd.DataFrame, # one row a chip and date, in order: gap_fraction, combination, time_gap
     scored:np.ndarray, # is there anything to score, bool, same length
     bands:tuple, # names
-    n_fraction:int=10, # groups by gap fraction
-    n_time:int=5 # groups by time gap
+    **kwargs # of `gap_groups`
 )->list: # (kind, name, True where a cell belongs to it, bool (cells, bands))
-    "Parts of a comparison: all, tenths of gap fraction, hidden dates, time gap, bands"
-    whole,out = scored[:,None]&np.ones(len(bands), bool),[]; out.append(('all', 'all', whole))
-    for kind,n,form in (('gap_fraction', n_fraction, '.2f'), ('time_gap', n_time, '.0f')):
-        x = cells[kind].where(scored).to_numpy(float); g = quantile_groups(x, n)
-        for i in range(g.max()+1): lo,hi = (f'{v:{form}}' for v in (x[g==i].min(), x[g==i].max())); out.append((kind, lo if lo==hi else f'{lo}–{hi}', whole&(g==i)[:,None]))
-    for c in sorted(set(cells.combination[scored]) - {''}, key=_turn): out.append(('combination', c, whole&(cells.combination==c).to_numpy()[:,None]))
-    return out + [('band', b, whole&(np.arange(len(bands))==j)) for j,b in enumerate(bands)]
+    "Cut a comparison into parts: all, tenths of gap fraction, hidden dates, time gap, bands"
+    whole,out = scored[:,None] & np.ones(len(bands), bool),[]
+    for kind,(g,names) in gap_groups(cells[scored], **kwargs).items():
+        group = np.full(len(cells), -1)
+        group[scored] = g
+        out += [(kind, name, whole & (group==i)[:,None]) for i,name in enumerate(names)]
+    return out + [('band', b, whole & (np.arange(len(bands))==j)) for j,b in enumerate(bands)]
 
 # %% ../../nbs/results/03_intervals.ipynb #4e91b594
+def _cut(draws, units, n, reference):
+    "Score each row in one part: scores of all metrics, and its difference to the reference"
+    n_units = len(np.unique(units.of[n > 0]))
+    other = [m.name for m in protocol_metrics() if m.per_band and m.name!='mae']
+    base = draws['mae'].get(reference)
+    for r,d in draws['mae'].items():
+        off = np.full(3, np.nan) if base is None else interval(d-base, n_units)
+        yield (dict(filler=r, n_pixels=int(n.sum()), n_units=n_units) | dict(zip(('mae','low','high'), interval(d, n_units)))
+               | {k: draws[k][r][0] for k in other} | dict(zip(('difference','difference_low','difference_high'), off)))
+
 def cuts(
-    sums:np.ndarray, # of `band_sums`, (M,N,T,C,8)
+    sums:np.ndarray, # of `band_sums`, (M,N,T,C,S)
     rows:list, # name of the row of each filler, (M,)
     groups:list, # of `cell_groups`
     units:Units, # what is drawn again
     counts:np.ndarray, # of `draw_counts`, (D,n)
     reference:str='linear' # row that the others are set against
-)->pd.DataFrame: # filler, kind, position, group, n_pixels, n_units, mae, low, high, rmse, bias, ssim, difference, difference_low, difference_high
-    "Scores of each row in each part, with intervals, and the difference to the reference"
-    M,N,T,C,_ = sums.shape; out,position = [],{}
+)->pd.DataFrame: # filler, part, n_pixels, n_units, mae, low, high, other metrics, difference, difference_low, difference_high
+    "Score each row in each part, with intervals, and its difference to the reference"
+    out,position = [],{}
     for kind,name,mask in groups:
-        draws = row_draws(strict_draws(np.where(mask.reshape(N,T,C,1), sums, 0.), units, counts), rows); at = position[kind] = position.get(kind, -1)+1
-        n = (sums[0,...,0]*mask.reshape(N,T,C)).sum((1,2)); u = len(np.unique(units.of[n > 0])); base = draws['mae'].get(reference)
-        for r,d in draws['mae'].items():
-            v,off = interval(d, u),np.full(3, np.nan) if base is None else interval(d-base, u)
-            out.append(dict(filler=r, kind=kind, position=at, group=name, n_pixels=int(n.sum()), n_units=u, **dict(zip(('mae','low','high'), v)), **{k: draws[k][r][0] for k in ('rmse','bias','ssim')},
-                            **dict(zip(('difference','difference_low','difference_high'), off))))
+        part = np.where(mask.reshape(*sums.shape[1:4], 1), sums, 0.)
+        draws = row_draws(strict_draws(part, units, counts), rows)
+        at = position[kind] = position.get(kind, -1)+1
+        for scored in _cut(draws, units, Sums.of(part[0]).n.sum((1,2)), reference):
+            out.append(dict(filler=scored['filler'], kind=kind, position=at, group=name) | scored)
     return pd.DataFrame(out)
+
+# %% ../../nbs/results/03_intervals.ipynb #85635f80
+def validated_chips(
+    run # folder of a run
+)->pd.DataFrame: # as text, with chip_id; None where the run left no table
+    "Read the chips that a run was validated on"
+    p = Path(run)/'validate_tifs.csv'
+    if not p.exists(): return None
+    try: own = pd.read_csv(p, dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeError): own = pd.DataFrame()
+    if 'chip_id' not in own: raise ValueError(f"{p} is not a table with a column chip_id. Bring it back, or remove it.")
+    return own
+
+def other_chips(
+    a, # chip_id of one table
+    b # of another
+)->str: # empty where they are the same
+    "Say which chip is in one of two tables only"
+    odd = sorted(set(map(str, a)) ^ set(map(str, b)))
+    return f'{odd[0]} is in one of them only ({len(odd)} such)' if odd else ''
+
+def other_dates(
+    a:pd.DataFrame, # chip_id and columns of dates
+    b:pd.DataFrame # of the same chips
+)->str: # empty where they are the same
+    "Say which chip has other dates in two tables"
+    for c in [c for c in b if c.endswith('image_date') and c in a]:
+        x,y = (pd.to_datetime(t.set_index(t.chip_id.astype(str))[c].astype(str).str.replace('/', '-')) for t in (a, b))
+        off = x != y.reindex(x.index)
+        if not off.any(): continue
+        i = off.idxmax()
+        return f'{c} of {i} is {x[i]:%Y-%m-%d} in one and {y[i]:%Y-%m-%d} in the other'
+    return ''

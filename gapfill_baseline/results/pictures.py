@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['gap_colour', 'unknown_colour', 'clear_colour', 'FilledChip', 'average', 'stretch', 'rgb_image', 'paint', 'caption',
-           'chip_images', 'error_limit', 'date_label', 'draw_dates', 'draw_critics', 'show_fill', 'save_figure']
+           'chip_images', 'error_limit', 'date_label', 'draw_dates', 'draw_critics', 'show_fill', 'save_figure',
+           'save_fill']
 
 # %% ../../nbs/results/05_pictures.ipynb #07ddfced
 from pathlib import Path
@@ -14,6 +15,7 @@ import matplotlib.pyplot as plt
 from matplotlib.patches import Patch
 from matplotlib.figure import Figure
 from ..core import HLS
+from ..data import chip_dates
 from ..program import whole
 
 # %% ../../nbs/results/05_pictures.ipynb #2dfa000f
@@ -187,6 +189,22 @@ def save_figure(
     draw, # called with `fig`, a matplotlib figure
     dpi:int=150 # pixels an inch
 ):
-    "Draw into a figure of no window, and write it whole"
-    fig = Figure(layout='constrained'); draw(fig=fig)
-    with whole(path) as o: fig.savefig(o, dpi=dpi, format=path.suffix[1:], facecolor='white')
+    "Draw into a figure without a window, and write it atomically"
+    fig = Figure(layout='constrained')
+    draw(fig=fig)
+    with whole(path) as part: fig.savefig(part, dpi=dpi, format=path.suffix[1:], facecolor='white')
+
+# %% ../../nbs/results/05_pictures.ipynb #728b52ea
+def save_fill(
+    path:Path, # PNG
+    s, # a `Sample` of the dataset
+    filled, # its chips with their gaps filled, reflectance, (B,T,C,H,W)
+    ds # the `GapDataset`
+):
+    "Draw the first chip of a batch, and write it"
+    i = int(s.i[0])
+    dates = chip_dates(ds.chips, ds.time_steps)[i].astype(str)
+    arrays = (x[0].cpu().numpy() for x in (filled, s.target, s.gap, s.valid))
+    chip = FilledChip(str(ds.chips.chip_id.iloc[i]), tuple(dates), *arrays)
+    rgb = [min(b, ds.n_bands-1) for b in (2,1,0)]
+    save_figure(path, lambda fig: show_fill(chip, rgb, fig=fig), 100)

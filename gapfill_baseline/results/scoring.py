@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import pandas as pd
-from filelock import FileLock, Timeout
 from ..core import compose, gap_fraction
 from ..masks import to_sample
-from ..metrics import band_sums
+from ..metrics import SUMS, band_sums
 from ..models import fillers, get_filler
 from ..parallel import in_order, workers, ahead
-from ..program import Clock, progress, whole
+from ..program import Clock, changed, hold, progress, whole
 from .intervals import not_told, row_names
 from .open_run import same_chips, BatchFill
 from ..train.kinds import load_filler
@@ -136,7 +135,7 @@ def score_part(
     published:bool, # as the published code scores
     clock, # seconds so far, after the device has finished
     spent:Clock=None # where the time goes
-)->tuple: # sums (M,B,T,C,8); seconds (M,)
+)->tuple: # sums (M,B,T,C,S); seconds (M,)
     "Fill a few chips with every entry and keep the sums of their errors"
     on_cpu,spent = s.gap.device.type=='cpu',Clock() if spent is None else spent; few = _chunks(s, max(1, 2**15//s.gap[0,0].numel()) if on_cpu else len(s.i))
     sums,seconds,mean = [[] for _ in entries],[0.]*len(entries),{e.of: [[] for _ in few] for e in entries if e.of} # images of the rows that are averaged, part by part
@@ -167,14 +166,14 @@ def score_batch(
     batch_size:int=16, # chips at a time under the strict protocol
     clock=time.perf_counter, # seconds so far
     spent:Clock=None # where the time goes
-)->dict: # sums of each protocol, (M,B,T,C,8); seconds (M,); gap_fraction (B,T)
+)->dict: # sums of each protocol, (M,B,T,C,S); seconds (M,); gap_fraction (B,T)
     "Everything that is kept of a batch"
     out = {}
     with torch.no_grad():
         for p in protocols:
             again = [m for m,e in enumerate(entries) if e.published or 'strict' not in out]; members = [entries[m] for m in again]
             parts = [score_part(members, c, p=='published', clock, spent) for c in _chunks(s, 16 if p=='published' else batch_size)] if again else []
-            new = out['strict'].copy() if 'strict' in out else np.zeros((len(entries), *s.target.shape[:3], 8))
+            new = out['strict'].copy() if 'strict' in out else np.zeros((len(entries), *s.target.shape[:3], len(SUMS)))
             if again: new[again] = np.concatenate([a for a,_ in parts], 1)
             out[p] = new
             out.setdefault('seconds', sum(t for _,t in parts))
@@ -186,9 +185,8 @@ def same_comparison(
     now:dict # what is asked for
 ):
     "Complain when a comparison is continued with other options"
-    old,now = json.loads(path.read_text()),json.loads(json.dumps(now))
-    off = [f'{k} (was {old.get(k)}, now {v})' for k,v in now.items() if old.get(k) != v]
-    if off: raise ValueError(f"The comparison in {path.parents[1]} cannot be resumed with other options: {'; '.join(off)}. Leave them as they were, or pass another --out_dir.")
+    off = changed(json.loads(path.read_text()), now)
+    if off: raise ValueError(f"The comparison in {path.parents[1]} cannot be resumed with other options: {off}. Leave them as they were, or pass another --out_dir.")
 
 # %% ../../nbs/results/02_scoring.ipynb #538b39db
 def open_store(
@@ -196,16 +194,15 @@ def open_store(
     options:dict, # what decides the result
     resume:bool=False # continue it
 )->tuple: # folder of the batches; lock, held until released
-    "The folder of what is known so far, or a line why there can be none"
-    folder = out_dir/'partial'; p = folder/'options.json'
-    if p.exists() and not resume: raise ValueError(f"{out_dir} holds a comparison that has not ended. Pass --resume to continue it, or another --out_dir.")
-    folder.mkdir(parents=True, exist_ok=True); lock = FileLock(folder/'lock')
-    try: lock.acquire(timeout=0)
-    except Timeout: raise ValueError(f"The comparison in {out_dir} is being made by another process. Wait for it, or pass another --out_dir.") from None
+    "Open the folder of what is known so far. Raises ValueError where there can be none"
+    folder = out_dir/'partial'
+    path = folder/'options.json'
+    if path.exists() and not resume: raise ValueError(f"{out_dir} holds a comparison that has not ended. Pass --resume to continue it, or another --out_dir.")
+    lock = hold(folder/'lock', f"The comparison in {out_dir} is being made by another process. Wait for it, or pass another --out_dir.")
     for left in folder.glob('.*.part'): left.unlink()
-    if p.exists(): same_comparison(p, options)
+    if path.exists(): same_comparison(path, options)
     else:
-        with whole(p) as o: o.write_text(json.dumps(options, indent=1))
+        with whole(path) as part: part.write_text(json.dumps(options, indent=1))
     return folder,lock
 
 # %% ../../nbs/results/02_scoring.ipynb #42c53aad

@@ -6,32 +6,37 @@
 __all__ = ['check_source', 'open_stack']
 
 # %% ../../nbs/scenes/04_open.ipynb #2d4b5e92
+from types import SimpleNamespace
+from ..program import as_list
 from .cubes import stack_from_cube
 from .hls import stack_from_granules
 from .stack import stack_from_files, stack_from_stacked
 
 # %% ../../nbs/scenes/04_open.ipynb #cc8f74c6
-def _several(v): return None if v is None else list(v) if isinstance(v, (list, tuple)) else [v]
-
 def check_source(
-    o:dict # every option by name
+    o:SimpleNamespace # every option
 ):
     "Complain about scenes that are not given, or given twice"
-    given = [k for k in ('granules','scenes','cube') if o[k]]
+    given = [k for k in ('granules','scenes','cube') if getattr(o, k)]
     if len(given) != 1: raise ValueError(f"{' and '.join(f'--{k}' for k in given) or 'No scenes'} given. Pass one of --granules, --scenes and --cube.")
-    if o['scenes'] and not o['dates']: raise ValueError("dates are not given. Pass --dates, one YYYY-MM-DD a scene.")
-    if not o['out_dir']: raise ValueError("out_dir is not given. Pass --out_dir, the folder for the filled scenes.")
+    if o.scenes and not o.dates: raise ValueError("dates are not given. Pass --dates, one YYYY-MM-DD a scene.")
+    if not o.out_dir: raise ValueError("out_dir is not given. Pass --out_dir, the folder for the filled scenes.")
+
+def _open_granules(o):
+    "Open HLS granules"
+    bands = dict(bands=o.bands) if o.bands else {}
+    return stack_from_granules(as_list(o.granules), cloud=not o.no_cloud, adjacent=not o.no_adjacent, shadow=not o.no_shadow,
+                               cirrus=o.cirrus, snow=o.snow, align=o.align, dilate=o.dilate, **bands)
 
 def open_stack(
-    o:dict # every option by name
+    o:SimpleNamespace # every option
 ): # `Stack`
-    "The scenes that the options name"
-    check_source(o); same = dict(dilate=o['dilate'])
-    if o['granules']:
-        return stack_from_granules(_several(o['granules']), **dict(bands=o['bands']) if o['bands'] else {}, cloud=not o['no_cloud'], adjacent=not o['no_adjacent'], shadow=not o['no_shadow'], cirrus=o['cirrus'], snow=o['snow'], align=o['align'], **same)
-    same |= dict(bands=_several(o['bands']), mask_values=_several(o['mask_values']), nodata=o['nodata'])
-    if o['cube']:
-        return stack_from_cube(_several(o['cube']), mask=o['mask_band'], dates=_several(o['dates']), **same)
-    files,masks,dates = (_several(o[k]) for k in ('scenes','masks','dates'))
-    if len(files)==1 and len(dates) > 1: return stack_from_stacked(files[0], masks, dates, align=o['align'], **same)
-    return stack_from_files(files, masks, dates, align=o['align'], **same)
+    "Open the scenes that the options name"
+    check_source(o)
+    if o.granules: return _open_granules(o)
+    dates = as_list(o.dates)
+    same = dict(dilate=o.dilate, bands=as_list(o.bands), mask_values=as_list(o.mask_values), nodata=o.nodata)
+    if o.cube: return stack_from_cube(as_list(o.cube), mask=o.mask_band, dates=dates, **same)
+    files,masks = as_list(o.scenes),as_list(o.masks)
+    if len(files)==1 and len(dates) > 1: return stack_from_stacked(files[0], masks, dates, align=o.align, **same)
+    return stack_from_files(files, masks, dates, align=o.align, **same)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np, pandas as pd, rasterio, torch
 from rasterio.windows import Window
 from .fill_stack import fill_stack, strip_height, units_of
-from ..metrics import SUMS, band_sums, strict_scores
+from ..metrics import SUMS, Sums, band_sums, scores_of, strict_scores
 
 # %% ../../nbs/scenes/08_score.ipynb #6bac3178
 class HiddenStack:
@@ -62,7 +62,7 @@ def hidden_sums(
     hidden:HiddenStack, # what was filled
     paths:dict, # of the results, see `fill_stack`
     block:int=512 # pixels of a side
-)->torch.Tensor: # `SUMS`, float64, (T,C,8)
+)->torch.Tensor: # `SUMS`, float64, (T,C,S)
     "What the scores of a filled scene are made of"
     H,W = hidden.grid[2:]; u = units_of(hidden); out = torch.zeros(len(hidden), len(hidden.bands), len(SUMS), dtype=torch.float64); real = lambda a: torch.from_numpy(a.astype(np.float32)*np.float32(u.scale)+np.float32(u.offset))
     files = [rasterio.open(paths[n,'filled']) for n in hidden.names]
@@ -87,13 +87,13 @@ def score_stack(
     with TemporaryDirectory(dir=out_dir, prefix='.scores_') as tmp: sums = hidden_sums(hidden, fill_stack(hidden, filler, tmp, fill_all=True, **kwargs)['paths'])
     T,C = sums.shape[:2]; s = {k: v.flatten().tolist() for k,v in strict_scores(sums).items()}
     where = dict(date=np.repeat([str(d) for d in stack.dates], C), hidden_by=np.repeat([str(stack.dates[k]) for k in by], C), band=list(stack.bands)*T)
-    return pd.DataFrame(where | s | {k: sums[...,SUMS.index(k)].flatten().tolist() for k in ('absolute','squared','signed','angle','similarity')})
+    return pd.DataFrame(where | s | {k: sums[...,SUMS.index(k)].flatten().tolist() for k in SUMS if k not in ('n','zeroed')})
 
 # %% ../../nbs/scenes/08_score.ipynb #13a42293
 def pool_scores(
     scores, # DataFrame of `score_stack`, or several of them one below the other
     by:str='date' # column
-)->pd.DataFrame: # n in pixels × bands, mae, rmse, bias [reflectance], sam [degrees], ssim
-    "Scores of all rows of a group, pooled over pixels"
-    s = scores.groupby(by, sort=False)[['n','absolute','squared','signed','angle','similarity']].sum(); n = s.n.where(s.n > 0)
-    return pd.DataFrame(dict(n=s.n, mae=s.absolute/n, rmse=(s.squared/n)**.5, bias=s.signed/n, sam=s.angle/n, ssim=s.similarity/n))
+)->pd.DataFrame: # n in pixels × bands, and the strict metrics
+    "Score all rows of a group, pooled over pixels"
+    s = Sums.of(scores.groupby(by, sort=False)[[k for k in SUMS if k in scores]].sum())
+    return pd.DataFrame(dict(n=s.n) | scores_of(s))

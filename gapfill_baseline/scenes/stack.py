@@ -24,6 +24,7 @@ from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 from ..core import HLS
 from ..data import open_raster
+from ..program import as_list
 
 # %% ../../nbs/scenes/01_stack.ipynb #bf63b855
 class Grid(NamedTuple):
@@ -345,8 +346,6 @@ def _band_names(bands, srcs):
     if len(set(names))<n: raise ValueError(f"bands {' '.join(names)} has a name twice.")
     return tuple(names)
 
-def _several(o): return list(o) if isinstance(o, (list, tuple)) else [o]
-
 def _names(firsts, dates):
     "What the output of each date is called"
     stems = [Path(p).stem for p in firsts]
@@ -401,7 +400,7 @@ def stack_from_files(
     if masks is not None and len(masks)!=len(files): raise ValueError(f"{len(masks)} masks for {len(files)} scenes. Pass one mask a scene.")
     order = sorted(zip(to_dates(dates, len(files)), files, masks or [None]*len(files)), key=lambda o: o[0])
     days,files,masks = zip(*order)
-    return assemble(days, [_several(f) for f in files], masks, bands, None, mask_rule(mask_values, dilate), align, resampling, nodata, scale, offset)
+    return assemble(days, [as_list(f) for f in files], masks, bands, None, mask_rule(mask_values, dilate), align, resampling, nodata, scale, offset)
 
 # %% ../../nbs/scenes/01_stack.ipynb #30a31a07
 def stack_from_stacked(
@@ -430,7 +429,8 @@ def stack_from_stacked(
 # %% ../../nbs/scenes/01_stack.ipynb #79f1d496
 def _mask_parts(masks, T, grid, align):
     "The parts of T masks, in T files or in one"
-    ms = [None]*T if masks is None else _several(masks); one = len(ms)==1 and T>1
+    ms = [None]*T if masks is None else as_list(masks)
+    one = len(ms)==1 and T>1
     if len(ms)!=T and not one: raise ValueError(f"{len(ms)} masks for {T} dates. Pass one a date, or one file with a band a date.")
     out = []
     for m in ms:

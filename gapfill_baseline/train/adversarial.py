@@ -71,7 +71,7 @@ def fill_metrics(
 ):
     "Add the errors of a batch to `meter`"
     mae,mse,n,ssim = numbers(pred.detach(), s.target, s.scored) # of one batch, these are the published formulas too
-    meter.add(n, **{f'{prefix}_gap_mae': mae, f'{prefix}_gap_rmse': mse})
+    meter.add(n, **{f'{prefix}_gap_absolute': mae, f'{prefix}_gap_squared': mse})
     meter.add(n>0, **{f'{prefix}_mse': mse, f'{prefix}_mae': mae, f'{prefix}_ssim': ssim})
 
 # %% ../../nbs/train/03_adversarial.ipynb #b7b732cd

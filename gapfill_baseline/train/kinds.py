@@ -8,60 +8,68 @@ __all__ = ['CganModel', 'NetModel', 'kind', 'run_weights', 'build_networks', 'fi
 # %% ../../nbs/train/06_kinds.ipynb #3c2b7ceb
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 import torch
 import gapfill_baseline.networks.unet, gapfill_baseline.networks.vit # enter their networks
 from ..core import Pred
-from ..networks.base import NetFill, get_network, load_state, load_weights, with_state
+from ..networks.base import NetFill, get_network, load_state, with_state
 from ..networks.cgan_fast import Generator, MultiscaleCritic
 from .adversarial import AdversarialCB, PublishedCB
-from .runs import find_run, read_config
+from .options import config_options, rules
+from .runs import find_run, find_weights, read_config, weight_files
 from .supervised import SupervisedCB, augment, unchanged
 
 # %% ../../nbs/train/06_kinds.ipynb #15444af0
+def _shaping(name):
+    "Name the options that shape the weights of a kind of models"
+    return tuple(k for k,r in rules.items() if name in r.shapes)
+
 class CganModel:
     "The published networks and their objective"
-    files = dict(generator=('best.safetensors','model_gnet_best.pt'), critic=('critic_best.safetensors','model_dnet_best.pt'))
-    shape = 'model_cap','n_sampling','n_scales','time_steps','n_bands' # options that weights depend on
-    def __init__(self, o:dict): self.o = o
+    parts,shape = ('generator','critic'),_shaping('cgan')
+    def __init__(self, o:SimpleNamespace): self.o = o
     def check(self):
         "Complain about options of the other kind"
         for k in ('width','weights','uncertainty'):
-            if self.o[k]: raise ValueError(f"{k} is {self.o[k]}, and cgan has no such option. Leave it out, or pass another --model.")
+            v = getattr(self.o, k)
+            if v: raise ValueError(f"{k} is {v}, and cgan has no such option. Leave it out, or pass another --model.")
     def builders(self, arguments=None):
         "What builds each network"
-        T,C = self.o['time_steps'],self.o['n_bands']
-        return dict(generator=partial(Generator, T, C, self.o['model_cap'], self.o['n_sampling']), critic=partial(MultiscaleCritic, T, C, self.o.get('n_scales', 2)))
+        o = self.o
+        return dict(generator=partial(Generator, o.time_steps, o.n_bands, o.model_cap, o.n_sampling),
+                    critic=partial(MultiscaleCritic, o.time_steps, o.n_bands, o.n_scales))
     def objective(self, nets, prepare):
         "The training step"
-        cls = PublishedCB if self.o['recipe']=='published' else AdversarialCB
-        return cls(nets['generator'], nets['critic'], prepare, self.o['alpha'], self.o['generator_lr'], self.o['discriminator_lr'], self.o['n_scales'])
+        o = self.o
+        cls = PublishedCB if o.recipe=='published' else AdversarialCB
+        return cls(nets['generator'], nets['critic'], prepare, o.alpha, o.generator_lr, o.discriminator_lr, o.n_scales)
     def best(self, step): return dict(generator=step.generator, critic=step.critic)
     def try_on(self, nets, s): "Nothing to find out: the networks are known"
 
 # %% ../../nbs/train/06_kinds.ipynb #c4a8bd12
 class NetModel:
     "A network that sees the sample, and the plain objective"
-    files = dict(generator=('best.safetensors',))
-    shape = 'model','width','uncertainty','n_bands'
-    def __init__(self, o:dict): self.o,self.net = o,get_network(o['model'])
+    parts,shape = ('generator',),_shaping('net')
+    def __init__(self, o:SimpleNamespace): self.o,self.net = o,get_network(o.model)
     def check(self):
         "Complain about options of the other kind"
-        if self.o['recipe']=='published': raise ValueError(f"recipe is published, and {self.o['model']} has no such recipe. Leave it out.")
-        if self.o['width'] is not None and self.o['width'] < 1: raise ValueError(f"width is {self.o['width']}; pass a whole number of at least 1, or leave it out.")
-        if self.o['weights'] and not hasattr(self.net, 'from_weights'): raise ValueError(f"weights is {self.o['weights']}, and {self.o['model']} reads no published weights. Leave it out.")
+        if self.o.recipe=='published': raise ValueError(f"recipe is published, and {self.o.model} has no such recipe. Leave it out.")
+        if self.o.weights and not hasattr(self.net, 'from_weights'): raise ValueError(f"weights is {self.o.weights}, and {self.o.model} reads no published weights. Leave it out.")
     def builders(self, arguments=None):
         "What builds the network"
-        given = {k: self.o[k] for k in ('width','uncertainty') if self.o.get(k)}
+        given = {k: v for k in ('width','uncertainty') if (v := getattr(self.o, k))}
         for k,v in given.items():
             if (arguments or {}).get(k, v) != v: raise ValueError(f"{k} is {v}; these weights were made with {arguments[k]}.")
-        return dict(generator=partial(self.net, **dict(n_bands=self.o['n_bands']) | given | (arguments or {})))
+        known = dict(n_bands=self.o.n_bands) | given | (arguments or {})
+        return dict(generator=partial(self.net, **known))
     def objective(self, nets, prepare):
         "The training step"
-        return SupervisedCB(nets['generator'], prepare, self.o['lr'], augment=unchanged if self.o['no_augment'] else augment)
+        return SupervisedCB(nets['generator'], prepare, self.o.lr, augment=unchanged if self.o.no_augment else augment)
     def best(self, step): return dict(generator=step.average)
     def try_on(self, nets, s):
         "Complain about a network that gives no answer, before there is a folder"
-        net = nets['generator']; what = f"model {self.o['model']}: {type(net).__name__}"
+        net = nets['generator']
+        what = f"model {self.o.model}: {type(net).__name__}"
         if not any(p.requires_grad for p in net.parameters()): raise ValueError(f"{what} has no weights that could be learned.")
         try:
             with torch.no_grad(): p = net.eval()(s)
@@ -71,10 +79,10 @@ class NetModel:
         if not p.mean.isfinite().all(): raise ValueError(f"{what} gives values that are not finite.")
 
 def kind(
-    o:dict # every option by name
+    o:SimpleNamespace # every option
 ): # CganModel or NetModel
-    "The kind of model that the options ask for"
-    return dict(cgan=CganModel).get(o.get('model') or 'cgan', NetModel)(o)
+    "Find the kind of model that the options ask for"
+    return (CganModel if o.model=='cgan' else NetModel)(o)
 
 # %% ../../nbs/train/06_kinds.ipynb #e3dd5795
 def run_weights(
@@ -82,23 +90,24 @@ def run_weights(
     part:str, # generator or critic
     model=CganModel # kind of model
 ): # `State`, or None where the run has none
-    "Best weights of a run, ours or the published code's"
-    found = [run/f for f in model.files.get(part, ()) if (run/f).exists()]
-    return load_state(found[0]) if found else None
+    "Read the best weights of a run, ours or the published code's"
+    path = find_weights(run, part) if part in model.parts else None
+    return load_state(path) if path else None
 
 # %% ../../nbs/train/06_kinds.ipynb #55504b76
 def build_networks(
-    o:dict # every option by name
+    o:SimpleNamespace # every option
 )->dict: # network of each part
-    "Networks as the options ask for them"
-    torch.manual_seed(o['seed']); m = kind(o)
-    if o['weights']: return dict(generator=m.net.from_weights(load_state(o['weights']), o['n_bands'], o['uncertainty']))
-    try: nets = {part: f() for part,f in m.builders().items()}
-    except TypeError as e: raise ValueError(f"model {o['model']} cannot be built: {e}. Its __init__ takes n_bands, and width and uncertainty where they are asked for.") from None
-    run = find_run(o['checkpoint_dir'], o['out_dir']) if o['checkpoint_dir'] else None
+    "Build the networks that the options ask for"
+    torch.manual_seed(o.seed)
+    m = kind(o)
+    if o.weights: return dict(generator=m.net.from_weights(load_state(o.weights), o.n_bands, o.uncertainty))
+    try: nets = {part: build() for part,build in m.builders().items()}
+    except TypeError as e: raise ValueError(f"model {o.model} cannot be built: {e}. Its __init__ takes n_bands, and width and uncertainty where they are asked for.") from None
+    run = find_run(o.checkpoint_dir, o.out_dir) if o.checkpoint_dir else None
     for part in nets if run else ():
         state = run_weights(run, part, m)
-        if state is None and part=='generator': raise FileNotFoundError(f"checkpoint_dir {run} has no weights: neither {' nor '.join(m.files[part])}.")
+        if state is None and part=='generator': raise FileNotFoundError(f"checkpoint_dir {run} has no weights: neither {' nor '.join(weight_files[part])}.")
         if state is not None: nets[part] = fitting(m, part, state)
     return nets
 
@@ -107,7 +116,7 @@ def fitting(
     part:str, # which of its networks
     state # `State`, its weights by name
 ): # the network
-    "The network with these weights, or one line why they do not fit"
+    "Build the network with these weights. Raises ValueError where they do not fit"
     try: return with_state(model.builders(getattr(state, 'config', {}).get('arguments'))[part], state)
     except ValueError as e: raise ValueError(f"{e} Pass the {', '.join('--'+k for k in model.shape[:-1])} and --{model.shape[-1]} of that run.") from None
 
@@ -115,7 +124,8 @@ def fitting(
 def load_filler(
     run:Path # folder of a run
 ): # `NetFill`
-    "The best network of a run as a filler"
-    m = kind(read_config(run)); state = run_weights(Path(run), 'generator', m)
+    "Load the best network of a run as a filler"
+    m = kind(config_options(read_config(run)))
+    state = run_weights(run, 'generator', m)
     if state is None: raise FileNotFoundError(f"{run} has no weights: no epoch of it has ended yet.")
     return NetFill(fitting(m, 'generator', state))

@@ -166,7 +166,7 @@ def train_batch(self:SupervisedCB, learn):
     acc.backward(loss); acc.clip_grad_norm_(self.net.parameters(), 1.)
     self.opt.step(); self.opt.zero_grad(); self.follow(taken)
     learn.loss = loss.detach(); learn.meter.add(train_loss=loss)
-    learn.meter.add(n*share.own, train_gap_mae=absolute/n, train_gap_rmse=squared/n)
+    learn.meter.add(n*share.own, train_gap_absolute=absolute/n, train_gap_squared=squared/n)
 
 # %% ../../nbs/train/04_supervised.ipynb #03f02a6e
 @patch

@@ -6,7 +6,7 @@ import os, shutil, subprocess, sys
 from pathlib import Path
 from fastcore.script import call_parse
 
-root = Path(__file__).resolve().parent.parent
+root = Path(__file__).resolve().parents[2]
 common = '--mask_position all --visualization none --device cpu'
 sample = dict(ridgeunet='--batch_size 8 --epochs 15', unet='--batch_size 8 --epochs 15', vit='--batch_size 8 --epochs 15', cgan='--model_cap 16 --batch_size 4 --epochs 30')
 

@@ -1,4 +1,4 @@
-"""What does filling cost beside reading and writing? `python bench/fill_speed.py FOLDER [--runs 2] [--filler linear]`.
+"""What does filling cost beside reading and writing? `python experiments/speed/fill_speed.py FOLDER [--runs 2] [--filler linear]`.
 
 FOLDER is of make_scene.py. A fills it. B is a plain program that reads the same files and writes the same COGs, overviews and quality layers
 without filling, with the same trick for the overviews: made in a flat file, because the COG driver's own way is slower. Both run in processes of their own, A B A B, on one thread. Printed: CPU seconds, peak resident memory, and the ratio.

@@ -1,4 +1,4 @@
-"""Make a simulated tile for the measurements: `python bench/make_scene.py FOLDER [--size 3660] [--dates 3] [--cover .4]`.
+"""Make a simulated tile for the measurements: `python experiments/speed/make_scene.py FOLDER [--size 3660] [--dates 3] [--cover .4]`.
 
 One GeoTIFF of six bands a date, in tiles of 256 px with deflate as HLS has them, and a cloud mask for each."""
 import argparse

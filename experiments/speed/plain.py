@@ -1,0 +1,234 @@
+"""The published baseline as plainly as it can be written: what our speed is measured against.
+
+The published code carries no licence, so nothing of it is here and nobody needs it to repeat a measurement. What stands
+here was written from a description of what it computes, in the way most people would write it first: a file is opened
+for each item, every mask is spread over all channels, the generator runs whenever a prediction is wanted, and
+torchmetrics finds the numbers. Nothing is slowed down on purpose. Where the description leaves a choice, the cheaper
+one is taken. The networks are the readable ones of `gapfill_baseline.networks.cgan`, whose tensors have the names of
+ours.
+
+Each part is compared with ours in test_plain.py: a measurement only counts where both give the same numbers."""
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import rasterio
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from gapfill_baseline.core import HLS
+
+# Data. An item is three float32 arrays of T*C channels: the chip with zeros in its gaps, the whole chip, and the gaps.
+# All three leave the CPU, 10.8 MB a chip of 3 dates, 6 bands and 224 × 224 pixels.
+
+class PlainChips(Dataset):
+    "Read one chip an item, from its files each time"
+    def __init__(self,
+        items:list, # of (path of the chip, path of the mask over each date or None)
+        n_bands:int=6 # bands a date
+    ): self.items,self.n_bands = items,n_bands
+    def __len__(self): return len(self.items)
+    def __getitem__(self, i):
+        chip,masks = self.items[i]
+        with rasterio.open(chip) as src: target = src.read().astype(np.float32)*HLS.scale
+        cloud = np.zeros_like(target)
+        for t,p in enumerate(masks):
+            if p is None: continue
+            with rasterio.open(p) as src: cloud[t*self.n_bands:(t+1)*self.n_bands] = src.read(1)
+        return target*(1-cloud), target, cloud
+
+def plain_items(
+    ds, # `GapDataset`
+    epoch:int=0 # counted from 0
+)->list: # of (path of the chip, path of the mask over each date or None)
+    "List the files that an epoch of `ds` shows, in its order, so that both sides see the same"
+    plan,chips,masks = ds.plan(epoch),list(ds.chips.path),list(ds.masks.path)
+    return [(chips[i], [masks[m] if m >= 0 else None for m in row]) for i,row in zip(plan.chips, plan.masks)]
+
+# Networks take (B,T,C,H,W); the plain way holds dates and bands as channels.
+
+def by_date(
+    x:torch.Tensor, # (B,T*C,H,W)
+    n_bands:int # of each date
+)->torch.Tensor: # (B,T,C,H,W)
+    "Part channels into dates and bands"
+    return x.unflatten(1, (-1, n_bands))
+
+def predict(
+    generator, # `PlainGenerator`
+    observed:torch.Tensor # 0 in the gap, (B,T*C,H,W)
+)->torch.Tensor: # prediction, same shape
+    "Let the generator predict a batch"
+    return generator(by_date(observed, generator.n_bands)).flatten(1, 2)
+
+# Numbers
+
+def plain_metrics(
+    pred, # reflectance, (B,C,H,W)
+    target, # true reflectance, same shape
+    cloud # 1 = hidden, float32, same shape
+)->dict: # mse, mae, ssim, scalar tensors
+    """Measure the published numbers by torchmetrics.
+
+    The release that the published numbers were made with leaves a border of 5 px out of its mean. Current ones do not,
+    so the map is asked for and cut, then averaged over each image and over images as the library does it. A mean over
+    all pixels at once would be wrong in the sixth digit for a batch of 16 in float32."""
+    from torchmetrics.functional.image import structural_similarity_index_measure # `need` tells those who have it not
+    from torchmetrics.functional.regression import mean_absolute_error, mean_squared_error
+    p,t = (pred*cloud).contiguous(),(target*cloud).contiguous()
+    part = cloud.mean()
+    _,similar = structural_similarity_index_measure(p, t, data_range=1., return_full_image=True)
+    ssim = similar[...,5:-5,5:-5].flatten(1).mean(-1).mean()
+    return dict(mse=mean_squared_error(p, t)/part, mae=mean_absolute_error(p, t)/part, ssim=ssim)
+
+# Training step: generator step, then critic step on a new prediction of the generator that has just learned.
+
+class PlainStep:
+    """Train and validate batch by batch.
+
+    The critics' weights get gradients in the generator step too, which nobody uses. Losses and numbers are Python
+    numbers after each batch."""
+    def __init__(self,
+        generator, # `PlainGenerator`
+        critic, # `PlainCritic`
+        alpha:float=5, # weight of the squared error
+        lrs:tuple=(5e-4,1e-4), # rates of generator and critic
+        metrics=plain_metrics # (pred, target, cloud) -> dict of numbers
+    ):
+        self.g,self.d,self.alpha,self.metrics = generator,critic,alpha,metrics
+        adam = lambda net, lr: torch.optim.Adam(net.parameters(), lr, betas=(0., .9))
+        self.g_opt,self.d_opt = adam(generator, lrs[0]),adam(critic, lrs[1])
+    def fill(self, pred, observed, cloud): return pred*cloud + observed*(1-cloud)
+    def weights(self, cloud): return [F.max_pool2d(cloud, 2**(3+s)) for s in range(2)]
+    def judge(self, condition, candidate): return self.d(*(by_date(x, self.d.n_bands) for x in (condition, candidate)))
+    def backward(self, loss): loss.backward()
+
+    def g_loss(self,
+        pred, # reflectance, (B,C,H,W)
+        observed, # 0 in the gap, same shape
+        target, # true reflectance, same shape
+        cloud # 1 = hidden, same shape
+    ): # scalar
+        "Add the hinge loss of the generator and alpha times the squared error"
+        maps = self.judge(observed, self.fill(pred, observed, cloud))
+        hinge = sum(-(m*w).mean() for m,w in zip(maps, self.weights(cloud)))
+        return hinge + self.alpha*F.mse_loss(pred*cloud, target*cloud)/cloud.mean()
+
+    def d_loss(self,
+        filled, # by the generator, (B,C,H,W)
+        observed, # 0 in the gap, same shape
+        target, # true reflectance, same shape
+        cloud # 1 = hidden, same shape
+    ): # scalar
+        "Add up the hinge losses of the critics"
+        real,fake = self.judge(observed, target),self.judge(observed, filled)
+        zero = torch.zeros((), device=cloud.device)
+        part = lambda score, w: -(torch.minimum(score*w-1, zero)*w).mean()
+        return sum(part(r, w) + part(-f, w) for r,f,w in zip(real, fake, self.weights(cloud)))
+
+    def train(self,
+        batch # observed, target, cloud on the device
+    )->dict: # g_loss, d_loss, mse, mae, ssim
+        "Train on a batch"
+        observed,target,cloud = batch
+        pred = predict(self.g, observed)
+        g_loss = self.g_loss(pred, observed, target, cloud)
+        self.g_opt.zero_grad()
+        self.backward(g_loss)
+        self.g_opt.step()
+        with torch.no_grad(): filled = self.fill(predict(self.g, observed), observed, cloud)
+        d_loss = self.d_loss(filled, observed, target, cloud)
+        self.d_opt.zero_grad()
+        self.backward(d_loss)
+        self.d_opt.step()
+        return self.numbers(g_loss, d_loss, pred, target, cloud)
+
+    @torch.no_grad()
+    def valid(self,
+        batch # observed, target, cloud on the device
+    )->dict: # g_loss, d_loss, mse, mae, ssim
+        "Validate on a batch, with losses"
+        observed,target,cloud = batch
+        pred = predict(self.g, observed)
+        g_loss = self.g_loss(pred, observed, target, cloud)
+        filled = self.fill(predict(self.g, observed), observed, cloud)
+        d_loss = self.d_loss(filled, observed, target, cloud)
+        return self.numbers(g_loss, d_loss, pred, target, cloud)
+
+    @torch.no_grad()
+    def numbers(self, g_loss, d_loss, pred, target, cloud):
+        "Turn losses and errors into Python numbers"
+        out = dict(g_loss=g_loss, d_loss=d_loss) | self.metrics(pred, target, cloud)
+        return {k: v.item() if v.device.type != 'meta' else None for k,v in out.items()}
+
+# Adam divides a gradient by its own size, so a gradient of nearly nothing may push a weight either way. What is
+# compared is the sum of all differences with the sum of all changes.
+
+def weights_of(
+    net:nn.Module # a network
+)->dict: # name -> tensor on the CPU
+    "Copy all parameters"
+    return {k: p.detach().cpu().clone() for k,p in net.named_parameters()}
+
+def moved_apart(
+    ours:nn.Module, # after a step
+    plain:nn.Module, # after the same step
+    before:dict # `weights_of` either before it
+)->float: # 0 = the same
+    "Measure the difference of two updates as a share of the update"
+    a,b = weights_of(ours),weights_of(plain)
+    off = sum(float((a[k]-b[k]).abs().sum()) for k in before)
+    moved = sum(float((a[k]-w).abs().sum()) for k,w in before.items())
+    return off/moved
+
+# Statistics: the three numbers over all bands of the middle date, and of each band alone.
+
+def plain_chip(
+    pred, # reflectance of one chip, (T*C,H,W)
+    target, # true reflectance, same shape
+    cloud, # 1 = hidden, same shape
+    bands # names of the bands
+)->dict: # Overall SSIM, MSE and MAE, Mask Ratio, and SSIM, MSE and MAE of each band
+    "Make the row of a chip, for its middle date"
+    C = len(bands)
+    t = len(pred)//C//2
+    p,y,m = (x[t*C:(t+1)*C][None] for x in (pred, target, cloud))
+    row = {f'Overall {k.upper()}': v.item() for k,v in plain_metrics(p, y, m).items()} | {'Mask Ratio': m.mean().item()}
+    for c,b in enumerate(bands):
+        one = plain_metrics(*(x[:,c:c+1] for x in (p, y, m)))
+        row |= {f'{b} {k.upper()}': v.item() for k,v in one.items()}
+    return row
+
+@torch.no_grad()
+def plain_stats(
+    generator, # `PlainGenerator`
+    items:list, # of `plain_items`
+    bands, # names of the bands
+    path, # CSV to write
+    batch_size:int=16, # chips at a time
+    device='cpu' # where
+)->pd.DataFrame: # one row a chip
+    "Read, predict in training mode, measure, write"
+    generator.train()
+    rows = []
+    for batch in DataLoader(PlainChips(items, len(bands)), batch_size=batch_size):
+        observed,target,cloud = (x.to(device) for x in batch)
+        pred = predict(generator, observed)
+        rows += [plain_chip(*o, bands) for o in zip(pred, target, cloud)]
+    df = pd.DataFrame(rows)
+    df.to_csv(path, index=False)
+    return df
+
+# Pair grids. The table of pixels and what seaborn makes of it grow with the number of chips.
+
+def plain_pairs(
+    pixels:pd.DataFrame, # a row a pixel, a column a band
+    path # PNG to write
+): # seaborn's `PairGrid`
+    "Draw band against band by seaborn"
+    import seaborn as sns
+    grid = sns.PairGrid(pixels).map_offdiag(sns.histplot).map_diag(sns.histplot)
+    grid.figure.savefig(path, dpi=100)
+    plt.close(grid.figure)
+    return grid
