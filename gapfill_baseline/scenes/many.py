@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 import pandas as pd, yaml
 from filelock import FileLock
-from ..program import alone, in_notebook, one_line, progress, whole
+from ..program import alone, changed, in_notebook, one_line, progress, whole
 
 # %% ../../nbs/scenes/09_many.ipynb #4cb096f4
 class Row(NamedTuple):
@@ -168,8 +168,9 @@ def keep_options(
     filled = {p.parent.name for p in out_dir.glob('[!.]*/[!.]*')}
     if was is not None and filled and not filled & {r.name for r in rows}:
         raise ValueError(f"{out_dir} belongs to another list: none of its {len(filled)} folders is a row of this one. Pass another --out_dir.")
-    off = [f'{k} (was {was[k]}, now {v})' for k,v in now.items() if was and filled and k in was and was[k] != v]
-    if off: raise ValueError(f"{out_dir} was filled with other options: {', '.join(off)}. Pass another --out_dir, or --overwrite.")
+    if was and filled:
+        off = changed(was, {k: v for k,v in now.items() if k in was})
+        if off: raise ValueError(f"{out_dir} was filled with other options: {off}. Pass another --out_dir, or --overwrite.")
     text = yaml.safe_dump(now, sort_keys=False, allow_unicode=True)
     with whole(out_dir/'config.yml') as p: p.write_text(text, encoding='utf8')
 
