@@ -141,13 +141,18 @@ layouts = [Layout('baseline', dict(train='chips_filtered', validate='chips_filte
 # %% ../nbs/01_data.ipynb #e656312a
 def find_layout(
     dataroot # folder of a dataset
-)->Layout: # the layout its folders show
-    "Which layout is on disk"
-    if not Path(dataroot).is_dir(): raise FileNotFoundError(f"dataroot {dataroot} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
-    there = [o for o in layouts if any((Path(dataroot)/d).is_dir() for d in o.chip_dirs.values())]
-    if len(there) > 1: raise ValueError(f"dataroot {dataroot} has both chips_filtered/ and train/hls_chips/. Keep the folders of one layout.")
+)->Layout: # the layout whose folders are there
+    "Find the layout of a dataset by its folders"
+    root = Path(dataroot)
+    if not root.is_dir(): raise FileNotFoundError(f"dataroot {dataroot} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
+    there = [o for o in layouts if any((root/d).is_dir() for d in o.chip_dirs.values())]
+    if len(there) > 1: raise ValueError(f"dataroot {dataroot} has both {_chip_folders(there, ' and ')}. Keep the folders of one layout.")
     if there: return there[0]
-    raise FileNotFoundError(f"dataroot {dataroot} has neither chips_filtered/ nor train/hls_chips/. Pass --dataroot the folder that holds chip_catalog.csv.")
+    raise FileNotFoundError(f"dataroot {dataroot} has neither {_chip_folders(layouts, ' nor ')}. Pass --dataroot the folder that holds chip_catalog.csv.")
+
+def _chip_folders(layouts, join):
+    "Name the first folder of chips of each layout"
+    return join.join(f"{next(iter(o.chip_dirs.values()))}/" for o in layouts)
 
 # %% ../nbs/01_data.ipynb #d245646c
 ordinals = 'first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth'.split()
