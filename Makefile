@@ -30,7 +30,7 @@ readme: $(STAMP) ## README.md from nbs/index.ipynb
 results: $(STAMP) ## train every network and store the tables that the pages show, about half an hour; on real chips too where GAPFILL_REAL_DATA names them, an hour more
 	@$(BIN)/python experiments/results/results.py
 
-bench: $(STAMP) ## measure speed and memory against a plain reference, and store the table that the page shows, about an hour
+bench: $(STAMP) ## measure speed and memory against a plain reference, and store the table that the page shows, about forty minutes
 	@OMP_NUM_THREADS=1 $(BIN)/python experiments/speed/speed.py --out nbs/stored/speed.json
 
 clean: $(STAMP) ## clean the notebooks, then write the package and the sidebar from them

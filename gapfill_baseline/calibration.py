@@ -15,12 +15,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.figure import Figure
-from filelock import FileLock
 from .band_correlations import jackknife
 from .networks.base import NetFill
 from .program import progress, whole
 from .results.open_run import open_evaluation, refuse_other_chips, run_and_dest
-from .sample import sample_data
 from .train.runs import usable_folder
 
 # %% ../nbs/11b_calibration.ipynb #98775843

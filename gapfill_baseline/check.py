@@ -165,7 +165,7 @@ def _check_files(chips, masks, time_steps, n_bands):
 
 # %% ../nbs/01b_check.ipynb #55ff224b
 def leak_lines(
-    table # as `leak_table` of `splits` gives it
+    table # of `leak_table`
 )->list: # lines of text
     "What leaks, for a person to read"
     cells = [['split','training','left out','validation','touch','same tile','same tile and dates']]

@@ -16,9 +16,8 @@ from rasterio.windows import Window
 from rasterio import Env
 from .core import HLS, Chip, frozen_gaps, gap_patterns
 from .data import to_dn, write_chip, write_mask, layouts, ordinals
-from .datasets.splits import _metric, _moved, flat_system, usable
-from .program import alone
-from .program import as_list, progress, whole
+from .datasets.splits import _metric, _moved, flat_system
+from .program import alone, as_list, progress, whole
 from .scenes.cut import _boxes, chip_table, mask_table, plan_chips, plan_masks, split_chips, split_masks, survey
 from .scenes.hls import find_granules
 from .scenes.open import check_source, open_stack

@@ -8,7 +8,6 @@ __all__ = ['cell_table', 'score_table', 'all_draws', 'speed', 'summary_table', '
 
 # %% ../nbs/11_compare.ipynb #cf1e312a
 import hashlib, shutil
-import math
 from pathlib import Path
 from types import SimpleNamespace
 import numpy as np

@@ -9,7 +9,6 @@ __all__ = ['swipe_css', 'swipe_js', 'orders', 'outline', 'swiped', 'pixel_spectr
 # %% ../nbs/07a_explore.ipynb #ec02cbca
 import io
 from functools import lru_cache
-from pathlib import Path
 import anywidget, numpy as np, pandas as pd, traitlets
 import ipywidgets as widgets
 import matplotlib.pyplot as plt

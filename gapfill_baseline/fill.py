@@ -120,9 +120,10 @@ def row_done(
 )->bool:
     "Say whether all outputs of a row exist and carry the tag of this filling"
     if not any(folder.glob('*.tif')): return False
-    try: stack,f,ways = _asked(_row_options(row, folder, o))
-    except (ValueError, OSError): return False # `fill_row` says why
-    with stack: return is_finished(stack, f, folder, **ways)
+    try:
+        stack,f,ways = _asked(_row_options(row, folder, o))
+        with stack: return is_finished(stack, f, folder, **ways)
+    except Exception: return False # `fill_row` says why
 
 def _check_list(o):
     "Complain about options that do not go with a list"

@@ -403,6 +403,6 @@ def merit(
     column:str, # of the history
     value # in it
 ): # of the same kind
-    "Give a number that is larger where the epoch is better; what is no metric is a loss"
+    "Give a number that is larger where the epoch is better; a column without a metric counts as a loss"
     m = epoch_metric(column)
     return m.merit(value) if m else -value

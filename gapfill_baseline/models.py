@@ -13,8 +13,7 @@ import math, numpy as np, torch
 from torch import Tensor
 from rasterio.fill import fillnodata
 from .core import HLS, Filler, Pred, Sample, Sensor
-from .fillers.regression import kernel_regress
-from .fillers.regression import in_parts, regress, solve_ridge
+from .fillers.regression import kernel_regress, in_parts, regress, solve_ridge
 
 # %% ../nbs/03_models.ipynb #e0ec5811
 def band_prior(

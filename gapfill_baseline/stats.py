@@ -7,14 +7,11 @@ __all__ = ['score_columns', 'gap_columns', 'chip_stats', 'band_stats', 'scores',
 
 # %% ../nbs/08_stats.ipynb #98b560a1
 from pathlib import Path
-from contextlib import redirect_stdout
-from io import StringIO
 from types import SimpleNamespace
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from .masks import gap_table
-from .metrics import SUMS, Sums, protocol_metrics, published_mean, published_scores, strict_scores, unit_notes
+from .metrics import Sums, protocol_metrics, published_mean, published_scores, strict_scores, unit_notes
 from .networks.base import NetFill
 from .program import whole
 from .results.open_run import BatchFill, fill_sums, open_evaluation, refuse_other_chips, run_and_dest

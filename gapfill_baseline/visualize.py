@@ -10,7 +10,6 @@ __all__ = ['style', 'script', 'critic_maps', 'filled_chips', 'thumbnail', 'sheet
 import os, re
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 from types import SimpleNamespace
 import numpy as np

@@ -13,11 +13,9 @@ import numpy as np
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
-from ..core import HLS
 from ..metrics import metrics, protocol_metrics, unit_notes
 from ..program import whole
-from .pictures import _bare, chip_images, clear_colour, error_limit, gap_colour
-from .pictures import save_figure
+from .pictures import _bare, chip_images, clear_colour, error_limit, save_figure
 from .scoring import references
 
 # %% ../../nbs/results/06_figures.ipynb #d90447da

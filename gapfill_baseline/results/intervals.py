@@ -9,14 +9,14 @@ __all__ = ['not_told', 'made_sums', 'place_labels', 'Units', 'units_of', 'draw_c
            'other_dates']
 
 # %% ../../nbs/results/03_intervals.ipynb #38e3fae9
-import json, math, warnings
+import math, warnings
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from ..datasets.splits import places
-from ..metrics import SUMS, Sums, metrics, protocol_metrics, scores_of
+from ..metrics import Sums, metrics, protocol_metrics, scores_of
 from ..train.options import options_that
 
 # %% ../../nbs/results/03_intervals.ipynb #b5c44bd5
@@ -170,7 +170,7 @@ def interval(
     level:float=.95, # share of the draws inside
     fewest:int=3 # units needed for an interval
 )->np.ndarray: # value, low, high, (3,...)
-    "Find the middle of the draws of a value"
+    "Give a value and the interval that holds the middle share of its bootstrap samples"
     if n_units < fewest: return np.stack([draws[0], *np.full((2, *draws[0].shape), np.nan)])
     return np.stack([draws[0], *quiet(np.nanpercentile, draws[1:], [50-50*level, 50+50*level], axis=0)])
 

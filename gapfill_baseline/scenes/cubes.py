@@ -14,7 +14,7 @@ from copy import copy
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 import numpy as np, rasterio
 from fastcore.basics import patch
 from rasterio.errors import CRSError

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 import numpy as np, rasterio, torch
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
@@ -181,6 +181,10 @@ def identity(
     return {k: str(v) for k,v in dict(software=f"gapfill_baseline {version('gapfill_baseline')}", filler=name, weights=weights, inputs=digest(files), scenes=f'{stack.describe()} {digest(getattr(stack, "parts", ""))}',
             dates=' '.join(str(stack.dates[t]) for t in job.want), window=ways.pop('size'), uncertainty=ways.pop('scale'), **ways).items()}
 
+def _by_another_version(was, now):
+    "Say whether two fillings differ only in the version of the package"
+    return was != now and was | dict(software='')==now | dict(software='')
+
 def open_work(
     folder:Path, # of the beginning
     what:dict, # of `identity`
@@ -191,13 +195,17 @@ def open_work(
     lock = hold(folder/'lock', f"{folder} is in use: another process fills the same scenes. Wait for it, or pass another --out_dir.")
     state = folder/'state.json'
     if state.exists() and not resume and not overwrite: raise ValueError(f"{folder} holds the beginning of a filling. Pass --resume to go on with it, or --overwrite to begin again.")
-    if not (resume and state.exists()):
-        for p in folder.iterdir():
-            if p.name!='lock': p.unlink()
-        return dict(what=what, done=0, counts={}),lock
-    old = json.loads(state.read_text())
-    if off := changed(old['what'], what): raise ValueError(f"{folder} cannot be resumed with other options: {off}. Pass the same, or --overwrite without --resume to begin again.")
-    return old,lock
+    old = json.loads(state.read_text()) if state.exists() and resume else None
+    if old and _by_another_version(old['what'], what):
+        print(f"{folder} was begun by {old['what'].get('software')}; this version begins again.")
+        old = None
+    if old:
+        off = changed(old['what'], what)
+        if off: raise ValueError(f"{folder} cannot be resumed with other options: {off}. Pass the same, or --overwrite without --resume to begin again.")
+        return old,lock
+    for p in folder.iterdir():
+        if p.name!='lock': p.unlink()
+    return dict(what=what, done=0, counts={}),lock
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #3aaee8e1
 def _canvases(stack, job, folder, tags):

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 import numpy as np, rasterio
 from rasterio.transform import from_origin
-from rasterio.windows import Window
 from ..core import HLS
 from ..data import open_raster, write_raster
 from ..sample import clouds, fractal, simulate

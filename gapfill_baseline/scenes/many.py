@@ -76,7 +76,7 @@ def _dates(cell, _):
 # %% ../../nbs/scenes/09_many.ipynb #8f770b87
 _read = dict(granules=_paths, scenes=_paths, cube=_paths, masks=_paths, dates=_dates) # how a cell is read
 _kinds = dict(granules=(), scenes=('dates','masks'), cube=('dates',)) # how a row is described, and what goes with it
-_taken = 'config.yml', 'status.csv', 'ledger.jsonl' # files beside the folders of the rows; the last of earlier versions
+_taken = 'filling.yml', 'status.csv', 'ledger.jsonl' # files beside the folders of the rows; the last of earlier versions
 
 def _check_name(name):
     "Complain about a name that cannot be a folder"
@@ -150,7 +150,7 @@ def read_archive(
 # %% ../../nbs/scenes/09_many.ipynb #7ebb638f
 def _read_options(out_dir):
     "Read the options that a folder was filled with; None where it was not filled"
-    if (p := out_dir/'config.yml').exists(): return yaml.safe_load(p.read_text(encoding='utf8'))
+    if (p := out_dir/'filling.yml').exists(): return yaml.safe_load(p.read_text(encoding='utf8'))
     if not (p := out_dir/'ledger.jsonl').exists(): return None
     for line in reversed(p.read_text(encoding='utf8', errors='replace').splitlines()):
         with suppress(ValueError, KeyError, TypeError): return json.loads(line)['options']
@@ -162,7 +162,7 @@ def keep_options(
     options:dict, # what the outputs depend on
     overwrite:bool=False # replace the outputs
 ):
-    "Write the options to `config.yml`, or complain about a folder that belongs to something else"
+    "Write the options to `filling.yml`, or complain about a folder that belongs to something else"
     now = json.loads(json.dumps(options, default=str))
     was = None if overwrite else _read_options(out_dir)
     filled = {p.parent.name for p in out_dir.glob('[!.]*/[!.]*')}
@@ -172,7 +172,7 @@ def keep_options(
         off = changed(was, {k: v for k,v in now.items() if k in was})
         if off: raise ValueError(f"{out_dir} was filled with other options: {off}. Pass another --out_dir, or --overwrite.")
     text = yaml.safe_dump(now, sort_keys=False, allow_unicode=True)
-    with whole(out_dir/'config.yml') as p: p.write_text(text, encoding='utf8')
+    with whole(out_dir/'filling.yml') as p: p.write_text(text, encoding='utf8')
 
 # %% ../../nbs/scenes/09_many.ipynb #7423ff00
 def _failed(e):
