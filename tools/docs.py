@@ -10,20 +10,22 @@ from check_site import faults, notebooks, page
 
 root = Path(__file__).resolve().parent.parent
 sections = 'Data Fillers Metrics Training Results Scenes Speed'.split()
-numbers = {'00': 'Data', '01': 'Data', '02': 'Data', '03': 'Fillers', '04': 'Metrics', '05': 'Training', '06': 'Training', '06a': 'Results', '07': 'Results',
-           '08': 'Results', '09': 'Results', '10': 'Results', '11': 'Results', '12': 'Scenes'} # of the pages at the top
-folders = dict(datasets='Data', fillers='Fillers', networks='Fillers', train='Training', results='Results', scenes='Scenes', experiments='Speed')
+pages = dict(Data='00 01 02', Fillers='03', Metrics='04', Training='05 06', Results='06a 07 08 09 10 11', Scenes='12')
+numbers = {n: s for s,ns in pages.items() for n in ns.split()} # of the pages at the top
+folders = dict(datasets='Data', fillers='Fillers', networks='Fillers', train='Training', results='Results', scenes='Scenes',
+               experiments='Speed')
 tutorials = dict(two_protocols='Metrics', resume='Training', published='Results', many_scenes='Scenes', own_scenes='Scenes')
 
 def section(
     path:Path # of a notebook, from nbs
 ): # its section; None = above all sections
-    "The section of a notebook: by its folder, or by its number where it stands at the top"
+    "Find the section of a notebook by its folder, or by its number where it stands at the top"
     folder = path.parts[0] if len(path.parts) > 1 else None
     if folder=='tutorials': return tutorials[path.stem]
     if folder: return folders[folder]
     number = re.match(r'(\d+)[a-z]?(?=_)', path.name)
-    return next((numbers[n] for n in number.group(0,1) if n in numbers), None) if number else None
+    if not number: return None
+    return numbers.get(number[0]) or numbers.get(number[1])
 
 def sidebar(
     root:Path # folder of the checkout; nbs/sidebar.yml is written there
