@@ -12,7 +12,7 @@ root = Path(__file__).resolve().parent.parent
 sections = 'Data Fillers Metrics Training Results Scenes Speed'.split()
 pages = dict(Data='00 01 02', Fillers='03', Metrics='04', Training='05 06', Results='06a 07 08 09 10 11', Scenes='12')
 numbers = {n: s for s,ns in pages.items() for n in ns.split()} # of the pages at the top
-folders = dict(datasets='Data', fillers='Fillers', networks='Fillers', train='Training', results='Results', scenes='Scenes',
+folders = dict(reading='Data', datasets='Data', fillers='Fillers', networks='Fillers', train='Training', results='Results', scenes='Scenes',
                experiments='Speed')
 tutorials = dict(two_protocols='Metrics', resume='Training', published='Results', many_scenes='Scenes', own_scenes='Scenes')
 
