@@ -15,7 +15,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 from .core import HLS
-from .data import chip_dates, select_chips, select_masks, open_raster, read_chip, read_mask, find_layout, load_dataset, read_chips, read_masks, read_chip_table
+from .data import chip_dates, select_chips, select_masks, read_chip, read_mask, find_layout, load_dataset, read_chips, read_masks, read_chip_table
+from .reading.files import open_raster
 from .datasets.splits import leak_table, places, usable
 from .program import progress, whole
 

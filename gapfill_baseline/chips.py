@@ -29,10 +29,15 @@ def six_bands(
     "The bands that chips are cut with"
     return stack.select(HLS.bands) if set(HLS.bands) <= set(stack.bands) and tuple(stack.bands)!=HLS.bands else stack
 
-def _as_hls(dn, stack):
-    "Numbers of a stack as int16 reflectance × 10000"
-    if (stack.scale, stack.offset)==(HLS.scale, 0): return to_dn(dn, stack.nodata, stack.names[0])
-    return np.where(dn==stack.nodata, HLS.nodata, np.rint((dn*stack.scale+stack.offset)/HLS.scale)).astype(np.int16)
+def _as_hls(dn, hole, units, name):
+    "Turn numbers of some dates (T,C,h,w) into int16 reflectance × 10000, -9999 where nothing was measured"
+    scale,offset = (np.array([getattr(u, k) for u in units])[:,:,None,None] for k in ('scale','offset'))
+    x = np.where(hole[:,None], 0, dn*(scale/HLS.scale) + offset/HLS.scale)
+    out = np.rint(x)
+    most = np.iinfo(np.int16).max
+    if out.max(initial=0) > most or out.min(initial=0) < -most:
+        raise ValueError(f"{name} has reflectance from {x.min()*HLS.scale:.3g} to {x.max()*HLS.scale:.3g}; a chip holds -3.27 to 3.27. Pass --scale and --offset.")
+    return np.where(hole[:,None], HLS.nodata, out).astype(np.int16)
 
 # %% ../nbs/12a_chips.ipynb #afb9cdb4
 def _corner(stack, row, col):
@@ -47,8 +52,8 @@ def cut_chip(
     at:tuple # positions of its dates
 )->Chip: # DN int16, (T,C,size,size), with its place on the map
     "The pixels of a chip"
-    dn,_ = stack.read(Window(int(col), int(row), size, size), list(at))
-    return Chip(_as_hls(dn, stack), tuple(stack.dates[t] for t in at), stack.grid.crs, _corner(stack, row, col))
+    dn,hole = stack.read_measured(Window(int(col), int(row), size, size), list(at))
+    return Chip(_as_hls(dn, hole, [stack.date_units[t] for t in at], stack.names[at[0]]), tuple(stack.dates[t] for t in at), stack.grid.crs, _corner(stack, row, col))
 
 # %% ../nbs/12a_chips.ipynb #59f1ca05
 def _write_files(folder, layout, stacks, chips, masks, size):
@@ -163,7 +168,7 @@ def _state(path):
 def _note(stacks, tiles, r):
     "What a dataset is cut from, and how"
     files = sorted({f for st in stacks.values() for d in st.sources for f in d})
-    return json.dumps(dict(recipe=r._asdict(), tiles=tiles, rules={k: [repr(st.rule.text), st.rule.dilate, hash(st.rule.table)] for k,st in stacks.items()},
+    return json.dumps(dict(recipe=r._asdict(), tiles=tiles, rules={k: [repr(st.rule.text), st.rule.dilate, st.rule.kind] for k,st in stacks.items()},
                            files={f: _state(f) for f in files}), indent=1)
 
 def _ready(out_dir, overwrite):

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from filelock import FileLock
 from ..core import HLS
-from ..data import open_raster, read_chip, read_gaps, read_mask
+from ..data import read_chip, read_gaps, read_mask
+from ..reading.files import open_raster
 from ..program import progress, whole
 
 # %% ../../nbs/datasets/01_cache.ipynb #076509da

@@ -16,7 +16,8 @@ import matplotlib.pyplot as plt
 from rasterio.crs import CRS
 from rasterio.warp import transform
 from matplotlib.collections import PolyCollection
-from ..data import Catalog, date_columns, open_raster
+from ..data import Catalog, date_columns
+from ..reading.files import open_raster
 
 # %% ../../nbs/datasets/02_splits.ipynb #34117fec
 def _file_box(path):

@@ -142,12 +142,14 @@ class Units(NamedTuple):
     nodata:Any     # DN of what was not measured, or one for each date, (T,)
     scale:Any      # reflectance = DN · scale + offset: one number, or float64 (T,C)
     offset:Any=0.  # see `scale`
+    least:Any=None # least number that the type of each date holds, -inf for floating-point numbers, (T,); None = that of `dtype`
+    most:Any=None  # see `least`
     def at(self,
         dates # positions of dates: a list, a slice or an array (B,k)
     )->'Units':
         "Give the units of some dates"
         pick = lambda v: v[dates] if isinstance(v, np.ndarray) else v
-        return self._replace(nodata=pick(self.nodata), scale=pick(self.scale), offset=pick(self.offset))
+        return Units(self.dtype, *(pick(v) for v in self[1:]))
 
 # %% ../../nbs/reading/02_units.ipynb #39ba5c6a
 def _one_or_all(v):
@@ -155,6 +157,12 @@ def _one_or_all(v):
     first = v.flat[0]
     same = np.all(v==first) or (first!=first and np.all(v!=v))
     return first.item() if same else v
+
+def _limits(dtype):
+    "Give the least and the largest number of a type; no limits for floating-point numbers"
+    if dtype.kind=='f': return -math.inf,math.inf
+    info = np.iinfo(dtype)
+    return float(info.min),float(info.max)
 
 def common_dtype(
     dtypes:Sequence # of rasters
@@ -172,7 +180,8 @@ def series_units(
     dtype = common_dtype([u.dtype for u in dates])
     scale,offset = (np.array([getattr(u, k) for u in dates], float) for k in ('scale','offset'))
     nodata = np.array([u.nodata for u in dates])
-    return Units(dtype, _one_or_all(nodata), _one_or_all(scale), _one_or_all(offset))
+    limits = (None,None) if all(u.dtype==dtype for u in dates) else map(np.array, zip(*(_limits(u.dtype) for u in dates)))
+    return Units(dtype, _one_or_all(nodata), _one_or_all(scale), _one_or_all(offset), *limits)
 
 # %% ../../nbs/reading/02_units.ipynb #21b0b0c4
 def describe_units(

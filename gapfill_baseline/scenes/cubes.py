@@ -20,7 +20,10 @@ from fastcore.basics import patch
 from rasterio.errors import CRSError
 from rasterio.windows import Window
 from ..core import HLS
-from .stack import Grid, Stack, grid_difference, mask_rule, to_dates, whole_factor
+from ..reading.masks import mask_rule
+from ..reading.units import BandUnits
+from .files import to_dates
+from .stack import Grid, Look, Stack, grid_difference, whole_factor
 
 # %% ../../nbs/scenes/03_cubes.ipynb #043a0b8d
 def _xarray(path):
@@ -150,13 +153,18 @@ class CubeStack(Stack):
         dates:Sequence, # `datetime.date`, ascending, (T,)
         names:Sequence, # what the output of each date is called, without suffix, (T,)
         grid:Grid, # of the finest file
-        dtype, # of the digital numbers
-        nodata, # what was not measured
-        **kwargs # of `Stack`: scale, offset, block, rule, notes
+        units:Sequence, # `BandUnits` of each date, (T,)
+        **kwargs # of `Stack`: block, rule, notes
     ):
-        n = len(dates); super().__init__(bands, dates, names, [()]*n, [None]*n, grid, dtype, nodata, **kwargs)
+        n = len(dates)
+        super().__init__(bands, dates, names, [[Look((), mask)]]*n, grid, units, **kwargs)
         self.cubes,self.layers,self.times = tuple(cubes),tuple(layers),tuple(times)
-        self.masks,self.sources = (mask,)*n,(tuple(c.path for c in cubes),)*n
+        self.sources = (tuple(c.path for c in cubes),)*n
+    def _set_looks(self, looks):
+        "Number the looks; their files are the cubes"
+        self.looks,self.of = tuple(look for date in looks for look in date),tuple((t,) for t in range(len(looks)))
+        self.sources = ()
+    def _mask_nodata(self, k): return None,self.cubes[0].path
 
 # %% ../../nbs/scenes/03_cubes.ipynb #603c7da9
 @patch
@@ -172,7 +180,7 @@ def _layer(self:CubeStack, layer, which, window, smooth):
         return a[:,::-1] if c.up else a
     f = layer.factor; rows,cols = window.toslices()
     if f==1: return get(rows, cols)
-    if smooth: return refine(get, c.shape, f, window, self.nodata)
+    if smooth: return refine(get, c.shape, f, window, self.units.nodata)
     r,q = (slice(o.start//f, -(-o.stop//f)) for o in (rows, cols)); i,j = rows.start-r.start*f,cols.start-q.start*f
     return get(r, q).repeat(f, 1).repeat(f, 2)[:, i:i+window.height, j:j+window.width]
 
@@ -185,15 +193,17 @@ def _open(self:CubeStack, cube):
     return self._files[cube.path]
 
 @patch
-def _pixels(self:CubeStack, which, window, out):
-    "Read the bands of the dates `which` into `out` (T,C,h,w)"
-    if len(out):
-        for c,layer in enumerate(self.layers): out[:,c] = self._layer(layer, which, window, True)
+def _pixels(self:CubeStack, looks, window, out, gap):
+    "Read the bands of some looks into `out` (n,C,h,w), and add to `gap` (n,h,w) what was not measured"
+    for c,layer in enumerate(self.layers if len(out) else ()):
+        out[:,c] = self._layer(layer, looks, window, True)
+        gap |= out[:,c]==self.units.nodata
 
 @patch
-def _codes(self:CubeStack, which, window):
-    "The masks of the dates `which` as they are stored"
-    which = list(which); return self._layer(self.masks[0], which, window, False) if which and self.masks[0] else [None]*len(which)
+def _codes(self:CubeStack, looks, window):
+    "Read the masks of some looks as they are stored"
+    looks,mask = list(looks),self.looks[0].mask
+    return self._layer(mask, looks, window, False) if looks and mask else [None]*len(looks)
 
 @patch
 def gaps(self:CubeStack,
@@ -204,13 +214,9 @@ def gaps(self:CubeStack,
     return self.read(window, dates)[1]
 
 @patch
-def select(self:CubeStack,
-    bands:Sequence # names, in the order wanted
-)->CubeStack: # the same dates with these bands
-    "The stack with some of its bands"
-    if off := [b for b in bands if b not in self.bands]: raise ValueError(f"no band {off[0]!r} here. Choose from: {', '.join(self.bands)}.")
-    out = copy(self); out._files,out.layers,out.bands = OrderedDict(),tuple(self.layers[self.bands.index(b)] for b in bands),tuple(bands)
-    return out
+def _select(self:CubeStack, at):
+    "Keep the layers of some bands"
+    self.layers = tuple(self.layers[k] for k in at)
 
 # %% ../../nbs/scenes/03_cubes.ipynb #f022760d
 sentinel2_bands = dict(zip(HLS.bands, ('B02','B03','B04','B08','B11','B12')))
@@ -274,5 +280,5 @@ def stack_from_cube(
     times,days,left = _days(dss, cubes, dates); vs = [dss[o.cube][o.var] for o in chosen.values()]; dtype,nd,scale,offset = _numbers(vs, paths[0], nodata, scale, offset)
     chunks = vs[0].encoding.get('preferred_chunks') or {}; block = chunks.get(cubes[0].y, grid.height),chunks.get(cubes[0].x, grid.width)
     for ds in dss: ds.close()
-    return CubeStack(cubes, chosen.values(), there.get(mask), times, chosen, days, [f'{Path(paths[0]).stem}_{d}' for d in days], grid, dtype, nd, scale=scale, offset=offset, block=block,
+    return CubeStack(cubes, chosen.values(), there.get(mask), times, chosen, days, [f'{Path(paths[0]).stem}_{d}' for d in days], grid, [BandUnits(dtype, (scale,)*len(chosen), (offset,)*len(chosen), nd, 'assumed')]*len(days), block=block,
                      rule=mask_rule(mask_values, dilate), notes=f"left out, second of their day: {', '.join(left)}" if left else '')

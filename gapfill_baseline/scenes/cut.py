@@ -45,8 +45,9 @@ def survey(
     for i,y in enumerate(progress(r, 'looking', len(r), 'strip')):
         w = Window(0, int(y), W, size)
         for ts in together:
-            dn,gap = stack.read(w, ts); cloud = stack.mask(w, ts)
-            for k,t in enumerate(ts): out[:,i,:,t] = [_per_window(a, c, size) for a in (gap[k], (dn[k]==stack.nodata).any(0), cloud[k])]
+            hole,cloud = stack.read_measured(w, ts)[1],stack.mask(w, ts)
+            gap = stack.gaps(w, ts) if any(len(stack.of[t]) > 1 for t in ts) else hole | cloud
+            for k,t in enumerate(ts): out[:,i,:,t] = [_per_window(a, c, size) for a in (gap[k], hole[k], cloud[k])]
     rows,cols = np.meshgrid(r, c, indexing='ij')
     return Survey(rows.ravel(), cols.ravel(), *out.reshape(3, -1, len(stack)))
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from ..program import as_list
 from .cubes import stack_from_cube
 from .hls import stack_from_granules
-from .stack import stack_from_files, stack_from_stacked
+from .files import stack_from_files, stack_from_stacked
 
 # %% ../../nbs/scenes/04_open.ipynb #cc8f74c6
 def check_source(

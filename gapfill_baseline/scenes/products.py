@@ -30,32 +30,40 @@ class Canvas:
         names:Sequence, # of its bands, (C,)
         dtype, # of its numbers
         nodata=None, # what says that there is nothing
-        scale:float=1., # what a number is worth
-        offset:float=0., # what 0 is worth
+        scale=1., # what a number is worth: one for all bands, or one each, (C,)
+        offset=0., # what 0 is worth, see `scale`
         tags:dict=None # name and text of what else is to be known
     ):
         self.path,self.grid,self.names,self.dtype = Path(path),grid,tuple(names),np.dtype(dtype)
-        self.nodata,self.scale,self.offset,self.tags = nodata,scale,offset,tags or {}
-        self.file = os.open(path, os.O_RDWR|os.O_CREAT, 0o666)
-        if os.fstat(self.file).st_size != self.size: self._reserve()
+        self.nodata,self.tags = nodata,tags or {}
+        self.scale,self.offset = (tuple(np.broadcast_to(v, len(self.names)).tolist()) for v in (scale, offset))
+        if not self.path.exists() or self.path.stat().st_size != self.size: self._reserve()
     @property
     def size(self): return len(self.names)*self.grid.height*self.grid.width*self.dtype.itemsize
     def _reserve(self):
         "Take the space"
-        try: os.ftruncate(self.file, 0); (os.posix_fallocate if hasattr(os, 'posix_fallocate') else lambda f,_,n: os.ftruncate(f, n))(self.file, 0, self.size)
+        file = os.open(self.path, os.O_RDWR|os.O_CREAT|os.O_TRUNC, 0o666)
+        try: (os.posix_fallocate if hasattr(os, 'posix_fallocate') else lambda f,_,n: os.ftruncate(f, n))(file, 0, self.size)
         except OSError as e: raise OSError(f"{self.path.parent} has no room for {self.size/1e6:.0f} MB: {e.strerror}. Free some, or pass another --out_dir.") from None
+        finally: os.close(file)
     def write(self,
         row:int, # first row
         a:np.ndarray # its numbers, (C,h,W)
     ):
-        "Write a strip"
-        for c,band in enumerate(np.ascontiguousarray(a, self.dtype)):
-            left = memoryview(band).cast('B'); at = (c*self.grid.height+row)*self.grid.width*self.dtype.itemsize
-            while len(left): n = os.pwrite(self.file, left, at); left,at = left[n:],at+n
-    def close(self): os.close(self.file)
+        "Write a strip; the file is open only while it is written, so that a series may have any number of dates"
+        file = os.open(self.path, os.O_RDWR)
+        try:
+            for c,band in enumerate(np.ascontiguousarray(a, self.dtype)):
+                self._write_bytes(file, memoryview(band).cast('B'), (c*self.grid.height+row)*self.grid.width*self.dtype.itemsize)
+        finally: os.close(file)
+    def _write_bytes(self, file, left, at):
+        "Write bytes to a place in the file"
+        while len(left):
+            n = os.pwrite(file, left, at)
+            left,at = left[n:],at+n
 
 # %% ../../nbs/scenes/06_products.ipynb #4d2fa5a8
-gdal_types = dict(uint8='Byte', int8='Int8', uint16='UInt16', int16='Int16', uint32='UInt32', int32='Int32', float32='Float32')
+gdal_types = dict(uint8='Byte', int8='Int8', uint16='UInt16', int16='Int16', uint32='UInt32', int32='Int32', uint64='UInt64', int64='Int64', float32='Float32', float64='Float64')
 
 def vrt_text(
     c:Canvas # a raster of plain numbers
@@ -66,8 +74,8 @@ def vrt_text(
     place = '' if g.transform is None else f"<GeoTransform>{', '.join(repr(float(v)) for v in g.transform.to_gdal())}</GeoTransform>"
     tags = ''.join(f'<MDI key={quoteattr(k)}>{escape(str(v))}</MDI>' for k,v in c.tags.items())
     hole = '' if c.nodata is None else f'<NoDataValue>{c.nodata}</NoDataValue>'
-    units = '' if (c.scale,c.offset)==(1,0) else f'<Offset>{c.offset!r}</Offset><Scale>{c.scale!r}</Scale>'
-    bands = ''.join(f'''<VRTRasterBand dataType="{gdal_types[c.dtype.name]}" band="{i+1}" subClass="VRTRawRasterBand"><Description>{escape(b)}</Description>{hole}{units}
+    units = ['' if (s,o)==(1,0) else f'<Offset>{o!r}</Offset><Scale>{s!r}</Scale>' for s,o in zip(c.scale, c.offset)]
+    bands = ''.join(f'''<VRTRasterBand dataType="{gdal_types[c.dtype.name]}" band="{i+1}" subClass="VRTRawRasterBand"><Description>{escape(b)}</Description>{hole}{units[i]}
 <SourceFilename relativeToVRT="1">{escape(c.path.name)}</SourceFilename><ImageOffset>{i*g.height*g.width*n}</ImageOffset><PixelOffset>{n}</PixelOffset><LineOffset>{g.width*n}</LineOffset><ByteOrder>{order}</ByteOrder></VRTRasterBand>
 ''' for i,b in enumerate(c.names))
     return f'<VRTDataset rasterXSize="{g.width}" rasterYSize="{g.height}">{crs}{place}<Metadata>{tags}</Metadata>\n{bands}</VRTDataset>'
@@ -134,9 +142,9 @@ def scale_dn(
     x:np.ndarray, # predicted scale of the error, reflectance, (C,h,W)
     filled:np.ndarray, # True = the pixel was filled, bool, (h,W)
     missing:np.ndarray, # True = it is not fillable, bool, (h,W)
-    scale:float # what a number is worth
+    scale # what a number is worth, or one for each band, (C,1,1)
 )->np.ndarray: # uint16, (C,h,W)
-    "The predicted scale in the units of the scene"
+    "Turn the predicted scale into numbers"
     return np.where(missing, NO_SCALE, np.where(filled, np.rint(x/scale).clip(1, NO_SCALE-1), 0)).astype(np.uint16)
 
 # %% ../../nbs/scenes/06_products.ipynb #cabf1aba
@@ -154,8 +162,8 @@ class Strip(NamedTuple):
 class Product(NamedTuple):
     "A raster that is written for each filled date"
     suffix:str # of its file, after the name of the date
-    bands:Callable # stack -> arguments of `Canvas` from `names` on
-    rows:Callable # strip, position of the date in it, stack -> numbers of the raster, (C,h,W)
+    bands:Callable # stack, position of the date in it -> arguments of `Canvas` from `names` on
+    rows:Callable # strip, position of the date in it, stack, position of the date there -> numbers of the raster, (C,h,W)
     overviews:str='average' # how pixels are joined in overviews
     needs_scale:bool=False # only where the filler predicts the scale of its error
     def canvas(self,
@@ -165,35 +173,43 @@ class Product(NamedTuple):
         tags:dict # of all rasters of this date
     )->Canvas:
         "Open the raster in the making of one date"
-        given = self.bands(stack)
+        given = self.bands(stack, t)
         given['tags'] = tags | given['tags']
         return Canvas(folder/f"{t}{self.suffix.removesuffix('.tif')}.raw", stack.grid, **given)
 
 # %% ../../nbs/scenes/06_products.ipynb #166e01e9
-def _filled_bands(stack):
-    "Bands of a filled date: those of the scene"
-    return dict(names=stack.bands, dtype=stack.dtype, nodata=stack.nodata, scale=stack.scale, offset=stack.offset,
-                tags=dict(content='filled'))
+def _filled_bands(stack, t):
+    "Bands of a filled date: those of the scene, in its type and units"
+    u = stack.date_units[t]
+    tags = dict(content='filled')
+    if not u.known: return dict(names=stack.bands, dtype=u.dtype, nodata=u.nodata, tags=tags | dict(units=f'not known, taken as reflectance = DN · {u.scale[0]:g}'))
+    return dict(names=stack.bands, dtype=u.dtype, nodata=u.nodata, scale=u.scale, offset=u.offset, tags=tags)
 
-def _qa_bands(stack):
+def _qa_bands(stack, t):
     "Bands of the quality layer"
     return dict(names=qa_bands, dtype='uint16',
                 tags=dict(content='quality', status='0 observed, 1 filled, 2 not fillable',
                           days_to_look='days to the nearest clear look that was seen, 65535 none',
                           clear_dates='dates on which the pixel is clear'))
 
-def _scale_bands(stack):
+def _error_scale(stack, t):
+    "Say what a number of the predicted scale is worth, for each band"
+    u = stack.date_units[t]
+    return tuple(1e-4 if u.dtype.kind=='f' else abs(s) for s in u.scale)
+
+def _scale_bands(stack, t):
     "Bands of the predicted scale: those of the scene"
-    return dict(names=stack.bands, dtype='uint16', nodata=NO_SCALE, scale=stack.scale,
+    return dict(names=stack.bands, dtype='uint16', nodata=NO_SCALE, scale=_error_scale(stack, t),
                 tags=dict(content='predicted scale of the error, 0 where observed'))
 
-def _filled_rows(s, i, stack): return s.dn[i]
+def _filled_rows(s, i, stack, t): return s.dn[i]
 
-def _qa_rows(s, i, stack):
+def _qa_rows(s, i, stack, t):
     return quality(s.gap[i], s.can[i], np.where(s.can[i], s.days[i], NO_LOOK), s.clear)
 
-def _scale_rows(s, i, stack):
-    return scale_dn(s.scale[i], s.gap[i] & s.can[i], s.gap[i] & ~s.can[i], stack.scale)
+def _scale_rows(s, i, stack, t):
+    worth = np.array(_error_scale(stack, t))[:,None,None]
+    return scale_dn(s.scale[i], s.gap[i] & s.can[i], s.gap[i] & ~s.can[i], worth)
 
 products = dict(
     filled=Product('.tif', _filled_bands, _filled_rows),

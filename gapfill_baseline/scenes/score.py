@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 import numpy as np, pandas as pd, rasterio, torch
 from rasterio.windows import Window
-from .fill_stack import fill_stack, strip_height, units_of
+from .fill_stack import fill_stack, strip_height
+from .windows import as_reflectance
 from ..metrics import SUMS, Sums, band_sums, scores_of, strict_scores
 
 # %% ../../nbs/scenes/08_score.ipynb #6bac3178
@@ -64,12 +65,13 @@ def hidden_sums(
     block:int=512 # pixels of a side
 )->torch.Tensor: # `SUMS`, float64, (T,C,S)
     "What the scores of a filled scene are made of"
-    H,W = hidden.grid[2:]; u = units_of(hidden); out = torch.zeros(len(hidden), len(hidden.bands), len(SUMS), dtype=torch.float64); real = lambda a: torch.from_numpy(a.astype(np.float32)*np.float32(u.scale)+np.float32(u.offset))
+    H,W = hidden.grid[2:]; out = torch.zeros(len(hidden), len(hidden.bands), len(SUMS), dtype=torch.float64)
+    real = lambda a: as_reflectance(a, hidden.units)
     files = [rasterio.open(paths[n,'filled']) for n in hidden.names]
     for w in (Window(x, y, min(block, W-x), min(block, H-y)) for y in range(0, H, block) for x in range(0, W, block)):
         dn,own = hidden.stack.read(w); score = own[hidden.by] & ~own
         if not score.any(): continue
-        got = np.stack([f.read(window=w) for f in files])
+        got = np.stack([f.read(window=w) for f in files]).astype(hidden.dtype)
         out += band_sums(real(got)[None], real(dn)[None], torch.from_numpy(score)[None])[0]
     for f in files: f.close()
     return out
