@@ -344,23 +344,29 @@ def uncertain_run()->Path: # folder of the run
 # %% ../nbs/12_fill.ipynb #c198f1b4
 @program
 def gapfill_fill(
-    granules:Param('HLS granules: folders, or folders of folders', str, nargs='+')=None,
+    granules:Param('granules of HLS, Sentinel-2 L2A or Landsat: folders, or folders of folders', str, nargs='+')=None,
     scenes:Param('GeoTIFFs, one a date, or one with all dates', str, nargs='+')=None,
+    stack:Param('GeoTIFFs with all dates, one a band: NAME:FILE', str, nargs='+')=None,
     cube:Param('NetCDF or Zarr cube, or several of one place, the finest first', str, nargs='+')=None,
     masks:Param('masks of the scenes, one a date; gaps are what was not measured unless given', str, nargs='+')=None,
-    dates:Param('dates of the scenes, YYYY-MM-DD; of a cube, those wanted', str, nargs='+')=None,
+    dates:Param('dates of the scenes, YYYY-MM-DD, as the files say unless given; of a cube, those wanted', str, nargs='+')=None,
+    dates_file:str=None, # the same from a text file, a date a line
     filler:str='linear', # name of a filler without training, or folder of a run
     out_dir:str=None, # folder for the filled scenes
     bands:Param('names of the bands; those of the files, or of HLS, unless given', str, nargs='+')=None,
-    mask_band:str=None, # band of a cube that holds cloud classes
-    mask_values:Param('values of the masks that are a gap; 1 unless given', int, nargs='+')=None,
-    no_cloud:bool=False, # Fmask: clouds are no gap
-    no_adjacent:bool=False, # Fmask: the rims of clouds are no gap
-    no_shadow:bool=False, # Fmask: shadows are no gap
-    cirrus:bool=False, # Fmask: cirrus is a gap
-    snow:bool=False, # Fmask: snow is a gap
+    mask_band:str=None, # band of the scenes or of the cube that is their mask; Fmask, SCL or QA_PIXEL where there is one; none
+    mask_values:Param('values of the masks that are a gap; as the kind of the mask has it unless given', int, nargs='+')=None,
+    mask_kind:str=None, # binary, classes, scl, fmask, qa_pixel or probability; by name and values unless given
+    mask_threshold:float=None, # masks of probabilities: a gap from here on, to 1 or in percent
+    no_cloud:bool=False, # Fmask and QA_PIXEL: clouds are no gap
+    no_adjacent:bool=False, # Fmask and QA_PIXEL: the rims of clouds are no gap
+    no_shadow:bool=False, # Fmask and QA_PIXEL: shadows are no gap
+    cirrus:bool=False, # Fmask: cirrus is a gap, as it always is in QA_PIXEL
+    snow:bool=False, # Fmask and QA_PIXEL: snow is a gap
     dilate:int=0, # pixels by which gaps grow
     nodata:float=None, # what was not measured; as the files say unless given
+    scale:float=None, # reflectance = DN * scale + offset; as the files say unless given
+    offset:float=None, # see scale
     align:bool=False, # resample scenes that lie on another grid than the first
     dates_out:Param('dates to write: all, or YYYY-MM-DD ...', str, nargs='+')='all',
     time_steps:int=None, # dates that the filler sees in a window; as in its training, or all, unless given
@@ -372,6 +378,7 @@ def gapfill_fill(
     fill_all:bool=False, # fill also pixels that there is nothing to fill from
     score:bool=False, # instead of filling: hide clear pixels under the clouds of other dates, fill those, and write scores.csv
     profile:bool=False, # write where the time goes to profile.csv
+    dry_run:bool=False, # only say how the scenes are read: date, file, units, mask, share of gap
     resume:bool=False, # go on with a filling that was stopped
     overwrite:bool=False, # replace filled scenes
     archive:str=None, # CSV list of places instead of scenes: name, and granules, or scenes, dates and masks, or cube
@@ -388,21 +395,27 @@ def gapfill_fill(
 @program
 def gapfill_chips(
     out_dir:str=None, # folder of the dataset to make
-    granules:Param('HLS granules, of one tile or more: folders, or folders of folders', str, nargs='+')=None,
+    granules:Param('granules of HLS, Sentinel-2 L2A or Landsat, of one tile or more: folders, or folders of folders', str, nargs='+')=None,
     scenes:Param('GeoTIFFs, one a date, or one with all dates', str, nargs='+')=None,
+    stack:Param('GeoTIFFs with all dates, one a band: NAME:FILE', str, nargs='+')=None,
     cube:Param('NetCDF or Zarr cube, or several of one place, the finest first', str, nargs='+')=None,
     masks:Param('masks of the scenes, one a date', str, nargs='+')=None,
-    dates:Param('dates of the scenes, YYYY-MM-DD; of a cube, those wanted', str, nargs='+')=None,
+    dates:Param('dates of the scenes, YYYY-MM-DD, as the files say unless given; of a cube, those wanted', str, nargs='+')=None,
+    dates_file:str=None, # the same from a text file, a date a line
     bands:Param('names of the bands; those of the files, or of HLS, unless given', str, nargs='+')=None,
-    mask_band:str=None, # band of a cube that holds cloud classes
-    mask_values:Param('values of the masks that are a gap; 1 unless given', int, nargs='+')=None,
-    no_cloud:bool=False, # Fmask: clouds are no gap
-    no_adjacent:bool=False, # Fmask: the rims of clouds are no gap
-    no_shadow:bool=False, # Fmask: shadows are no gap
-    cirrus:bool=False, # Fmask: cirrus is a gap
-    snow:bool=False, # Fmask: snow is a gap
+    mask_band:str=None, # band of the scenes or of the cube that is their mask; Fmask, SCL or QA_PIXEL where there is one; none
+    mask_values:Param('values of the masks that are a gap; as the kind of the mask has it unless given', int, nargs='+')=None,
+    mask_kind:str=None, # binary, classes, scl, fmask, qa_pixel or probability; by name and values unless given
+    mask_threshold:float=None, # masks of probabilities: a gap from here on, to 1 or in percent
+    no_cloud:bool=False, # Fmask and QA_PIXEL: clouds are no gap
+    no_adjacent:bool=False, # Fmask and QA_PIXEL: the rims of clouds are no gap
+    no_shadow:bool=False, # Fmask and QA_PIXEL: shadows are no gap
+    cirrus:bool=False, # Fmask: cirrus is a gap, as it always is in QA_PIXEL
+    snow:bool=False, # Fmask and QA_PIXEL: snow is a gap
     dilate:int=0, # pixels by which gaps grow
     nodata:float=None, # what was not measured; as the files say unless given
+    scale:float=None, # reflectance = DN * scale + offset; as the files say unless given
+    offset:float=None, # see scale
     align:bool=False, # resample scenes that lie on another grid than the first
     name:str='scene', # scenes and cubes: first part of the names of the chips
     size:int=224, # pixels of a side of a chip

@@ -49,6 +49,7 @@ def check_reading(
 ):
     "Refuse options that no file can mean"
     if how.resampling not in ('nearest','bilinear','cubic'): raise ValueError(f"resampling is {how.resampling!r}. Choose from: nearest, bilinear, cubic.")
+    if how.bands and len(set(how.bands)) < len(how.bands): raise ValueError(f"bands {' '.join(how.bands)} has a name twice.")
 
 # %% ../../nbs/scenes/01a_files.ipynb #dca0b3df
 def _last_block_ends(src, band, height, width):

@@ -71,7 +71,7 @@ def _dates(cell, _):
     "Give the dates of a cell as text"
     for s in (out := _entries(cell)):
         if not _is_date(s): raise ValueError(f"{s!r} is not a date; write YYYY-MM-DD")
-    return _once(out)
+    return out
 
 # %% ../../nbs/scenes/09_many.ipynb #8f770b87
 _read = dict(granules=_paths, scenes=_paths, cube=_paths, masks=_paths, dates=_dates) # how a cell is read
@@ -90,7 +90,7 @@ def _check_name(name):
 # %% ../../nbs/scenes/09_many.ipynb #973c6065
 def _check_counts(inputs):
     "Complain unless there are as many scenes and masks as dates"
-    if 'dates' not in inputs: raise ValueError("it has scenes and no dates; give a date for each")
+    if 'dates' not in inputs: return # names or tags of the files say them
     T,n,m = (len(inputs.get(c, ())) for c in ('dates','scenes','masks'))
     if n not in (1, T):
         raise ValueError(f"it has {T} dates and {n} scenes; give one a date, or one file that holds all dates")

@@ -257,7 +257,7 @@ def _one_part(self:Stack, part, window, dn, hidden):
 def _warped_holes(self:Stack, src, part, window, hidden):
     "Add what a resampled file does not reach, by its mask or its band of opacity"
     v = part.validity
-    if v.mask: hidden |= src.dataset_mask(window=window)==0
+    if v.mask: hidden |= src.read(src.count, window=window)==0 # the band of opacity that GDAL has added
     if v.alpha is None: return
     alpha = part._replace(indexes=(v.alpha,), validity=Validity((0,)), resampling='nearest')
     reach = dict(nearest=0, bilinear=1, cubic=2)[part.resampling]
