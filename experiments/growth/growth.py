@@ -31,7 +31,7 @@ from gapfill_baseline.networks.unet import GapUNet
 from gapfill_baseline.program import keep_pages, program
 from gapfill_baseline.sample import clouds, simulate
 from gapfill_baseline.scenes.fill_stack import fill_stack
-from gapfill_baseline.scenes.stack import stack_from_files
+from gapfill_baseline.scenes.files import stack_from_files
 
 here = Path(__file__).resolve().parent
 
@@ -105,7 +105,7 @@ def made_scenes(
         place = np.resize(simulate(183, [d])[0], (bands,183,183))
         write_raster(p, tiled(place), **kw, **grid)
         write_mask(m, tiled(clouds(183, .4, (t,))), **grid)
-    return stack_from_files(paths, masks, days, [f'b{k}' for k in range(bands)])
+    return stack_from_files(paths, masks, days, bands=[f'b{k}' for k in range(bands)])
 
 # Work. A piece of work prepares its input, which is not timed, and gives a function that is. Chips go through it a few
 # at a time, as they do in the programs; a scene goes through window by window. The network of the chips is the U-Net of

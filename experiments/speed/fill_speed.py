@@ -27,7 +27,7 @@ import gapfill_baseline.networks.unet # enters its networks
 from gapfill_baseline.models import fillers, get_filler
 from gapfill_baseline.networks.base import NetFill, get_network
 from gapfill_baseline.scenes.fill_stack import fill_stack
-from gapfill_baseline.scenes.stack import stack_from_files
+from gapfill_baseline.scenes.files import stack_from_files
 
 flat = dict(driver='GTiff', tiled=True, blockxsize=512, blockysize=512, interleave='band')
 cog = dict(driver='COG', compress='deflate', level=1, predictor='yes', blocksize=512, overviews='force_use_existing')
