@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from .core import HLS
 from .data import chip_dates, select_chips, select_masks, open_raster, read_chip, read_mask, find_layout, load_dataset, read_chips, read_masks, read_chip_table
-from .datasets.splits import leak_table, places, usable
+from .datasets.splits import leak_table, on_other_grids, places, usable
 from .program import progress, whole
 
 # %% ../nbs/01b_check.ipynb #76a9552d
@@ -140,6 +140,20 @@ def check_dataset(
     if masks is not None: rows += check_mask_table(masks)
     return table(rows + _check_files(chips, masks, time_steps, n_bands))
 
+# %% ../nbs/01b_check.ipynb #e768f837
+def _check_overlaps(chips, facts):
+    "Validation chips that overlap a training chip, of their own coordinate system or of another"
+    there = np.array([not isinstance(f, str) and f['crs']!='None' for f in facts], bool)
+    chips,facts = chips[there],[f for f,k in zip(facts, there) if k]
+    crs,boxes,train = np.array([f['crs'] for f in facts], object),[f['box'] for f in facts],(chips.usage=='train').to_numpy()
+    under = on_other_grids(boxes, crs, train)
+    for c in set(crs):
+        k = np.flatnonzero(crs==c)
+        for i,j in zip(k[~train[k]], shared_places([boxes[i] for i in k], train[k])):
+            if j >= 0: under[i] = k[j]
+    ids = chips.chip_id.to_numpy(object)
+    return [('warning', ids[i], f'a validation chip that overlaps the training chip {ids[under[i]]}') for i in np.flatnonzero(~train & (under >= 0))]
+
 # %% ../nbs/01b_check.ipynb #e430e984
 def _in_use(df):
     "Rows that a training run would read"
@@ -157,11 +171,7 @@ def _check_files(chips, masks, time_steps, n_bands):
     size = Counter(f['size'] for f in good).most_common(1)[0][0] if good else None
     rows = check_chip_files(chips, cf, size)
     if masks is not None and size: masks = _in_use(masks); rows += check_mask_files(masks, _facts(_mask_facts, masks.path, 'reading masks'), size)
-    for crs in {f['crs'] for f in good} - {'None'}:
-        k = [i for i,f in enumerate(cf) if not isinstance(f, str) and f['crs']==crs]; train = [chips.usage[i]=='train' for i in k]
-        shared = shared_places([cf[i]['box'] for i in k], train); v = [i for i,t in zip(k, train) if not t]
-        rows += [('warning', chips.chip_id[i], f'a validation chip that overlaps the training chip {chips.chip_id[k[j]]}') for i,j in zip(v, shared) if j>=0]
-    return rows
+    return rows + _check_overlaps(chips, cf)
 
 # %% ../nbs/01b_check.ipynb #55ff224b
 def leak_lines(
