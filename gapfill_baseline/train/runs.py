@@ -345,7 +345,7 @@ def used_chips(
     config:dict # of it
 )->set: # chip_id
     "The chips that a run, and the runs it started from, were trained on or held out to choose by"
-    found = [Path(run)/f'{k}_tifs.csv' for k in ('training','holdout')]; ids = set().union(*(pd.read_csv(p, dtype=str).chip_id for p in found if p.exists()))
+    found = [Path(run)/f'{k}_tifs.csv' for k in ('training','holdout')]; ids = set().union(*(pd.read_csv(p, dtype=str, keep_default_na=False).chip_id for p in found if p.exists()))
     if not (start := config.get('checkpoint_dir')): return ids
     try: r = find_run(str(start), config.get('out_dir') or '.'); c = read_config(r)
     except (OSError, ValueError): return ids # that run is gone
