@@ -43,6 +43,12 @@ def keep_pages():
         _keeping.pop()
         if libc and not _keeping: libc.mallopt(maps, 65536); libc.mallopt(threshold, 32<<20); libc.mallopt(trim, 64<<20); libc.malloc_trim(0)
 
+# %% ../nbs/00a_program.ipynb #06ef9059
+def _show_any_text():
+    "Write letters that a terminal does not have as their code"
+    for out in (sys.stdout, sys.stderr):
+        if hasattr(out, 'reconfigure'): out.reconfigure(errors='backslashreplace')
+
 # %% ../nbs/00a_program.ipynb #5a6b3ba7
 def program(
     f, # a function whose parameters all have docments
@@ -54,6 +60,7 @@ def program(
     def run(*args, **kwargs):
         if not is_cli(command):
             with around(): return f(*args, **kwargs)
+        _show_any_text()
         known = {f'--{k}' for k in inspect.signature(f).parameters}
         if short := [a for a in sys.argv[1:] if a.startswith('--') and a.split('=')[0] not in known]:
             print(f"{f.__name__}: {short[0]} is not an option. --help lists them.", file=sys.stderr); sys.exit(2)
