@@ -25,6 +25,17 @@ def _said(f, where):
     try: return f(),[]
     except (ValueError, OSError) as e: return None,[('error', where, str(e))]
 
+# %% ../nbs/01b_check.ipynb #06e57e51
+def _check_places(chips):
+    "Positions of a chip catalog that are none on the earth"
+    if not {'chip_x','chip_y'} <= set(chips): return []
+    x,y = (pd.to_numeric(chips[c], errors='coerce') for c in ('chip_x','chip_y'))
+    off = ~(x.between(-180, 180) & y.between(-90, 90))
+    if not off.any(): return []
+    k = off.to_numpy().argmax()
+    text = f"chip_x and chip_y of {off.sum()} rows are no longitude and latitude, the first are {chips.chip_x.iloc[k]} and {chips.chip_y.iloc[k]} of {chips.chip_id.iloc[k]}"
+    return [('warning', 'chip_catalog.csv', text)]
+
 # %% ../nbs/01b_check.ipynb #6c6bfcff
 def check_chip_table(
     chips, # chip catalog, as `read_chips` gives it
@@ -34,6 +45,7 @@ def check_chip_table(
     rows = [('warning', 'chip_catalog.csv', f'no column {c!r}') for c in ('chip_x','chip_y','tile','bad_pct_max','na_count') if c not in chips]
     other = chips.usage[~chips.usage.isin(['train','validate'])].value_counts(dropna=False)
     rows += [('warning', 'chip_catalog.csv', f'usage {u!r} on {n} rows is neither train nor validate; they are never used') for u,n in other.items()]
+    rows += _check_places(chips)
     for split in ('train','validate'): rows += _said(lambda: select_chips(chips, split), 'chip_catalog.csv')[1]
     d,bad = _said(lambda: chip_dates(chips, time_steps), 'chip_catalog.csv')
     if bad: return rows + bad
