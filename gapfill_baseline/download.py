@@ -11,6 +11,7 @@ __all__ = ['most_pages', 'source_coop', 'released_counts', 'stac_url', 'how_to_l
 import json, logging
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote as shell_quote
 from typing import NamedTuple
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -20,7 +21,7 @@ from importlib import import_module
 from math import isnan, nan
 from types import SimpleNamespace
 import requests
-from .datasets.fetch import LoggedIn, Remote, _alone, _check_address, _host, _plainly, _room, fetch_all, human
+from .datasets.fetch import LoggedIn, Remote, _alone, _check_address, _host, _plainly, _room, fetch_all, human, redact
 from .scenes.hls import hls_bands, parse_name
 
 # %% ../nbs/01c_download.ipynb #dae4c623
@@ -45,7 +46,7 @@ def _entry(e, account, product):
     "A file of a listing, or one line about a size that is none"
     key,size = _text(e, 'Key'),_text(e, 'Size')
     url = f"{account}/{quote(key)}"
-    if not (size.isascii() and size.isdecimal()): raise ValueError(f"{url} is listed with the size {size!r}; a number of bytes is needed. Try again later.")
+    if not (size.isascii() and size.isdecimal()): raise ValueError(f"{redact(url)} is listed with the size {size!r}; a number of bytes is needed. Try again later.")
     return Remote(url, key.removeprefix(f'{product}/'), int(size), _text(e, 'ETag'))
 
 def _page(account, product, token, session):
@@ -289,7 +290,7 @@ def _say_granules(granules, n, max_cloud, out_dir):
         twice = sorted({g.date for g in mine if sum(h.date==g.date for h in mine) > 1})
         print(f"T{tile}: {len(mine)} granules, {mine[0].date} to {mine[-1].date}, {_say_cloud(mine)}"
               + (f"; twice on {', '.join(twice)}: --one_a_day keeps one" if twice else ''))
-        print(f"  next: gapfill_fill --granules {out_dir}/HLS.*.T{tile}.* --filler regression --out_dir filled_{tile}")
+        print(f"  next: gapfill_fill --granules {shell_quote(str(out_dir))}/HLS.*.T{tile}.* --filler regression --out_dir filled_{tile}")
 
 # %% ../nbs/01c_download.ipynb #1f473533
 def download_hls(
