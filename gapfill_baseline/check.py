@@ -157,14 +157,16 @@ def _check_overlaps(chips, facts):
     "Validation chips that overlap a training chip, of their own coordinate system or of another"
     there = np.array([not isinstance(f, str) and f['crs']!='None' for f in facts], bool)
     chips,facts = chips[there],[f for f,k in zip(facts, there) if k]
-    crs,boxes,train = np.array([f['crs'] for f in facts], object),[f['box'] for f in facts],(chips.usage=='train').to_numpy()
+    crs,boxes = np.array([f['crs'] for f in facts], object),[f['box'] for f in facts]
+    train = (chips.usage=='train').to_numpy()
     under = on_other_grids(boxes, crs, train)
     for c in set(crs):
         k = np.flatnonzero(crs==c)
         for i,j in zip(k[~train[k]], shared_places([boxes[i] for i in k], train[k])):
             if j >= 0: under[i] = k[j]
     ids = chips.chip_id.to_numpy(object)
-    return [('warning', ids[i], f'a validation chip that overlaps the training chip {ids[under[i]]}') for i in np.flatnonzero(~train & (under >= 0))]
+    shared = np.flatnonzero(~train & (under >= 0))
+    return [('warning', ids[i], f'a validation chip that overlaps the training chip {ids[under[i]]}') for i in shared]
 
 # %% ../nbs/01b_check.ipynb #e430e984
 def _in_use(df):

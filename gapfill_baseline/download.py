@@ -68,7 +68,8 @@ def list_bucket(
     with _plainly(_host(url)):
         while True:
             tree = _page(account, product, token, session or requests)
-            files = [_entry(c, account, product) for c in tree.iterfind('{*}Contents') if not _text(c, 'Key').endswith('/')]
+            listed = [c for c in tree.iterfind('{*}Contents') if not _text(c, 'Key').endswith('/')]
+            files = [_entry(c, account, product) for c in listed]
             out |= {r.path: r for r in files}
             token = _text(tree, 'NextContinuationToken')
             if _text(tree, 'IsTruncated')!='true' or not token: return list(out.values())
@@ -251,7 +252,9 @@ def _say_cloud(granules):
     "Range of the known cloud cover, and how many granules have none"
     known = [g.cloud for g in granules if not isnan(g.cloud)]
     unknown = len(granules)-len(known)
-    return ', '.join([f'{min(known):g} to {max(known):g} % cloud']*bool(known) + [f'{unknown} of unknown cloud']*bool(unknown))
+    parts = [f'{min(known):g} to {max(known):g} % cloud'] if known else []
+    if unknown: parts.append(f'{unknown} of unknown cloud')
+    return ', '.join(parts)
 
 # %% ../nbs/01c_download.ipynb #b22be076
 how_to_log_in = "Make a free account at https://urs.earthdata.nasa.gov and set EARTHDATA_TOKEN, or EARTHDATA_USERNAME and EARTHDATA_PASSWORD, or put the login into ~/.netrc (machine urs.earthdata.nasa.gov). A new account must also accept the terms of LP DAAC there."

@@ -60,7 +60,7 @@ def _to(xy, src, dst):
     "Points (N,2) in another coordinate system, NaN = they are not there"
     if not len(xy): return xy
     try: out = np.stack(transform(src, dst, xy[:,0], xy[:,1]), -1)
-    except (RasterioError, CPLE_BaseError): return np.full(xy.shape, np.nan) # such as a system without a place on the earth
+    except (RasterioError, CPLE_BaseError): return np.full(xy.shape, np.nan) # a system without a place on the earth
     return np.where(np.isfinite(out), out, np.nan)
 
 def _metric(crs):
