@@ -1,5 +1,5 @@
 # docker build -t gapfill .
-# docker run --gpus all -it -v $PWD:/workspace -p 8888:8888 gapfill
+# docker run --gpus all -it -v $PWD:/workspace -p 127.0.0.1:8888:8888 gapfill
 FROM python:3.11-slim-bookworm
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 
@@ -30,8 +30,8 @@ COPY gapfill_baseline gapfill_baseline
 RUN pip install --no-cache-dir -c constraints.txt -e '.[dev,scale,stac]'
 COPY . .
 
-# A checkout mounted at /workspace is the one that is imported.
-ENV PYTHONPATH=/workspace
+# Nothing in /workspace is imported, for it may hold a stranger's data.
+# docker run -e PYTHONPATH=/workspace imports a checkout that is mounted there.
 USER $UID
 WORKDIR /workspace
 EXPOSE 8888

@@ -21,8 +21,9 @@ from matplotlib.colors import LogNorm
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from .masks import gap_table
-from .program import progress, whole
+from .program import drawn_text, progress, whole
 from .results.open_run import open_evaluation
+from .results.pictures import refuse_foreign, write_figure
 from .train.runs import usable_folder
 
 # %% ../nbs/10_band_correlations.ipynb #f681e355
@@ -367,7 +368,7 @@ def choices(
     def one(title, slots):
         steps = progress(ev.filled(slots), 'band correlations', -(-len(slots)//ev.batch_size), 'batch')
         return Choice(f'{title}; gap fraction {gap[slots].mean():.3f}, mean of {ev.ds.time_steps} dates', band_histograms(steps, parts=len(slots)==1), len(slots))
-    return {'lowest': one(f'smallest gap: {ids[low]}', [low]), 'full': one(f'largest gap: {ids[full]}', [full]),
+    return {'lowest': one(f'smallest gap: {drawn_text(ids[low])}', [low]), 'full': one(f'largest gap: {drawn_text(ids[full])}', [full]),
             f'first_{n}': one(f'the first {n} validation chips', list(range(n)))}
 
 # %% ../nbs/10_band_correlations.ipynb #05674ede
@@ -381,13 +382,17 @@ def save_choices(
     for name,c in chosen.items(): figs[name] = Figure(layout='constrained'); plot_choice(c, bands, figs[name])
     f = figs['differences'] = Figure(figsize=(max(7.5, 1.25*len(bands)), max(6.6, 1.07*len(bands))), layout='constrained')
     difference_grid(c.sets['generated'], c.sets['truth'], bands, title=f"generated − truth: {c.title}", fig=f)
-    for name,f in figs.items():
-        with whole(folder/f'band_{name}.png') as o: f.savefig(o, dpi=100, format='png')
+    for name,f in figs.items(): write_figure(f, folder/f'band_{name}.png', 100)
     table = pd.concat([band_table(c.sets, bands, c.n_chips).assign(selection=name) for name,c in chosen.items()])
     with whole(folder/'band_correlations.csv') as o: table.to_csv(o, index=False)
     return table
 
 # %% ../nbs/10_band_correlations.ipynb #a8273f71
+def _files(n_chips, there):
+    "Files that are written, and how the table begins"
+    pictures = [f'band_{k}.png' for k in ('lowest', 'full', f'first_{min(n_chips, there)}', 'differences')]
+    return dict.fromkeys(pictures, '') | {'band_correlations.csv': 'band_x,band_y,'}
+
 def draw_correlations(
     o:SimpleNamespace # options of `gapfill_band_correlations`
 )->Path: # folder of the figures and the table
@@ -397,6 +402,7 @@ def draw_correlations(
     ev = open_evaluation(o.job_id, dataroot=o.dataroot, batch_size=o.batch_size, device=o.device, cache_dir=o.cache_dir,
                          out_dir=o.out_dir, critic=False)
     folder = usable_folder(o.figures_dir or ev.run/'figures', 'figures_dir')
+    if o.figures_dir: refuse_foreign(folder, _files(o.n_chips, len(ev.ds)), 'figures_dir')
     save_choices(choices(ev, o.n_chips), ev.bands, folder)
     print(f'figures and table: {folder}')
     return folder

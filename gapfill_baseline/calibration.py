@@ -17,8 +17,9 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.figure import Figure
 from .band_correlations import jackknife
 from .networks.base import NetFill
-from .program import progress, whole
+from .program import drawn_text, progress, whole
 from .results.open_run import open_evaluation, refuse_other_chips, run_and_dest
+from .results.pictures import refuse_foreign, write_figure
 from .train.runs import usable_folder
 
 # %% ../nbs/11b_calibration.ipynb #98775843
@@ -180,7 +181,7 @@ def save_calibration(
     for name,t in (('calibration.csv', coverage), ('calibration_scale.csv', scale)):
         with whole(folder/name) as p: t.to_csv(p, index=False, float_format='%.7g')
     fig = Figure(figsize=(7.5, 4), layout='constrained'); plot_calibration(coverage, scale, title, fig)
-    with whole(usable_folder(folder/'figures')/'calibration.png') as p: fig.savefig(p, dpi=100, format='png')
+    write_figure(fig, usable_folder(folder/'figures')/'calibration.png', 100)
     return coverage
 
 # %% ../nbs/11b_calibration.ipynb #1346110e
@@ -200,11 +201,13 @@ def write_calibration(
     run,dest = run_and_dest(o.checkpoint_dir, o.out_dir)
     ev = open_evaluation(run, o.dataroot, o.dataset, o.batch_size, o.mask_position, o.device, o.cache_dir,
                          skip_bad=o.skip_bad or None, local_rank=o.local_rank, critic=False)
+    files = {'calibration.csv': 'band,level,', 'calibration_scale.csv': 'band,group,', 'figures/calibration.png': ''}
+    if not dest.is_relative_to(run): refuse_foreign(dest, files, 'out_dir')
     refuse_other_chips(run, ev.ds, dest, o.dataroot or ev.config['dataroot'])
     steps = progress(ev.samples(), 'calibration', -(-len(ev.ds)//ev.batch_size), 'batch')
     try: c = calibrate(NetFill(ev.generator), steps)
     except ValueError as e: raise ValueError(f"{run.name}: {e}") from None
     usable_folder(dest)
-    print(coverage_text(save_calibration(c, ev.bands, dest, f'{run.name}: {len(ev.ds)} validation chips')))
+    print(coverage_text(save_calibration(c, ev.bands, dest, f'{drawn_text(run.name)}: {len(ev.ds)} validation chips')))
     print(f"{len(ev.ds)} chips; share of gap pixels inside, width in reflectance; tables and figure in {dest}")
     return dest

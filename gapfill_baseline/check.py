@@ -17,7 +17,7 @@ import pandas as pd
 from .core import HLS
 from .data import chip_dates, select_chips, select_masks, read_chip, read_mask, find_layout, load_dataset, read_chips, read_masks, read_chip_table
 from .reading.files import open_raster
-from .datasets.splits import leak_table, places, usable
+from .datasets.splits import leak_table, on_other_grids, places, usable
 from .program import progress, whole
 
 # %% ../nbs/01b_check.ipynb #76a9552d
@@ -25,6 +25,17 @@ def _said(f, where):
     "What `f` gives, and a row if it fails instead"
     try: return f(),[]
     except (ValueError, OSError) as e: return None,[('error', where, str(e))]
+
+# %% ../nbs/01b_check.ipynb #06e57e51
+def _check_places(chips):
+    "Positions of a chip catalog that are none on the earth"
+    if not {'chip_x','chip_y'} <= set(chips): return []
+    x,y = (pd.to_numeric(chips[c], errors='coerce') for c in ('chip_x','chip_y'))
+    off = ~(x.between(-180, 180) & y.between(-90, 90))
+    if not off.any(): return []
+    k = off.to_numpy().argmax()
+    text = f"chip_x and chip_y of {off.sum()} rows are no longitude and latitude, the first are {chips.chip_x.iloc[k]} and {chips.chip_y.iloc[k]} of {chips.chip_id.iloc[k]}"
+    return [('warning', 'chip_catalog.csv', text)]
 
 # %% ../nbs/01b_check.ipynb #6c6bfcff
 def check_chip_table(
@@ -35,6 +46,7 @@ def check_chip_table(
     rows = [('warning', 'chip_catalog.csv', f'no column {c!r}') for c in ('chip_x','chip_y','tile','bad_pct_max','na_count') if c not in chips]
     other = chips.usage[~chips.usage.isin(['train','validate'])].value_counts(dropna=False)
     rows += [('warning', 'chip_catalog.csv', f'usage {u!r} on {n} rows is neither train nor validate; they are never used') for u,n in other.items()]
+    rows += _check_places(chips)
     for split in ('train','validate'): rows += _said(lambda: select_chips(chips, split), 'chip_catalog.csv')[1]
     d,bad = _said(lambda: chip_dates(chips, time_steps), 'chip_catalog.csv')
     if bad: return rows + bad
@@ -141,6 +153,22 @@ def check_dataset(
     if masks is not None: rows += check_mask_table(masks)
     return table(rows + _check_files(chips, masks, time_steps, n_bands))
 
+# %% ../nbs/01b_check.ipynb #e768f837
+def _check_overlaps(chips, facts):
+    "Validation chips that overlap a training chip, of their own coordinate system or of another"
+    there = np.array([not isinstance(f, str) and f['crs']!='None' for f in facts], bool)
+    chips,facts = chips[there],[f for f,k in zip(facts, there) if k]
+    crs,boxes = np.array([f['crs'] for f in facts], object),[f['box'] for f in facts]
+    train = (chips.usage=='train').to_numpy()
+    under = on_other_grids(boxes, crs, train)
+    for c in set(crs):
+        k = np.flatnonzero(crs==c)
+        for i,j in zip(k[~train[k]], shared_places([boxes[i] for i in k], train[k])):
+            if j >= 0: under[i] = k[j]
+    ids = chips.chip_id.to_numpy(object)
+    shared = np.flatnonzero(~train & (under >= 0))
+    return [('warning', ids[i], f'a validation chip that overlaps the training chip {ids[under[i]]}') for i in shared]
+
 # %% ../nbs/01b_check.ipynb #e430e984
 def _in_use(df):
     "Rows that a training run would read"
@@ -158,11 +186,7 @@ def _check_files(chips, masks, time_steps, n_bands):
     size = Counter(f['size'] for f in good).most_common(1)[0][0] if good else None
     rows = check_chip_files(chips, cf, size)
     if masks is not None and size: masks = _in_use(masks); rows += check_mask_files(masks, _facts(_mask_facts, masks.path, 'reading masks'), size)
-    for crs in {f['crs'] for f in good} - {'None'}:
-        k = [i for i,f in enumerate(cf) if not isinstance(f, str) and f['crs']==crs]; train = [chips.usage[i]=='train' for i in k]
-        shared = shared_places([cf[i]['box'] for i in k], train); v = [i for i,t in zip(k, train) if not t]
-        rows += [('warning', chips.chip_id[i], f'a validation chip that overlaps the training chip {chips.chip_id[k[j]]}') for i,j in zip(v, shared) if j>=0]
-    return rows
+    return rows + _check_overlaps(chips, cf)
 
 # %% ../nbs/01b_check.ipynb #55ff224b
 def leak_lines(

@@ -61,7 +61,7 @@ def gapfill_download(
     bbox:Param('hls: west, south, east and north of the place, degrees', float, nargs=4)=None,
     start:str=None, # hls: first day, YYYY-MM-DD
     end:str=None, # hls: last day, YYYY-MM-DD
-    max_cloud:float=100., # hls: leave out granules with more cloud, percent
+    max_cloud:float=100., # hls: leave out granules with more cloud, percent; those of unknown cloud are kept
     products:Param('hls: L30 (Landsat), S30 (Sentinel-2)', str, nargs='+')=('L30','S30'),
     tile:str=None, # hls: only this tile, such as 13TDE; all that the box touches unless given
     one_a_day:bool=False, # hls: at most one granule a tile and day, the less cloudy one

@@ -205,7 +205,7 @@ def write_tables(
         if name=='summary.csv': continue
         with whole(out_dir/name) as p: t.to_csv(p, index=False, float_format='%.7g')
     text = figures.summary_markdown(tables['summary.csv'], tables['differences.csv'])
-    with whole(out_dir/'summary.md') as p: p.write_text(text)
+    with whole(out_dir/'summary.md') as p: p.write_text(text, encoding='utf8')
     figures.save_figures(tables, out_dir/'figures')
     with whole(out_dir/'summary.csv') as p: tables['summary.csv'].to_csv(p, index=False, float_format='%.7g')
 

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['layouts', 'ordinals', 'datasets', 'to_dn', 'read_chip', 'write_raster', 'write_chip', 'read_mask', 'write_mask',
            'read_gaps', 'Layout', 'find_layout', 'date_columns', 'read_chips', 'read_chip_table', 'read_masks',
-           'Catalog', 'read_catalog', 'chip_dates', 'select_chips', 'select_masks', 'register_dataset', 'load_dataset']
+           'Catalog', 'read_catalog', 'chip_dates', 'select_chips', 'select_masks', 'unused_rows', 'register_dataset',
+           'load_dataset']
 
 # %% ../nbs/01_data.ipynb #b432e338
 from collections.abc import Callable
@@ -154,15 +155,24 @@ def _numbers(column, path, empty=False):
     if (off := v.isna() & ~((column=='') & empty)).any(): raise ValueError(f"{path}: {column.name} is {column[off].iloc[0]!r} in row {int(off.argmax())+2}; a number is needed.")
     return v
 
+# %% ../nbs/01_data.ipynb #dbeffa00
+def _check_ids(ids, path):
+    "Refuse names whose files would lie outside the dataset"
+    for row,name in enumerate(ids, 2):
+        if name.startswith(('/','\\')) or '\0' in name or '..' in name.replace('\\', '/').split('/') or name[1:3]==':\\':
+            raise ValueError(f"{path}: {ids.name} in row {row} is {name!r}, which leads out of the dataset. Give the file a name in its folder.")
+
 # %% ../nbs/01_data.ipynb #bbe996d1
 def _table(path, needs, empty=False):
     "A catalog as a table, or one line why not"
     if not path.exists(): raise FileNotFoundError(f"{path} does not exist.")
-    try: df = pd.read_csv(path, dtype={needs[0]: str}, keep_default_na=False, encoding='utf-8-sig')
+    try: df = pd.read_csv(path, dtype=dict.fromkeys((needs[0], 'usage', 'tile'), str), keep_default_na=False, encoding='utf-8-sig')
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, IsADirectoryError): raise ValueError(f"{path} is not a table. Save it as CSV with commas and a header, in UTF-8.") from None
     if absent := [c for c in needs if c not in df]: raise ValueError(f"{path} has no column {absent[0]!r}; it has {', '.join(df)[:200]}. Columns are separated by commas.")
     if not len(df): raise ValueError(f"{path} has no rows.")
     if (df[needs[0]]=='').any(): raise ValueError(f"{path} has an empty {needs[0]} in row {int((df[needs[0]]=='').argmax())+2}.")
+    _check_ids(df[needs[0]], path)
+    if 'usage' in df: df['usage'] = df.usage.str.strip()
     for c in ('cloud_pct','bad_pct_max','na_count'):
         if c in df: df[c] = _numbers(df[c], path, empty)
     twice = df[needs[0]][df[needs[0]].duplicated()]
@@ -258,6 +268,20 @@ def select_masks(
     lo,hi = cloud_range
     mine = masks.cloud_pct[masks.usage==split]; there = f' (they have {mine.min():.3g} to {mine.max():.3g} cloud)' if len(mine) else ''
     return _keep(masks, {f"usage == '{split}'": masks.usage==split, f"cloud_range {lo:g} to {hi:g}{there}": masks.cloud_pct.between(lo, hi)}, f'{split} mask')
+
+# %% ../nbs/01_data.ipynb #0d9859ea
+def unused_rows(
+    catalog:Catalog # tables of a dataset
+)->list: # lines of text; none where all rows are of a split
+    "Count the chips and masks that are neither for training nor for validation"
+    lines = []
+    for name,df in (('chips', catalog.chips), ('masks', catalog.masks)):
+        other = df.usage[~df.usage.isin(['train','validate'])]
+        if not len(other): continue
+        kinds = [repr(u) for u in other.unique()]
+        more = f' and {len(kinds)-3} more' if len(kinds) > 3 else ''
+        lines.append(f"{len(other):,} of {len(df):,} {name} are not used: usage is {', '.join(kinds[:3])}{more}, neither train nor validate.")
+    return lines
 
 # %% ../nbs/01_data.ipynb #814fbcba
 datasets = {}

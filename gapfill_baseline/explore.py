@@ -16,6 +16,7 @@ from fastcore.basics import patch
 from matplotlib.image import imsave
 from matplotlib.figure import Figure
 from .core import HLS
+from .program import drawn_text
 from .results.open_run import Evaluation, open_evaluation
 from .results.pictures import FilledChip, average, caption, chip_images, date_label, gap_colour, paint
 from .visualize import filled_chips
@@ -247,6 +248,6 @@ def show(self:Explorer): # array of axes
     "The view as a figure"
     fig,axs = plt.subplots(1, 2, figsize=(9,3.9), layout='constrained', width_ratios=(1,1.15)); a = axs[0]; p = self.swipe.position; w = self.swipe.size[1]; r,k = self.swipe.pixel
     a.imshow(swiped(*self.images, p), interpolation='nearest'); a.axvline(round(p*w)-.5, color='w', lw=2); a.plot(k, r, 'o', mfc='none', mec='#ffe600', ms=9, mew=2)
-    a.set(xticks=[], yticks=[]); a.set_title(f'{self.chip.value}, {self.now.dates[self.date.value]}', fontsize=10); a.set_xlabel(f'{self.swipe.names[0]}  |  {self.swipe.names[1]}')
+    a.set(xticks=[], yticks=[]); a.set_title(f'{drawn_text(self.chip.value)}, {self.now.dates[self.date.value]}', fontsize=10); a.set_xlabel(f'{self.swipe.names[0]}  |  {self.swipe.names[1]}')
     plot_spectrum(self.spectrum, self.now.dates[self.date.value], axs[1])
     return axs

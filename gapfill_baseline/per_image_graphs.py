@@ -16,7 +16,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from .core import HLS
 from .metrics import metrics
-from .program import whole
+from .program import drawn_text, whole
+from .results.pictures import refuse_foreign, write_figure
 from .results.tables import band_summary, correlations, group_summary, measures, read_joined
 from .train.runs import find_run, usable_folder
 
@@ -153,7 +154,7 @@ def plot_bands(
         _dots(ax, y, summary[summary.quantity==q].set_index('band').loc[names], True)
         ax.set_xlabel(label(f'{summary.protocol.iloc[0]}_mae' if q=='mae' else q)); ax.grid(axis='x', color='.9'); ax.set_axisbelow(True); ax.spines[['top','right']].set_visible(False)
         if summary[summary.quantity==q].low.min() >= 0 or not summary.low.notna().any(): ax.set_xlim(left=0)
-    axs[0].set_yticks(y, [n.replace('_', ' ') for n in names]); axs[0].set_ylim(len(names)-.5, -.5)
+    axs[0].set_yticks(y, [drawn_text(n).replace('_', ' ') for n in names]); axs[0].set_ylim(len(names)-.5, -.5)
     return axs
 
 # %% ../nbs/09_per_image_graphs.ipynb #51a74329
@@ -169,7 +170,7 @@ def plot_group(
     t = groups[groups.kind==kind]; x = np.arange(len(t)); _dots(ax, x, t)
     if len(a := groups[groups.kind=='all']): ax.axhline(a.value.iloc[0], color='.5', lw=1, ls='--', zorder=0)
     room = 15*ax.get_position().width*ax.figure.get_figwidth(); tight = t.group.str.len().max()*len(t) > room
-    ax.set_xticks(x, [f'{g} ({n})' if tight else f'{g}\n{n}' for g,n in zip(t.group, t.n_chips)], rotation=90 if tight else 0, fontsize=8)
+    ax.set_xticks(x, [f'{g} ({n})' if tight else f'{g}\n{n}' for g,n in zip(map(drawn_text, t.group), t.n_chips)], rotation=90 if tight else 0, fontsize=8)
     ax.set(xlim=(-.6, max(len(t), 1)-.4), ylim=(0, None)); ax.set_ylabel(fill(column_label(f'{groups.protocol.iloc[0]}_mae'), 16)); ax.set_xlabel(f'{_axis[kind]}; {"in brackets" if tight else "below"}: chips', fontsize=9)
     ax.grid(axis='y', color='.9'); ax.set_axisbelow(True); ax.spines[['top','right']].set_visible(False)
     return ax
@@ -202,10 +203,13 @@ def save_graphs(
                    bands=lambda: plot_bands(b), groups=lambda: plot_groups(g))
     for name,draw in figures.items():
         fig = np.ravel(draw())[0].figure
-        with whole(Path(folder)/f'{name}.png') as p: fig.savefig(p, format='png', dpi=150)
+        write_figure(fig, Path(folder)/f'{name}.png')
         plt.close(fig)
 
 # %% ../nbs/09_per_image_graphs.ipynb #3224c319
+_files = {'pair_grid.png': '', 'correlations.png': '', 'bands.png': '', 'groups.png': '',
+          'correlations.csv': 'x,y,', 'band_summary.csv': 'protocol,band,', 'groups.csv': 'protocol,kind,'} # and how the tables begin
+
 def draw_graphs(
     o:SimpleNamespace # options of `gapfill_per_image_graphs`
 )->Path: # folder of the figures
@@ -215,6 +219,7 @@ def draw_graphs(
     run = find_run(o.job_id, o.out_dir)
     chips,rows = read_joined(run, o.stats_dir)
     folder = usable_folder(o.figures_dir or run/'figures', 'figures_dir')
+    if o.figures_dir: refuse_foreign(folder, _files, 'figures_dir')
     save_graphs(chips, rows, folder, o.protocol)
     print(f'figures and tables: {folder}')
     return folder

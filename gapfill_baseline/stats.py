@@ -15,6 +15,7 @@ from .metrics import Sums, protocol_metrics, published_mean, published_scores, s
 from .networks.base import NetFill
 from .program import whole
 from .results.open_run import BatchFill, fill_sums, open_evaluation, refuse_other_chips, run_and_dest
+from .results.pictures import refuse_foreign
 from .train.runs import usable_folder
 
 # %% ../nbs/08_stats.ipynb #d357bc99
@@ -126,6 +127,8 @@ def write_stats(
     if o.protocol not in ('strict','published','both'):
         raise ValueError(f"protocol is {o.protocol}. Give strict, published or both.")
     run,dest = run_and_dest(o.checkpoint_dir, o.out_dir)
+    heads = {'chip_stats.csv': 'chip_id,', 'band_stats.csv': 'chip_id,time_step,', 'scores.csv': 'protocol,dates,metric,'}
+    if not dest.is_relative_to(run): refuse_foreign(dest, heads, 'out_dir')
     ev = open_evaluation(run, o.dataroot, o.dataset, o.batch_size, o.mask_position, o.device, o.cache_dir,
                          skip_bad=o.skip_bad or None, local_rank=o.local_rank, critic=False, model_cap=o.model_cap,
                          n_sampling=o.n_sampling, n_scales=o.n_scales, n_bands=o.n_bands, time_steps=o.time_steps)

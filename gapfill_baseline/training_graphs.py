@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import matplotlib.pyplot as plt
-from .program import whole
+from .program import drawn_text
+from .results.pictures import refuse_foreign, write_figure
 from .train.runs import best_by, best_row, chosen_by, colors, curve_columns, curve_panels, epoch_axes, find_run, parts, plot_history, read_config, read_history, shared_legend, usable_folder
 
 # %% ../nbs/06a_training_graphs.ipynb #c331dab4
@@ -90,7 +91,7 @@ def plot_runs(
     by = chosen_by(monitors[0]) if len(set(monitors))==1 else "by each run's own column"; axs = curve_panels(len(columns))
     for c,ax in zip(columns, axs.flat):
         plot_across(histories, c, ax); dots = [(r.epoch, r[f'valid_{c}']) for r in best if f'valid_{c}' in r]
-        if dots: ax.plot(*zip(*dots), 'o', mfc='none', mec='.25', mew=.9, ms=6, ls='none', label=f'best epoch of a run: {by}')
+        if dots: ax.plot(*zip(*dots), 'o', mfc='none', mec='.25', mew=.9, ms=6, ls='none', label=f'best epoch of a run: {drawn_text(by)}')
     last = [h.epoch.max() for h in histories]
     if min(last) < max(last):
         for ax in axs.flat[:len(columns)]: ax.axvline(min(last), color='.4', lw=.9, ls=(0,(1,2)), zorder=0, label=f'the first of {len(last)} runs ends; the others go on singly')
@@ -109,6 +110,7 @@ def draw_curves(
     else:
         base,name = Path(o.out_dir),f'training_curves_{runs[0].name}_and_{len(runs)-1}_more.png'
     path = usable_folder(o.figures_dir or base/'figures', 'figures_dir')/name
+    if o.figures_dir: refuse_foreign(path.parent, {name: ''}, 'figures_dir')
     axs = plot_history(histories[0], monitor=monitors[0]) if len(runs)==1 else plot_runs(histories, monitors)
     save_figure(axs, path)
     print(*map(best_line, (r.name for r in runs), histories, monitors), path, sep='\n')
@@ -121,5 +123,5 @@ def save_figure(
 ):
     "Write a figure and let go of it"
     fig = axs.flat[0].figure
-    with whole(path) as o: fig.savefig(o, dpi=150, format='png')
+    write_figure(fig, path)
     plt.close(fig)

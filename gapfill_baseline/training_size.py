@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from .data import select_chips
-from .program import as_list, changed, whole
+from .program import as_list, changed, drawn_text, whole
 from .results.pictures import save_figure
 from .results.scoring import selected_on
 from .train.fit import open_catalog
@@ -134,7 +134,7 @@ def plot_sizes(
     fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, 3.9); axs = fig.subplots(1, 2)
     for k,(model,t) in enumerate(summary.groupby('model')):
         for ax,y in zip(axs, ('mae','published_ssim')):
-            colour = ('#0072B2','#D55E00','#009E73','#CC79A7','#E69F00')[k%5]; ax.plot(t.training_length, t[y], '-', marker='osD^v'[k%5], ms=5, color=colour, label=f"{model}{' †' if (t.selected_on=='validation').any() else ''}, mean of seeds")
+            colour = ('#0072B2','#D55E00','#009E73','#CC79A7','#E69F00')[k%5]; ax.plot(t.training_length, t[y], '-', marker='osD^v'[k%5], ms=5, color=colour, label=f"{drawn_text(model)}{' †' if (t.selected_on=='validation').any() else ''}, mean of seeds")
             ax.vlines(t.training_length, t[f'{y}_low'], t[f'{y}_high'], color=colour, lw=1.2)
             if each is not None: ax.plot(each.training_length[each.model==model], each[y][each.model==model], '_', ms=9, color=colour)
     for (model,p),m in zip(published_sizes().groupby('model') if published else (), 'ps'):

@@ -101,7 +101,7 @@ def is_wanted(item, q):
     "Is an item of the collections, the dates and the box of a search?"
     first,last = q['datetime'].split('/')
     west,south,east,north = q['bbox']
-    w,s,e,n = item['bbox']
+    w,s,e,n = item['bbox'] or (-180,-90,180,90)
     on_time = item['collection'] in q['collections'] and first <= item['properties']['datetime'] <= last
     return on_time and west <= e and w <= east and south <= n and s <= north
 

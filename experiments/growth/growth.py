@@ -240,11 +240,11 @@ def measure(
     name:str, # one of `works`
     **sizes # chips, side, dates, bands
 )->dict: # cpu_s, peak_mb, runs
-    "Measure time and memory of a piece of work in a process of its own"
+    "Measure time and memory of a piece of work in a process of its own, which imports nothing from the working folder"
     code = f'import json; from growth import measure_here; print(json.dumps(measure_here({name!r}, {sizes!r})))'
     path = os.pathsep.join([str(here), *filter(None, [os.environ.get('PYTHONPATH')])])
     env = os.environ | dict(OMP_NUM_THREADS='1', PYTHONPATH=path)
-    r = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=env)
+    r = subprocess.run([sys.executable, '-P', '-c', code], capture_output=True, text=True, env=env)
     if r.returncode: raise RuntimeError(f'{name} with {sizes} failed: {r.stderr[-500:]}')
     return json.loads(r.stdout.splitlines()[-1])
 

@@ -29,7 +29,7 @@ def command(
     words = [str(w) for k,v in options.items() for w in (f'--{k}', *several(v))]
     train = [str(Path(sys.executable).parent/'gapfill_train'), *words]
     if processes==1: return train
-    torchrun = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
+    torchrun = [sys.executable, '-P', '-m', 'torch.distributed.run', '--standalone']
     return [*torchrun, '--nproc_per_node', str(processes), '--no-python', *train]
 
 def run_all(

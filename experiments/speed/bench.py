@@ -169,7 +169,7 @@ def alone(
     env = os.environ | dict(OMP_NUM_THREADS=str(n_threads), PYTHONPATH=path)
     code = 'from bench import _child; _child()'
     work = pickle.dumps((make, args, n_threads))
-    r = subprocess.run([sys.executable, '-c', code], input=work, capture_output=True, env=env)
+    r = subprocess.run([sys.executable, '-P', '-c', code], input=work, capture_output=True, env=env)
     if r.returncode: raise RuntimeError(f"{make.__name__} failed in a process of its own:\n{r.stderr.decode(errors='replace')}")
     return json.loads(r.stdout.decode().splitlines()[-1])
 

@@ -572,7 +572,7 @@ def cost_of_start(
 )->float: # seconds of CPU
     "Measure what a new process takes"
     start = _used_by_children()
-    subprocess.run([sys.executable, *code], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, '-P', *code], check=True, stdout=subprocess.DEVNULL)
     return _used_by_children()-start
 
 def programs()->list: # of (name, module, file that starts it)

@@ -3,6 +3,7 @@ import json
 import platform
 import tempfile
 import time
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
 
@@ -60,6 +61,9 @@ a,b = (alone(partial, np.ones, n<<17) for n in (50,200))
 test_close(b['peak_mb']-a['peak_mb'], 150, 10)
 assert 50 <= a['peak_mb'] < 80
 with expect_fail(RuntimeError, 'failed in a process of its own'): alone(partial, np.ones, -1)
+with tempfile.TemporaryDirectory() as d, chdir(d): # a file of the working folder is not taken for a module
+    Path('json.py').write_text('raise SystemExit(7)')
+    assert alone(partial, np.ones, 9)['seconds'] >= 0
 
 # Operations are counted, with and without values
 x,w = torch.rand(2,3,8,8),torch.rand(4,3,3,3)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -98,6 +98,9 @@ def test_start():
     assert 0 < cost_of_start('-c', '') < 1
     test_eq([m for n,m,_ in programs() if n=='gapfill_train'], ['gapfill_baseline.cli'])
     with expect_fail(subprocess.CalledProcessError): cost_of_start('-c', 'raise SystemExit(1)')
+    with tempfile.TemporaryDirectory() as d, chdir(d): # a file of the working folder is not taken for a module
+        Path('json.py').write_text('raise SystemExit(7)')
+        cost_of_start('-c', 'import json')
     test_eq([r['unit'] for r in rows_of_start(quick)], ['s','s'])
 
 def loaded(modules, heavy):

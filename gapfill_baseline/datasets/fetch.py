@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
-from hashlib import blake2b
+from hashlib import blake2b, md5
 from concurrent.futures import ThreadPoolExecutor, as_completed
 import requests
 from ..program import alone, progress
@@ -31,6 +31,13 @@ def redact(
 def _host(url):
     "Name of the host of an address"
     return urlsplit(url).netloc.split('@')[-1]
+
+def _check_address(url, option, example):
+    "Refuse an address that is none of the web"
+    try: u = urlsplit(url)
+    except ValueError: u = urlsplit('')
+    if u.scheme not in ('http','https') or not u.hostname or not u.path.strip('/'):
+        raise ValueError(f"{option} {redact(url)} is no address of a host and a path on it. Pass one such as {example}.")
 
 @contextmanager
 def _plainly(host):
@@ -63,7 +70,18 @@ def _refusal(r, remote, hint):
     page = 'html' in r.headers.get('Content-Type', '') and not name.endswith('.html')
     if r.status_code in (401,403) or (r.ok and page): raise PermissionError(f"{host} does not give {name} ({'a login page' if page and r.ok else r.status_code}). {hint}")
     if r.status_code in (404,410): raise FileNotFoundError(f"{host} has no {name} (404). Run the command again for a fresh list.")
-    if 400 <= r.status_code < 500 and r.status_code not in (408,416,429): raise ValueError(f"{host} refuses {name} with status {r.status_code}.")
+    if r.status_code==416 and 'Range' in r.request.headers: return # the rest is of another file
+    if r.status_code not in (200,206,408,429) and r.status_code < 500:
+        raise ValueError(f"{host} refuses {name} with status {r.status_code}.")
+
+# %% ../../nbs/datasets/03_fetch.ipynb #3d3c804f
+_final = (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema,
+          requests.exceptions.TooManyRedirects) # errors of an address, not of a connection
+
+def _length(r, at):
+    "Size of a file whose bytes come from `at` on; None where the host does not say"
+    n = r.headers.get('Content-Length', '')
+    return at+int(n) if n.isdecimal() else None
 
 # %% ../../nbs/datasets/03_fetch.ipynb #a77b4ae5
 def _more(session, remote, part, hint):
@@ -76,11 +94,22 @@ def _more(session, remote, part, hint):
         r.raise_for_status()
         at = at if r.status_code==206 and r.headers.get('Content-Range', '').startswith(f'bytes {at}-') else 0
         if r.status_code==206 and not at: part.unlink(missing_ok=True); return False
-        size = at + int(r.headers['Content-Length']) if 'Content-Length' in r.headers else remote.size
+        size = _length(r, at)
+        if size is None: size = remote.size
         if None not in (size, remote.size) and size!=remote.size: raise ValueError(f"{_host(remote.url)} gives {size} bytes of {Path(remote.path).name}; its list says {remote.size}. Run the command again for a fresh list.")
         with open(part, 'ab' if at else 'wb') as f:
             for b in r.iter_content(1<<14): f.write(b)
     return size is None or part.stat().st_size==size
+
+# %% ../../nbs/datasets/03_fetch.ipynb #4d73bb81
+def _damaged(remote, part):
+    "Has a file another checksum than the list says?"
+    listed = remote.etag.strip('"').lower()
+    if not re.fullmatch('[0-9a-f]{32}', listed): return False
+    seen = md5(usedforsecurity=False)
+    with open(part, 'rb') as f:
+        while b := f.read(1<<20): seen.update(b)
+    return seen.hexdigest() != listed
 
 # %% ../../nbs/datasets/03_fetch.ipynb #4c495407
 def _finish(part, path):
@@ -104,12 +133,15 @@ def fetch(
     path.parent.mkdir(parents=True, exist_ok=True)
     with _plainly(_host(remote.url)):
         for k in range(tries):
+            if k: time.sleep(wait*2**(k-1))
             try: done = _more(session or requests.Session(), remote, part, hint)
-            except requests.RequestException:
-                if k==tries-1: raise
+            except requests.RequestException as e:
+                if k==tries-1 or isinstance(e, _final): raise
                 done = False
-            if done: return _finish(part, path)
-            time.sleep(wait*2**k)
+            if done and not (damaged := _damaged(remote, part)): return _finish(part, path)
+            if done: part.unlink()
+    if done and damaged:
+        raise ValueError(f"{_host(remote.url)} gives {path.name} with another checksum than its list says, {tries} times. Run the command again for a fresh list.")
     raise ConnectionError(f"{_host(remote.url)} broke off {path.name} {tries} times. Run the same command again; what is there is kept.")
 
 # %% ../../nbs/datasets/03_fetch.ipynb #3c1d71c0

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from ..metrics import metrics, protocol_metrics, unit_notes
-from ..program import whole
+from ..program import drawn_text, whole
 from .pictures import _bare, chip_images, clear_colour, error_limit, save_figure
 from .scoring import references
 
@@ -154,8 +154,8 @@ def plot_forest(
     _bars(axs[0], y, summary[k], summary[f'{k}_low'], summary[f'{k}_high'], *style)
     d = off[(off.metric==k)&(off.b==base)].set_index('a').reindex(summary.filler); d.loc[base, ['difference','low','high']] = 0.
     _bars(axs[1], y, d.difference, d.low, d.high, *style); axs[1].axvline(0, color='.5', lw=1, zorder=0)
-    axs[0].set_yticks(y, [marked(r) for r in summary.itertuples()]); axs[0].set_ylim(len(y)-.4, -.6)
-    axs[0].set_xlabel(f'{columns()[k]} in the gap [reflectance]', fontsize=9); axs[1].set_xlabel(f'difference to {base} [reflectance]\nbetter ←  → worse', fontsize=9)
+    axs[0].set_yticks(y, [drawn_text(marked(r)) for r in summary.itertuples()]); axs[0].set_ylim(len(y)-.4, -.6)
+    axs[0].set_xlabel(f'{columns()[k]} in the gap [reflectance]', fontsize=9); axs[1].set_xlabel(f'difference to {drawn_text(base)} [reflectance]\nbetter ←  → worse', fontsize=9)
     for ax in axs: _frame(ax).xaxis.set_major_locator(MaxNLocator(5))
     fig.suptitle(interval_line(summary), fontsize=9, x=.01, ha='left'); return axs
 
@@ -196,9 +196,9 @@ def _lines(ax, parts, kind, names, dodge=0., style='-'):
     "One kind of cut, a line or a row of points for each filler"
     for j,name in enumerate(names):
         t = parts[(parts.kind==kind)&(parts.filler==name)].sort_values('position'); x = t.position.to_numpy()+dodge*(j-(len(names)-1)/2)
-        ok = t.low.notna(); ax.vlines(x[ok], t.low[ok], t.high[ok], color=_colours[j], lw=1, alpha=.7); ax.plot(x, t.mae, linestyle=style, marker=_markers[j], ms=4.5, lw=1.3, color=_colours[j], label=name + (' †' if 'selected_on' in t and (t.selected_on=='validation').any() else ''))
+        ok = t.low.notna(); ax.vlines(x[ok], t.low[ok], t.high[ok], color=_colours[j], lw=1, alpha=.7); ax.plot(x, t.mae, linestyle=style, marker=_markers[j], ms=4.5, lw=1.3, color=_colours[j], label=drawn_text(name) + (' †' if 'selected_on' in t and (t.selected_on=='validation').any() else ''))
     t = parts[(parts.kind==kind)&(parts.filler==names[0])].sort_values('position'); tight = t.group.astype(str).str.len().max() > 6
-    ax.set_xticks(t.position, t.group.astype(str).str.replace('_', ' '), fontsize=8, rotation=40 if tight else 0, ha='right' if tight else 'center', rotation_mode='anchor'); ax.set_ylim(bottom=0); return _frame(ax, 'y')
+    ax.set_xticks(t.position, [drawn_text(g).replace('_', ' ') for g in t.group], fontsize=8, rotation=40 if tight else 0, ha='right' if tight else 'center', rotation_mode='anchor'); ax.set_ylim(bottom=0); return _frame(ax, 'y')
 
 def _legend(fig, ax, title=''):
     "One legend below the axes, one line above"
@@ -249,10 +249,10 @@ def plot_chip(
     for k,name in enumerate(order, 1):
         a,b = cell(k); c = chips[name]
         for ax in (a,b): ax.set_axis_on()
-        _bare(a, chip_images(c, bands)['filled'][t]); a.set_title(name.replace(' (', '\n('), fontsize=9); b.set_facecolor(np.array(clear_colour)/255)
+        _bare(a, chip_images(c, bands)['filled'][t]); a.set_title(drawn_text(name).replace(' (', '\n('), fontsize=9); b.set_facecolor(np.array(clear_colour)/255)
         shown = _bare(b, np.ma.masked_invalid(c.error[t]), cmap='viridis', vmin=0, vmax=top); b.set_xlabel(f'MAE {number(c.mae[t]) or "none"}', fontsize=9)
     bar = fig.colorbar(shown, ax=axs, location='bottom', extend='max', aspect=50, shrink=.6, pad=.02); bar.set_label('absolute error, mean over bands [reflectance]', fontsize=9); bar.ax.tick_params(labelsize=8)
-    fig.suptitle(f'{first.chip_id}, {first.dates[t]}, gap {first.gap_fraction[t]:.0%}', fontsize=10); return axs
+    fig.suptitle(f'{drawn_text(first.chip_id)}, {first.dates[t]}, gap {first.gap_fraction[t]:.0%}', fontsize=10); return axs
 
 # %% ../../nbs/results/06_figures.ipynb #e1a2f54f
 def save_chip(

@@ -17,6 +17,15 @@ from ..core import HLS
 from ..metrics import protocol_metrics
 from .intervals import gap_groups, other_chips, other_dates, pooled_interval, validated_chips
 
+# %% ../../nbs/results/04_tables.ipynb #ed52e887
+def _read_table(path):
+    "Read a table whose names are text, also `NA` and `007`, and whose other columns are numbers or text, empty = NaN"
+    text = lambda c: c in ('chip_id','combination','mask_id','band','dates','tile') or c.startswith('mask_id_')
+    columns = list(pd.read_csv(path, nrows=0))
+    empty = {c: [''] if text(c) else ['', 'nan', 'NaN', 'NA'] for c in columns if c != 'chip_id'}
+    names = {c: str for c in columns if text(c)}
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=empty)
+
 # %% ../../nbs/results/04_tables.ipynb #dd4b87c5
 def read_stats(
     run, # folder of the tables
@@ -25,7 +34,7 @@ def read_stats(
     "Read a table of `gapfill_stats`"
     p = Path(run)/name
     if not p.exists(): raise FileNotFoundError(f"{p} does not exist. Make it with gapfill_stats --checkpoint_dir {run}.")
-    try: df = pd.read_csv(p, dtype=dict.fromkeys(('chip_id','combination','mask_id','band','dates'), str), keep_default_na=True)
+    try: df = _read_table(p)
     except (ValueError, UnicodeError): raise ValueError(f"{p} is not a table. Make it again with gapfill_stats.") from None
     if 'strict_mae' not in df and 'published_mae' in df: raise ValueError(f"{p} holds the published protocol alone. Run gapfill_stats --checkpoint_dir {run} for both.")
     if 'strict_mae' not in df and name != 'scores.csv': raise ValueError(f"{p} was not made by gapfill_stats: it has no strict_mae. Make it with gapfill_stats --checkpoint_dir {run}.")

@@ -50,11 +50,13 @@ def _once(entries):
 
 def _found(entry, folder):
     "Give the paths that an entry names, in order of name"
-    p = folder/Path(entry).expanduser()
-    if p.exists(): return [os.path.abspath(p)]
+    p = Path(entry).expanduser()
+    if (folder/p).exists(): return [os.path.abspath(folder/p)]
     if not glob.has_magic(entry): raise FileNotFoundError(f"{entry} is not there")
-    if not (found := sorted(glob.glob(str(p)))): raise FileNotFoundError(f"{entry} matches nothing")
-    return [os.path.abspath(f) for f in found]
+    plain = str(p).replace('[', '[[]') # brackets of a name, not of a pattern
+    found = glob.glob(str(p), root_dir=folder) or glob.glob(plain, root_dir=folder)
+    if not found: raise FileNotFoundError(f"{entry} matches nothing")
+    return [os.path.abspath(folder/f) for f in sorted(found)]
 
 def _paths(cell, folder):
     "Give the absolute paths that a cell names"

@@ -7,7 +7,7 @@ __all__ = ['Looks', 'find_looks', 'draw_looks', 'SeriesDataset', 'OnDevice', 'Re
 
 # %% ../../nbs/train/02_batches.ipynb #21d5966e
 from typing import NamedTuple
-import numpy as np, torch
+import numpy as np, pandas as pd, torch
 from ..data import chip_dates
 from ..masks import GapDataset
 from ..datasets.cache import Pack
@@ -21,14 +21,22 @@ class Looks(NamedTuple):
     step:np.ndarray  # its date there, from 0, int64, (P,L)
     day:np.ndarray   # acquisition date, datetime64[D], in order, (P,L)
 
+# %% ../../nbs/train/02_batches.ipynb #2c4855c6
+def _same_place(chips):
+    "Number of the place of each chip, int64, (N,)"
+    xy = [pd.to_numeric(chips[c], errors='coerce') if c in chips else np.nan for c in ('chip_x','chip_y')]
+    at = pd.DataFrame(dict(x=xy[0], y=xy[1], tile=chips.tile if 'tile' in chips else ''), index=chips.index)
+    known = np.isfinite(at[['x','y']].to_numpy(float)).all(1)
+    at['own'] = np.where(known, -1, np.arange(len(chips)))
+    return at.groupby(list(at), sort=False, dropna=False).ngroup().to_numpy()
+
 # %% ../../nbs/train/02_batches.ipynb #2d86e8a7
 def find_looks(
     ds:GapDataset # a split
 )->Looks: # of its places
     "All looks at the place of each chip"
     T,dates = ds.time_steps,chip_dates(ds.chips, ds.time_steps)
-    keys = [c for c in ('chip_x','chip_y','tile') if c in ds.chips] or ['chip_id']
-    place = ds.chips.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+    place = _same_place(ds.chips)
     order = np.lexsort((np.tile(np.arange(T), len(ds)), dates.ravel(), place.repeat(T)))
     p,d = place.repeat(T)[order],dates.ravel()[order]
     new = np.r_[True, (p[1:]!=p[:-1]) | (d[1:]!=d[:-1])]; order,p,d = order[new],p[new],d[new]

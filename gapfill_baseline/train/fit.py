@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np, pandas as pd, torch
 from accelerate.utils import broadcast_object_list
-from ..data import Catalog, load_dataset, select_chips
+from ..data import Catalog, load_dataset, select_chips, unused_rows
 from ..datasets.cache import need_room
 from ..datasets.splits import holdout, split_catalog
 from ..learner import BestCB, Callback, CheckpointCB, FiniteCB, HistoryCB, Learner, Meter, ProgressCB, StopCB, log_to, make_accelerator
@@ -68,6 +68,7 @@ def open_catalog(
 )->Catalog: # its chips' `usage` is train, holdout, validate, or buffer for those left out
     "Open the dataset that the options name, split as they ask"
     cat = load_dataset(o.dataset, o.dataroot)
+    for line in unused_rows(cat): print(line)
     pool = cat.chips.usage if o.split!='blocked' else 'all'
     cat = split_catalog(cat._replace(chips=cat.chips.assign(pool=pool)), o.split, o.split_seed)
     if o.select_on!='holdout': return cat

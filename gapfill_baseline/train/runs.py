@@ -23,7 +23,7 @@ from filelock import FileLock
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 import gapfill_baseline
 from ..metrics import epoch_metric, merit
-from ..program import changed, hold, plain, whole
+from ..program import changed, drawn_text, hold, plain, whole
 
 # %% ../../nbs/train/01_runs.ipynb #4490336d
 def job_name(
@@ -335,7 +335,7 @@ def plot_history(
     for c,ax in zip(columns, axs.flat):
         plot_column(history, c, ax, legend=False)
         if best is None: continue
-        ax.axvline(best.epoch, color='.35', lw=.8, zorder=1, label=f'best epoch {best.epoch:.0f}: {chosen_by(monitor)}, {best[monitor]:.4f}')
+        ax.axvline(best.epoch, color='.35', lw=.8, zorder=1, label=f'best epoch {best.epoch:.0f}: {drawn_text(chosen_by(monitor))}, {best[monitor]:.4f}')
         if f'valid_{c}'==monitor: ax.plot(best.epoch, best[monitor], 'o', mfc='none', mec='.2', ms=8)
     return shared_legend(axs)
 
@@ -345,7 +345,7 @@ def used_chips(
     config:dict # of it
 )->set: # chip_id
     "The chips that a run, and the runs it started from, were trained on or held out to choose by"
-    found = [Path(run)/f'{k}_tifs.csv' for k in ('training','holdout')]; ids = set().union(*(pd.read_csv(p, dtype=str).chip_id for p in found if p.exists()))
+    found = [Path(run)/f'{k}_tifs.csv' for k in ('training','holdout')]; ids = set().union(*(pd.read_csv(p, dtype=str, keep_default_na=False).chip_id for p in found if p.exists()))
     if not (start := config.get('checkpoint_dir')): return ids
     try: r = find_run(str(start), config.get('out_dir') or '.'); c = read_config(r)
     except (OSError, ValueError): return ids # that run is gone
