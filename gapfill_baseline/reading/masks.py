@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['kinds', 'scl_gap', 'MaskRule', 'mask_rule', 'scl_rule', 'fmask_rule', 'qa_pixel_rule', 'probability_rule', 'decode',
-           'grow', 'name_kind', 'MaskOptions', 'check_options', 'choose_rule']
+           'grow', 'name_kind', 'MaskOptions', 'check_options', 'needs_values', 'choose_rule']
 
 # %% ../../nbs/reading/05_masks.ipynb #f751a9af
 import math
@@ -115,6 +115,7 @@ def _unknown(codes, nodata, rule):
         hole = ~np.isfinite(codes)
         return hole if nodata is None or nodata!=nodata else hole | (codes==nodata)
     if nodata is None or nodata!=nodata: return None
+    if nodata==255 and codes.dtype==np.uint8 and len(rule.table)==256: return None # the table says so
     if nodata==0 and rule.kind in ('binary','classes','fmask'): return None # 0 is clear, whatever the tag says
     return codes==nodata
 
@@ -206,6 +207,14 @@ def _of_kind(kind, o):
                   probability=lambda: probability_rule(o.threshold, o.dilate), scl=lambda: scl_rule(o.dilate),
                   fmask=lambda: fmask_rule(**bits), qa_pixel=lambda: qa_pixel_rule(**bits))
     return makers[kind]()
+
+def needs_values(
+    o:MaskOptions, # what the user says
+    name:str=None # of the band that is the mask
+)->bool:
+    "Say whether `choose_rule` looks at values of a mask"
+    said = o.kind is not None or o.values is not None or o.threshold is not None
+    return not said and name_kind(name) is not None
 
 def choose_rule(
     o:MaskOptions, # what the user says

@@ -22,7 +22,7 @@ from ..program import as_list
 from ..reading.bands import band_words, is_mask, match_bands, name_bands, plain_name, split_names
 from ..reading.dates import as_date, find_dates
 from ..reading.files import open_raster
-from ..reading.masks import MaskOptions, choose_rule
+from ..reading.masks import MaskOptions, choose_rule, needs_values
 from ..reading.units import BandUnits, read_units, written_nodata
 from ..reading.validity import Validity, alpha_band, read_validity
 from .stack import Grid, Look, Part, Stack, grid_difference, grid_of, whole_factor
@@ -211,10 +211,10 @@ def sample_mask(
     index:int # of the mask, counted from 1
 )->np.ndarray: # some of its values
     "Read some values of a mask: all of a small one, else blocks along its diagonal"
-    if src.height*src.width <= 2**22: return src.read(index)
+    if src.height*src.width <= 2**20: return src.read(index)
     h,w = src.block_shapes[index-1]
     rows,cols = -(-src.height//h),-(-src.width//w)
-    n = max(1, min(16, 2**22//(h*w)))
+    n = max(1, min(16, 2**20//(h*w)))
     at = {(int(k*(rows-1)/max(n-1, 1)), int(k*(cols-1)/max(n-1, 1))) for k in range(n)}
     windows = [Window(c*w, r*h, min(w, src.width-c*w), min(h, src.height-r*h)) for r,c in sorted(at)]
     return np.concatenate([src.read(index, window=o).ravel() for o in windows])
@@ -223,7 +223,7 @@ class _Mask(NamedTuple):
     "The mask of a date before it has a rule"
     part:Part
     name:str # of the band or the file, which may tell the kind
-    values:np.ndarray # some of them
+    values:Any=None # some of them; None = they are not needed
 
 def _mask_of_date(path, srcs, mask_band, grid, how):
     "Find the mask of a date: a file, a band of the scene, or none"
@@ -231,7 +231,12 @@ def _mask_of_date(path, srcs, mask_band, grid, how):
         with open_raster(path, how.drivers) as src: return _mask_of_file(src, grid, how)
     if mask_band is None: return None
     b = _mask_index(_bands_in(srcs, how), mask_band, _names_of(srcs))
-    return _Mask(fit_mask(b.src, grid, b.index, how), b.name, sample_mask(b.src, b.index))
+    return _take_mask(b.src, b.index, b.name, grid, how)
+
+def _take_mask(src, index, name, grid, how):
+    "Take a band as a mask, with some of its values where they are needed to tell its kind"
+    values = sample_mask(src, index) if needs_values(how.masks, name) else None
+    return _Mask(fit_mask(src, grid, index, how), name, values)
 
 def _mask_of_file(src, grid, how):
     "Take the only band of a file as a mask, or the one that mask_band names"
@@ -240,7 +245,7 @@ def _mask_of_file(src, grid, how):
     if src.count > 1 and how.mask_band: index = _mask_index(bands, how.mask_band, src.name).index
     elif src.count==1: index = 1
     else: raise ValueError(f"{src.name} has {src.count} bands; a mask has 1. Pass --mask_band to name it.")
-    return _Mask(fit_mask(src, grid, index, how), src.descriptions[index-1] or Path(src.name).stem, sample_mask(src, index))
+    return _take_mask(src, index, src.descriptions[index-1] or Path(src.name).stem, grid, how)
 
 def rule_of(
     found:Sequence, # `_Mask` of each date, or None
@@ -249,7 +254,7 @@ def rule_of(
     "Decide what the masks of a series mean"
     found = [m for m in found if m is not None]
     if not found: return choose_rule(how.masks)
-    values = np.concatenate([m.values.ravel() for m in found])
+    values = None if any(m.values is None for m in found) else np.concatenate([m.values.ravel() for m in found])
     return choose_rule(how.masks, found[0].name, values, found[0].part.validity.nodata[0])
 
 # %% ../../nbs/scenes/01a_files.ipynb #b826e21d
@@ -464,8 +469,7 @@ def _layer_parts(layers, srcs, grid, how):
 
 def _layer_mask(layer, srcs, grid, how):
     "Take a layer as a mask"
-    src = srcs[layer.path]
-    return _Mask(fit_mask(src, grid, layer.index, how), layer.name, sample_mask(src, layer.index))
+    return _take_mask(srcs[layer.path], layer.index, layer.name, grid, how)
 
 def _mask_files(masks, T, grid, how):
     "Take masks from a file a date, or from one file with a band a date"

@@ -241,7 +241,7 @@ def _pixels(self:Stack, looks, window, out, gap):
             self._one_part(part, window, dn[c:c+n], hidden)
             if part.validity.zeros: maybe += range(c, c+n)
             c += n
-        if maybe: hidden |= ~dn[maybe[0]:maybe[-1]+1].any(0) # 0 in all bands
+        if maybe: hidden |= ~dn[maybe if len(maybe) < c else slice(None)].any(0) # 0 in all bands
 
 @patch
 def _one_part(self:Stack, part, window, dn, hidden):
