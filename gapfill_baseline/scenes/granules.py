@@ -6,7 +6,7 @@
 __all__ = ['granule_kinds', 'rasters', 'packed', 'Kind', 'Granule', 'parse_name', 'files_under', 'Found', 'find_granules',
            'by_date', 'find_bands', 'stack_from_granules']
 
-# %% ../../nbs/scenes/01b_granules.ipynb #705bb546
+# %% ../../nbs/scenes/01b_granules.ipynb #a4cc82b3
 import os
 import re
 from bisect import bisect_right
@@ -26,7 +26,7 @@ from ..reading.sentinel2 import sentinel2_units
 from .files import Reading, Scene, assemble
 from .stack import Stack
 
-# %% ../../nbs/scenes/01b_granules.ipynb #c9ce69cd
+# %% ../../nbs/scenes/01b_granules.ipynb #ab4ba51f
 class Kind(NamedTuple):
     "A product that comes as granules"
     title:str # what it is called
@@ -46,7 +46,7 @@ class Kind(NamedTuple):
     alike:bool=True # its bands were brought to those of the others in its family
     drivers:Sequence=('GTiff',) # of GDAL that may read its files
 
-# %% ../../nbs/scenes/01b_granules.ipynb #ad18ce5f
+# %% ../../nbs/scenes/01b_granules.ipynb #bbaaa0a1
 _tile = r'(?P<tile>\d{1,2}[A-Z]{3})'
 _s2_file = rf'T{_tile}_(?P<day>\d{{8}})T(?P<which>\d{{6}})'
 _s2_band = r'_(?P<band>[A-Z0-9]{3})_(?P<pixel>\d\d)m\.(?:jp2|tiff?)'
@@ -72,7 +72,7 @@ def _landsat(satellites):
     name = rf'(?P<which>{satellites})_L2S[PR]_(?P<tile>\d{{6}})_{days}_02_(?:T1|T2|RT)'
     return rf'(?:.*/)?(?P<name>{name})_(?P<band>[A-Z0-9_]+)\.tiff?'
 
-# %% ../../nbs/scenes/01b_granules.ipynb #8c5f1496
+# %% ../../nbs/scenes/01b_granules.ipynb #18b48a35
 def _numbers(product):
     "Give the numbers of the six bands of a product, one each"
     return {word: (number,) for word,number in products[product].items()}
@@ -104,7 +104,7 @@ granule_kinds = dict(
         example='LE07_L2SP_190028_20200316_20200911_02_T1_SR_B1.TIF',
         bands=_numbers('landsat_4_7'), **_in_landsat))
 
-# %% ../../nbs/scenes/01b_granules.ipynb #ed85b405
+# %% ../../nbs/scenes/01b_granules.ipynb #c87e33af
 class Granule(NamedTuple):
     "One acquisition of one tile"
     name:str    # of the product, or all but the band
@@ -114,7 +114,7 @@ class Granule(NamedTuple):
     which:str=''   # what else tells acquisitions of a day apart: time, or satellite
     version:str='' # of its processing, later ones sort higher
 
-# %% ../../nbs/scenes/01b_granules.ipynb #752bce7e
+# %% ../../nbs/scenes/01b_granules.ipynb #7d7e5db0
 def _day(text):
     "Read a day of a name, by month or by day of the year"
     return datetime.strptime(text, '%Y%j' if len(text)==7 else '%Y%m%d').date()
@@ -149,22 +149,26 @@ def parse_name(
     g,band = _parse(Path(path).as_posix())
     return (g,band) if g else _parse(Path(os.path.realpath(path)).as_posix()) # a link may have another name
 
-# %% ../../nbs/scenes/01b_granules.ipynb #2ea91ccc
+# %% ../../nbs/scenes/01b_granules.ipynb #a03ecc0d
 def files_under(
     folder, # at any depth, through links to folders as well
     suffixes:Sequence # of the files wanted, small letters
 )->list: # of `Path`, sorted
-    "List the files of some kinds under a folder; hidden ones are passed over"
+    "List the files of some kinds under a folder, and links that lead nowhere; hidden ones are passed over"
     out,seen = [],set()
-    for at,folders,names in os.walk(folder, followlinks=True):
+    for at,folders,names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
         where = os.path.realpath(at)
         folders[:] = sorted(f for f in folders if not f.startswith('.') and where not in seen) # a link back ends here
-        wanted = [n for n in names if n.lower().endswith(tuple(suffixes)) and not n.startswith('.')]
-        if where not in seen: out += [Path(at)/n for n in wanted]
+        shown = [Path(at)/n for n in names if not n.startswith('.') and where not in seen]
+        out += [p for p in shown if p.name.lower().endswith(tuple(suffixes)) or not p.exists()]
         seen.add(where)
-    return sorted(p for p in out if p.is_file())
+    return sorted(p for p in out if p.is_file() or not p.exists())
 
-# %% ../../nbs/scenes/01b_granules.ipynb #d603d274
+def _refuse_folder(error):
+    "Complain about a folder that cannot be read"
+    raise error
+
+# %% ../../nbs/scenes/01b_granules.ipynb #d84daf78
 rasters = ('.tif','.tiff','.jp2')
 packed = ('.zip','.tar','.gz','.tgz','.bz2','.7z')
 
@@ -180,9 +184,9 @@ class Found(dict):
         if not path.exists(): raise FileNotFoundError(f"{path} does not exist.")
         files = files_under(path, rasters+packed) if path.is_dir() else [path]
         named = [(f, *parse_name(f)) for f in files]
-        if not any(g for _,g,_ in named): raise ValueError(_no_granule(path, files))
+        if not any(g and f.exists() for f,g,_ in named): raise ValueError(_no_granule(path, files))
         for f,g,band in named:
-            if g is None: self.others.append(f)
+            if g is None or not f.exists(): self.others.append(f)
             else: self._put(g, band, f)
     def _put(self, g, band, path):
         "Add a file of a granule"
@@ -192,18 +196,22 @@ class Found(dict):
     def passed(self):
         "Files that are of no product, and lie in the folder of no granule"
         names = sorted(g.name.lower() for g in self)
-        return [f for f in self.others if not any(_begins(part.lower(), names) for part in f.parts)]
+        return [f for f in self.others if not f.exists() or not any(_begins(part.lower(), names) for part in f.parts)]
     @property
     def notes(self):
         "Say what was passed over, '' = nothing"
-        archives = [f.name for f in self.passed if f.suffix.lower() in packed]
-        files = [f for f in self.passed if f.suffix.lower() not in packed]
-        out = [f"not unpacked and passed over: {' '.join(archives)}"] if archives else []
-        many = f'{len(files)} files of no known product passed over, the first is'
-        if files: out.append(f"{many if len(files) > 1 else '1 file of no known product passed over,'} {files[0]}")
-        return '; '.join(out)
+        passed = self.passed
+        lost = [f for f in passed if not f.exists()]
+        archives = [f for f in passed if f.suffix.lower() in packed and f not in lost]
+        files = [f for f in passed if f not in archives+lost]
+        said = {'not unpacked and passed over': archives, 'of no known product and passed over': files, 'a link that leads nowhere': lost}
+        return '; '.join(f'{what}: {_first_of(those)}' for what,those in said.items() if those)
 
-# %% ../../nbs/scenes/01b_granules.ipynb #a2459afa
+# %% ../../nbs/scenes/01b_granules.ipynb #9bcfb7f8
+def _first_of(files):
+    "Name the first of some files, and say how many there are"
+    return f'{files[0]} and {len(files)-1} more' if len(files) > 1 else f'{files[0]}'
+
 def _begins(text, names):
     "Say whether a text begins with one of some sorted names"
     at = bisect_right(names, text)
@@ -226,7 +234,7 @@ def find_granules(
     if not found: raise ValueError(f"no granules given. Pass folders with names such as {_examples()}.")
     return found
 
-# %% ../../nbs/scenes/01b_granules.ipynb #25cac338
+# %% ../../nbs/scenes/01b_granules.ipynb #f0f28bdc
 def _check_series(found):
     "Refuse granules that cannot share a series"
     families = {granule_kinds[g.product].family: g for g in found}
@@ -254,7 +262,7 @@ def _latest(found):
     for g in found: versions.setdefault(_acquisition(g), set()).add(g.version)
     return [g for g in found if g.version==max(versions[_acquisition(g)])]
 
-# %% ../../nbs/scenes/01b_granules.ipynb #81d8e114
+# %% ../../nbs/scenes/01b_granules.ipynb #4708fc79
 class _Band(NamedTuple):
     "A band that is asked for"
     name:str # in the stack
@@ -292,7 +300,7 @@ def find_bands(
     if again: raise ValueError(f"bands {' '.join(names)} has {again} twice.")
     return out
 
-# %% ../../nbs/scenes/01b_granules.ipynb #bd817e2a
+# %% ../../nbs/scenes/01b_granules.ipynb #1f9d5e6d
 def _sizes(g, files, number):
     "Give the files of a band by pixel size"
     kind = granule_kinds[g.product]
@@ -340,7 +348,7 @@ def _nearest_size(sizes, size):
     smaller = [s for s in sizes if s <= size]
     return max(smaller) if smaller else min(sizes)
 
-# %% ../../nbs/scenes/01b_granules.ipynb #1fcd23e4
+# %% ../../nbs/scenes/01b_granules.ipynb #bf7b6b9b
 class _Plan(NamedTuple):
     "What is read of the granules of a series"
     order:list # granules by date
@@ -368,7 +376,7 @@ def _sizes_of_date(g, found, numbers, size):
     "Give the pixel size of each band in a granule"
     return [_nearest_size(_sizes(g, found[g], n[g.product]), size) for n in numbers]
 
-# %% ../../nbs/scenes/01b_granules.ipynb #69b8c11d
+# %% ../../nbs/scenes/01b_granules.ipynb #90484192
 def _left_out(found, order):
     "Say which granules have a later processing"
     left = [g.name for g in found if g not in order]
@@ -393,7 +401,7 @@ def _said_of_sizes(bands, sizes, size, resampling):
         out.append(f'{those} resampled from {s:g} m to {size:g} m ({resampling})')
     return ', '.join(out)
 
-# %% ../../nbs/scenes/01b_granules.ipynb #84347bc9
+# %% ../../nbs/scenes/01b_granules.ipynb #571b2e7f
 def _units_of(g, path, numbers):
     "Give scale and offset of some bands of a granule, and what is assumed"
     units = granule_kinds[g.product].units
@@ -423,7 +431,7 @@ def _said_of_units(order, assumed):
         out.append(f'{those[0]}{more} {said}; --offset says otherwise')
     return '; '.join(out)
 
-# %% ../../nbs/scenes/01b_granules.ipynb #5c339eca
+# %% ../../nbs/scenes/01b_granules.ipynb #cae74bff
 def _ground(path, drivers, crs=None):
     "Give the bounds of a file in a coordinate system, its own where none is given; the system; the size of a pixel"
     with open_raster(path, drivers) as src:
@@ -439,7 +447,7 @@ def _check_ground(scenes, kind):
     same = all(np.allclose(o, first, rtol=0, atol=pixel/100) for o in others)
     return '' if same else f"scenes have other extents; that of {scenes[0].name} counts"
 
-# %% ../../nbs/scenes/01b_granules.ipynb #654801d2
+# %% ../../nbs/scenes/01b_granules.ipynb #8137ce4b
 def _mask_options(kind, values, dilate, cloud, adjacent, shadow, cirrus, snow):
     "Bring the options of masks into the form of a kind of mask"
     bits = dict(dilate=dilate, cloud=cloud, adjacent=adjacent, shadow=shadow, cirrus=cirrus or None, snow=snow)
@@ -485,6 +493,9 @@ def _assemble(found, plan, how):
     scenes,assumed = zip(*(_scene(g, found[g], plan) for g in plan.order))
     kind = granule_kinds[plan.order[0].product]
     notes = list(plan.notes)
-    if how.offset is None: notes.append(_said_of_units(plan.order, assumed))
     if how.nested: notes.append(_check_ground(scenes, kind))
-    return assemble(scenes, how, '; '.join(n for n in notes if n))
+    stack = assemble(scenes, how, '; '.join(n for n in notes if n))
+    source = {d: u.source for d,u in zip(stack.dates, stack.date_units)}
+    told = ['' if how.offset is not None or source[g.date]=='tags' else a for g,a in zip(plan.order, assumed)]
+    stack.notes = '; '.join(n for n in (stack.notes, _said_of_units(plan.order, told)) if n)
+    return stack
