@@ -70,7 +70,8 @@ def as_date(
     "Give a date as `datetime.date`"
     if not isinstance(d, str): return d.date() if hasattr(d, 'date') else d
     text = d.strip()
-    for form in ('%Y-%m-%d','%Y/%m/%d','%Y%m%d','%Y%j'):
+    forms = {10: ('%Y-%m-%d','%Y/%m/%d'), 8: ('%Y%m%d',), 7: ('%Y%j',)}
+    for form in forms.get(len(text), ('%Y-%m-%d','%Y/%m/%d')):
         try: return datetime.strptime(text, form).date()
         except ValueError: pass
     raise ValueError(f"date {d!r} is not one; a date is written YYYY-MM-DD.")
