@@ -19,7 +19,7 @@ from .data import to_dn, write_chip, write_mask, layouts, ordinals
 from .datasets.splits import _metric, _moved, flat_system
 from .program import alone, as_list, progress, whole
 from .scenes.cut import _boxes, chip_table, mask_table, plan_chips, plan_masks, split_chips, split_masks, survey
-from .scenes.hls import find_granules
+from .scenes.granules import find_granules
 from .scenes.open import check_source, open_stack
 
 # %% ../nbs/12a_chips.ipynb #fc18398b
@@ -223,6 +223,7 @@ def open_places(
     check_source(o)
     if not o.granules: return {o.name: open_stack(o)},{o.name: ''}
     found = find_granules(as_list(o.granules))
+    if found.notes: print(f'Passed over: {"; ".join(as_list(found.notes))}.')
     tiles = sorted({g.tile for g in found})
     by = {t: [str(f) for g,files in found.items() if g.tile==t for f in files.values()] for t in tiles}
     stacks = {f'T{t}': open_stack(SimpleNamespace(**vars(o) | dict(granules=by[t]))) for t in tiles}

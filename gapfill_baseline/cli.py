@@ -368,6 +368,7 @@ def gapfill_fill(
     scale:float=None, # reflectance = DN * scale + offset; as the files say unless given
     offset:float=None, # see scale
     align:bool=False, # resample scenes that lie on another grid than the first
+    resolution:float=None, # granules of Sentinel-2: pixel size in metres, 10 or 20; the smallest that all have unless given
     dates_out:Param('dates to write: all, or YYYY-MM-DD ...', str, nargs='+')='all',
     time_steps:int=None, # dates that the filler sees in a window; as in its training, or all, unless given
     window:int=224, # pixels of a window
@@ -417,6 +418,7 @@ def gapfill_chips(
     scale:float=None, # reflectance = DN * scale + offset; as the files say unless given
     offset:float=None, # see scale
     align:bool=False, # resample scenes that lie on another grid than the first
+    resolution:float=None, # granules of Sentinel-2: pixel size in metres, 10 or 20; the smallest that all have unless given
     name:str='scene', # scenes and cubes: first part of the names of the chips
     size:int=224, # pixels of a side of a chip
     stride:int=None, # pixels from a chip to the next; size unless given

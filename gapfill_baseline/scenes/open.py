@@ -54,7 +54,7 @@ def _open_granules(o):
     bands = dict(bands=o.bands) if o.bands else {}
     return stack_from_granules(as_list(o.granules), cloud=not o.no_cloud, adjacent=not o.no_adjacent, shadow=not o.no_shadow,
                                cirrus=o.cirrus, snow=o.snow, align=o.align, dilate=o.dilate, scale=o.scale, offset=o.offset,
-                               nodata=o.nodata, mask_values=as_list(o.mask_values), **bands)
+                               nodata=o.nodata, mask_values=as_list(o.mask_values), resolution=o.resolution, **bands)
 
 def band_files(
     entries:list # of text, NAME:FILE
