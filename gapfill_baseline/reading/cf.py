@@ -146,13 +146,18 @@ def read_marks(
     "Read how a variable says what was not measured"
     raw,dtype = np.dtype(dtype),stored_dtype(dtype, attrs)
     if nodata is not None: return _given_marks(nodata, dtype, where)
-    named = attr_numbers(attrs, '_FillValue', where) + attr_numbers(attrs, 'missing_value', where)
+    named = attr_numbers(attrs, '_FillValue', where) + attr_numbers(attrs, 'missing_value', where) + _other_nodata(attrs)
     named += [] if fill is None or fill==0 else [_as_number(fill)]
     values = tuple(dict.fromkeys(v for v in (_in_type(n, raw, dtype) for n in named) if v is not None))
     marks = Marks(values, nodata=values[0]) if values else _default_marks(dtype, fill)
     least,most = _valid_range(attrs, raw, dtype, where)
     if (least,most)!=(None,None): marks = marks._replace(assumed=False)
     return marks._replace(least=least, most=most)
+
+def _other_nodata(attrs):
+    "Read what programs for rasters write besides, and leave out what is no number"
+    try: return attr_numbers(attrs, 'nodata', '') + attr_numbers(attrs, 'nodatavals', '')
+    except ValueError: return []
 
 def _given_marks(nodata, dtype, where):
     "Take the number that the user states for what was not measured"

@@ -108,7 +108,7 @@ def _axes_called(ds, names, letter, standard):
     return [d for d,a in attrs.items() if str(a.get('axis', '')).upper()==letter or a.get('standard_name') in standard]
 
 def _time_variables(ds):
-    "Give the variable that holds the times of each axis of dates, the one that is called like its axis first"
+    "Name the variable with the times of each axis of dates; of several the one that is called like its axis"
     found = [(str(v.dims[0]), str(n)) for n,v in ds.variables.items() if v.ndim==1 and is_time(str(n), v.dtype, v.attrs)]
     return dict(sorted(found, key=lambda o: o[0]==o[1]))
 
@@ -119,7 +119,7 @@ def axes_of(
     "Find the axes of a cube that are time, y and x"
     y = _axes_called(ds, _rows, 'Y', ('projection_y_coordinate','latitude'))
     x = _axes_called(ds, _columns, 'X', ('projection_x_coordinate','longitude'))
-    t = list(_time_variables(ds))
+    t = [d for d in _time_variables(ds) if d not in y+x]
     for k,v in dict(dates=t, rows=y, columns=x).items():
         if len(v)!=1: raise ValueError(f"{path} has {'no axis' if not v else 'several axes'} of {k}; its axes are {', '.join(map(str, ds.dims)) or 'none'}.")
     return t[0],y[0],x[0]
@@ -129,7 +129,7 @@ def times_of(
     path='cube' # what to call it in an error
 )->list: # `datetime.datetime`, in the order of the cube, (T,)
     "Read the times of a cube"
-    name = next(iter(_time_variables(ds).values()))
+    name = _time_variables(ds)[axes_of(ds, path)[0]]
     v = ds.variables[name]
     return read_times(np.asarray(v.values), v.attrs, f'{path}: {name}')
 
@@ -245,7 +245,7 @@ def refine(
     factor:int, # fine pixels along a coarse one
     window:Window, # of fine pixels
     marks:Marks # how the band says what was not measured
-)->tuple: # in the type of `read`, (T,h,w); True = not measured, bool; True = 0 has a part in it, bool
+)->tuple: # in the type of `read`, (T,h,w); True = not measured, bool; True = 0 has a part in it, bool, None where 0 means nothing
     "Read a window of a coarse band on a finer grid, bilinear"
     rows = _finer(shape[0], factor, int(window.row_off), int(window.height))
     cols = _finer(shape[1], factor, int(window.col_off), int(window.width))
@@ -255,7 +255,7 @@ def refine(
     hole = unmeasured(a, marks)
     small = a.dtype.kind=='f' and a.dtype.itemsize==4 or a.dtype.itemsize <= 2
     fine = mix(np.where(hole, 0, a).astype(np.float32 if small else np.float64))
-    return (fine if a.dtype.kind=='f' else np.rint(fine).astype(a.dtype)),touched(hole),touched(a==0)
+    return (fine if a.dtype.kind=='f' else np.rint(fine).astype(a.dtype)),touched(hole),touched(a==0) if marks.zeros else None
 
 # %% ../../nbs/scenes/03_cubes.ipynb #ef16686a
 class Cube(NamedTuple):
@@ -357,12 +357,12 @@ def _when(self:CubeStack, looks):
 # %% ../../nbs/scenes/03_cubes.ipynb #603c7da9
 @patch
 def _band(self:CubeStack, layer, looks, window):
-    "Read a band of some looks: numbers, True = not measured, True = 0, each (n,h,w)"
+    "Read a band of some looks: numbers, True = not measured, True = 0 or None, each (n,h,w)"
     ds,when = self._open(layer.path),self._when(looks)
     def get(rows, cols): return read_layer(ds, layer, when, rows, cols)
     if layer.factor > 1: return refine(get, layer.cube.shape, layer.factor, window, layer.marks)
     a = get(*window.toslices())
-    return a,unmeasured(a, layer.marks),a==0
+    return a,unmeasured(a, layer.marks),a==0 if layer.marks.zeros else None
 
 @patch
 def _pixels(self:CubeStack, looks, window, out, gap):
@@ -545,8 +545,10 @@ def _rule_of(files, mask, name, how):
     "Decide what the values of a mask mean: `MaskRule`, and what is worth telling"
     if mask is None: return choose_rule(how.masks)
     ds,c = files[mask.path],mask.cube
-    at = sorted(_spread(ds.sizes[c.t], max(1, 2**22//math.prod(c.shape))))
-    values = [mask_values(read_layer(ds, mask, [t], *map(slice, (0,0), c.shape)), mask) for t in at]
+    h,w = c.shape
+    n = min(h, max(1, 2**22//w)) # rows that are read, in the middle of large ones
+    at = sorted(_spread(ds.sizes[c.t], max(1, 2**22//(n*w))))
+    values = [mask_values(read_layer(ds, mask, [t], slice(h//2-n//2, h//2-n//2+n), slice(0, w)), mask) for t in at]
     return choose_rule(how.masks, name, np.concatenate(values), _unknown_value(mask))
 
 # %% ../../nbs/scenes/03_cubes.ipynb #060a1311
