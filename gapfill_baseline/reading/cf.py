@@ -146,13 +146,17 @@ def read_marks(
     "Read how a variable says what was not measured"
     raw,dtype = np.dtype(dtype),stored_dtype(dtype, attrs)
     if nodata is not None: return _given_marks(nodata, dtype, where)
-    named = attr_numbers(attrs, '_FillValue', where) + attr_numbers(attrs, 'missing_value', where) + _other_nodata(attrs)
-    named += [] if fill is None or fill==0 else [_as_number(fill)]
-    values = tuple(dict.fromkeys(v for v in (_in_type(n, raw, dtype) for n in named) if v is not None))
+    values = tuple(_in_type(n, raw, dtype) for n in _named_values(attrs, where, fill))
+    values = tuple(dict.fromkeys(v for v in values if v is not None))
     marks = Marks(values, nodata=values[0]) if values else _default_marks(dtype, fill)
     least,most = _valid_range(attrs, raw, dtype, where)
     if (least,most)!=(None,None): marks = marks._replace(assumed=False)
     return marks._replace(least=least, most=most)
+
+def _named_values(attrs, where, fill):
+    "List the numbers that attributes call not measured"
+    named = attr_numbers(attrs, '_FillValue', where) + attr_numbers(attrs, 'missing_value', where)
+    return named + _other_nodata(attrs) + ([] if fill is None or fill==0 else [_as_number(fill)])
 
 def _other_nodata(attrs):
     "Read what programs for rasters write besides, and leave out what is no number"
@@ -218,7 +222,8 @@ projections = dict( # of CF: the projection of PROJ, and its parameters
 
 def _ellipsoid(attrs):
     "Write the ellipsoid of CF parameters as PROJ has it"
-    a,b,flat = (attr_numbers(attrs, k, 'grid mapping') for k in ('semi_major_axis','semi_minor_axis','inverse_flattening'))
+    names = 'semi_major_axis','semi_minor_axis','inverse_flattening'
+    a,b,flat = (attr_numbers(attrs, k, 'grid mapping') for k in names)
     if not a: a = attr_numbers(attrs, 'earth_radius', 'grid mapping')
     if not a or (a[0]==6378137 and flat and abs(flat[0]-298.257223563) < 1e-6): return '+datum=WGS84'
     if flat and flat[0]: return f'+a={a[0]} +rf={flat[0]}'
@@ -230,14 +235,16 @@ def _crs_of_parameters(attrs, metres):
     if kind is None: return None
     words = [f'+proj={kind}']
     for name,proj in names.items():
-        for n,v in enumerate(attr_numbers(attrs, name, 'grid mapping')): words.append(f"+{proj if n==0 else 'lat_2'}={v!r}")
+        values = attr_numbers(attrs, name, 'grid mapping')
+        words += [f'+{k}={v!r}' for k,v in zip((proj,'lat_2'), values)]
     for name,proj in (('false_easting','x_0'), ('false_northing','y_0')):
         words += [f'+{proj}={v*metres!r}' for v in attr_numbers(attrs, name, 'grid mapping')]
     units = '' if kind=='longlat' else ' +units=m'
     return crs_of_text(f"{' '.join(words)} {_ellipsoid(attrs)}{units} +no_defs")
 
-# %% ../../nbs/reading/07_cf.ipynb #43d981d8
-lengths = dict(m=1., metre=1., meter=1., km=1000., kilometre=1000., kilometer=1000., dm=.1, cm=.01, mm=.001, ft=.3048, foot=.3048, feet=.3048)
+# %% ../../nbs/reading/07_cf.ipynb #9bc35699
+lengths = dict(m=1., metre=1., meter=1., km=1000., kilometre=1000., kilometer=1000., dm=.1, cm=.01, mm=.001)
+lengths |= dict(ft=.3048, foot=.3048, feet=.3048)
 lengths |= dict(us_survey_foot=1200/3937, us_survey_feet=1200/3937)
 
 def is_degrees(
@@ -284,7 +291,8 @@ def _missing(values, attrs, where):
     if values.dtype.kind=='O': return np.array([v is None or v!=v for v in values], bool)
     if values.dtype.kind not in 'iuf': return np.zeros(values.shape, bool)
     gone = ~np.isfinite(values) if values.dtype.kind=='f' else values==np.iinfo(np.int64).min
-    for v in attr_numbers(attrs, '_FillValue', where) + attr_numbers(attrs, 'missing_value', where): gone = gone | (values==v)
+    for name in ('_FillValue','missing_value'):
+        for v in attr_numbers(attrs, name, where): gone = gone | (values==v)
     return gone
 
 def read_times(
@@ -319,10 +327,11 @@ def _of_numbers(values, units, calendar, where):
     "Read times that are numbers"
     if not units or units.startswith('day as '): return [_of_object(f'{int(v)}', where) for v in values]
     step = units.split()[0].lower().removesuffix('s')
+    months = dict(month=1, year=12).get(step)
     if not find_spec('cftime'): raise ValueError(f'{where}: times in {units!r} need cftime: pip install "gapfill_baseline[stac]"')
     import cftime
     try:
-        if step in ('month','year'): return _of_months(values, units, calendar, 12 if step=='year' else 1, where, cftime)
+        if months: return _of_months(values, units, calendar, months, where, cftime)
         times = cftime.num2date(values, units, calendar, only_use_cftime_datetimes=True)
     except (ValueError, OverflowError, TypeError) as e:
         reason = ' '.join(str(e).split())[:120]

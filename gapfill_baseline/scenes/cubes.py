@@ -26,7 +26,8 @@ from ..core import HLS
 from ..program import as_list
 from ..reading.bands import band_words, is_mask, plain_name
 from ..reading.cf import Marks, as_stored, attr_numbers, band_scale, cf_scale, crs_of_attrs, crs_of_text
-from ..reading.cf import is_degrees, is_time, metres_of, read_marks, read_times, stored_dtype, unit_factor, unmeasured
+from ..reading.cf import is_degrees, is_time, metres_of, read_marks, read_times, stored_dtype
+from ..reading.cf import unit_factor, unmeasured
 from ..reading.dates import as_date
 from ..reading.files import regular_file
 from ..reading.masks import choose_rule
@@ -35,7 +36,8 @@ from .files import Reading, join_units, make_reading, usual_mask
 from .stack import Grid, Stack, grid_difference, whole_factor
 
 # %% ../../nbs/scenes/03_cubes.ipynb #043a0b8d
-_needs = dict(zarr=('xarray','zarr','cftime'), h5netcdf=('xarray','h5netcdf','h5py','cftime'), scipy=('xarray','scipy','cftime'))
+_needs = dict(zarr=('xarray','zarr','cftime'), scipy=('xarray','scipy','cftime'),
+              h5netcdf=('xarray','h5netcdf','h5py','cftime'))
 _netcdf = {b'\x89HDF\r\n\x1a\n': 'h5netcdf', b'CDF\x01': 'scipy', b'CDF\x02': 'scipy'}
 _other = {b'CDF\x05': 'a NetCDF file of 64-bit data (CDF-5). Convert it: nccopy -k nc4 in.nc out.nc',
           b'GRIB': 'a GRIB file. Convert it to NetCDF', b'\x0e\x03\x13\x01': 'an HDF4 file. Convert it to NetCDF',
@@ -81,7 +83,8 @@ def _try_hdf5(path):
 def _zarr_fill(ds):
     "Tell a fill value of 0 that Zarr 2 sets by itself from one that somebody chose"
     for v in ds.variables.values():
-        if 'fill_value' not in v.encoding and np.array_equal(v.attrs.get('_FillValue'), 0): v.encoding['fill_value'] = v.attrs.pop('_FillValue')
+        if 'fill_value' in v.encoding or not np.array_equal(v.attrs.get('_FillValue'), 0): continue
+        v.encoding['fill_value'] = v.attrs.pop('_FillValue')
 
 def open_cube(
     path # a NetCDF file or a Zarr store
@@ -89,9 +92,10 @@ def open_cube(
     "Open a cube. Raises FileNotFoundError or ValueError in one line"
     xr,engine = _xarray(path)
     if engine=='h5netcdf': _try_hdf5(path)
+    as_stored = dict(mask_and_scale=False, decode_times=False, decode_timedelta=False)
     try:
         with warnings.catch_warnings(action='ignore'):
-            ds = xr.open_dataset(path, engine=engine, mask_and_scale=False, decode_times=False, decode_timedelta=False, cache=False, chunks=None)
+            ds = xr.open_dataset(path, engine=engine, cache=False, chunks=None, **as_stored)
     except Exception as e: raise ValueError(f"{path} is a damaged {'Zarr store' if engine=='zarr' else 'NetCDF file'}, or not all of it is there ({_reason(e)}). Copy it again.") from None
     if engine=='zarr': _zarr_fill(ds)
     return ds
@@ -109,7 +113,8 @@ def _axes_called(ds, names, letter, standard):
 
 def _time_variables(ds):
     "Name the variable with the times of each axis of dates; of several the one that is called like its axis"
-    found = [(str(v.dims[0]), str(n)) for n,v in ds.variables.items() if v.ndim==1 and is_time(str(n), v.dtype, v.attrs)]
+    lines = {str(n): v for n,v in ds.variables.items() if v.ndim==1}
+    found = [(str(v.dims[0]), n) for n,v in lines.items() if is_time(n, v.dtype, v.attrs)]
     return dict(sorted(found, key=lambda o: o[0]==o[1]))
 
 def axes_of(
@@ -148,10 +153,15 @@ def crs_of_cube(
     "Read the coordinate reference system of a cube"
     metres = metres_of(ds[axes[2]].attrs.get('units', 'm') if axes[2] in ds.variables else 'm') or 1.
     names = dict.fromkeys([*_mapping_names(ds, axes), *sorted(ds.variables, key=lambda n: ds.variables[n].ndim)])
-    found = [crs_of_attrs(ds.variables[n].attrs, metres) for n in names] + [crs_of_attrs(ds.attrs, metres)]
-    found += [crs_of_text(ds[n].values.item()) for n in names if ds.variables[n].ndim==0 and str(n).lower() in ('epsg','proj:epsg','proj:code')]
+    where = [ds.variables[n].attrs for n in names] + [ds.attrs]
+    found = [crs_of_attrs(a, metres) for a in where] + [crs_of_text(v) for v in _epsg_numbers(ds)]
     known = next((c for c in found if c), None)
     return known or (rasterio.CRS.from_epsg(4326) if _has_degrees(ds, axes[1]) else None)
+
+def _epsg_numbers(ds):
+    "Give the values of variables that hold the number of a CRS"
+    names = [n for n,v in ds.variables.items() if v.ndim==0 and str(n).lower() in ('epsg','proj:epsg','proj:code')]
+    return [ds[n].values.item() for n in names]
 
 def _has_degrees(ds, name):
     "Say whether an axis of rows is latitude"
@@ -165,22 +175,29 @@ class Place(NamedTuple):
     up:bool=False # rows run from south to north
     left:bool=False # columns run from east to west
 
+class _Centres(NamedTuple):
+    "Coordinates of the pixels along an axis"
+    name:str
+    values:np.ndarray # in the unit of the CRS
+    slack:float # by how much they are rounded
+
 def _centres(ds, name, crs, path):
-    "Read the coordinates of an axis in the unit of the CRS"
+    "Read the coordinates of an axis"
     v = ds.variables[name]
     if v.dtype.kind not in 'iuf': raise ValueError(f"{path}: {name} holds {v.dtype} values; coordinates are numbers.")
     values = np.asarray(v.values, float)
     factor = unit_factor(v.attrs.get('units', ''), crs, f'{path}: {name}')
     slack = 2*np.spacing(np.abs(v.values).max()) if v.dtype==np.float32 else 0
-    return (values if factor==1 else np.round(values*factor, 9)),slack*factor
+    return _Centres(name, values if factor==1 else np.round(values*factor, 9), slack*factor)
 
-def _step(values, slack, name, path):
+def _step(c, path):
     "Give the step of evenly spaced coordinates; None where there is only one"
-    if len(values)==1 and np.isfinite(values).all(): return None
-    step = (values[-1]-values[0])/(len(values)-1)
-    off = np.abs(np.diff(values)-step).max()
-    if step and off <= abs(step)/100 + slack: return step
-    raise ValueError(f"{path}: {name} has {len(values)} values that are not evenly spaced; a grid is needed.")
+    n = len(c.values)
+    if n==1 and np.isfinite(c.values).all(): return None
+    step = (c.values[-1]-c.values[0])/(n-1)
+    off = np.abs(np.diff(c.values)-step).max()
+    if step and off <= abs(step)/100 + c.slack: return step
+    raise ValueError(f"{path}: {c.name} has {n} values that are not evenly spaced; a grid is needed.")
 
 def _geotransform(ds, axes):
     "Read the GeoTransform of a grid mapping; None where there is none"
@@ -204,13 +221,22 @@ def place_of(
     given = _geotransform(ds, axes)
     if gone and given is None: raise ValueError(f"{path} has no coordinates along {' and '.join(gone)}, and no GeoTransform. Give its axes coordinates.")
     if gone: return _by_geotransform(given, crs, shape)
-    (y,ys),(x,xs) = (_centres(ds, n, crs, path) for n in (yn,xn))
-    dy,dx = _step(y, ys, yn, path),_step(x, xs, xn, path)
+    y,x = (_centres(ds, n, crs, path) for n in (yn,xn))
+    return _by_centres(y, x, _steps(y, x, given, path), crs)
+
+def _steps(y, x, given, path):
+    "Give the steps of rows and columns; a single one is as large as the other way"
+    dy,dx = _step(y, path),_step(x, path)
     if dy is None and dx is None and given is None: raise ValueError(f"{path} has one pixel, and no GeoTransform; how large it is is not known.")
-    if dy is None: dy = -abs(dx) if dx is not None else given.e
-    if dx is None: dx = abs(dy)
+    if dy is None: dy = given.e if dx is None else -abs(dx)
+    return dy,abs(dy) if dx is None else dx
+
+def _by_centres(y, x, steps, crs):
+    "Place a cube by the coordinates of its pixels"
+    (dy,dx),(y,x) = steps,(y.values,x.values)
     left,top = min(x[0], x[-1])-abs(dx)/2,max(y[0], y[-1])+abs(dy)/2
-    return Place(Grid(crs, rasterio.Affine(abs(dx), 0, left, 0, -abs(dy), top), *shape), bool(dy > 0), bool(dx < 0))
+    grid = Grid(crs, rasterio.Affine(abs(dx), 0, left, 0, -abs(dy), top), len(y), len(x))
+    return Place(grid, bool(dy > 0), bool(dx < 0))
 
 def _by_geotransform(t, crs, shape):
     "Place a cube by the GeoTransform of its grid mapping"
@@ -245,17 +271,25 @@ def refine(
     factor:int, # fine pixels along a coarse one
     window:Window, # of fine pixels
     marks:Marks # how the band says what was not measured
-)->tuple: # in the type of `read`, (T,h,w); True = not measured, bool; True = 0 has a part in it, bool, None where 0 means nothing
+)->tuple: # numbers, (T,h,w); True = not measured, bool; True = 0 has a part in it, None where 0 is a number like others
     "Read a window of a coarse band on a finer grid, bilinear"
     rows = _finer(shape[0], factor, int(window.row_off), int(window.height))
     cols = _finer(shape[1], factor, int(window.col_off), int(window.width))
-    def mix(a): return cols.mix(rows.mix(a.swapaxes(1, 2)).swapaxes(1, 2))
-    def touched(flags): return mix(flags.astype(np.float32)) > 0 if flags.any() else np.zeros((len(flags), len(rows.weight), len(cols.weight)), bool)
     a = read(rows.part, cols.part)
     hole = unmeasured(a, marks)
-    small = a.dtype.kind=='f' and a.dtype.itemsize==4 or a.dtype.itemsize <= 2
-    fine = mix(np.where(hole, 0, a).astype(np.float32 if small else np.float64))
-    return (fine if a.dtype.kind=='f' else np.rint(fine).astype(a.dtype)),touched(hole),touched(a==0) if marks.zeros else None
+    exact = np.float32 if np.can_cast(a.dtype, np.float32) else np.float64
+    fine = _mix(np.where(hole, 0, a).astype(exact), rows, cols)
+    if a.dtype.kind!='f': fine = np.rint(fine).astype(a.dtype)
+    return fine,_touched(hole, rows, cols),_touched(a==0, rows, cols) if marks.zeros else None
+
+def _mix(a, rows, cols):
+    "Interpolate along rows and columns"
+    return cols.mix(rows.mix(a.swapaxes(1, 2)).swapaxes(1, 2))
+
+def _touched(flags, rows, cols):
+    "Say in which fine pixels a coarse one that is True has a part"
+    if flags.any(): return _mix(flags.astype(np.float32), rows, cols) > 0
+    return np.zeros((len(flags), len(rows.weight), len(cols.weight)), bool)
 
 # %% ../../nbs/scenes/03_cubes.ipynb #ef16686a
 class Cube(NamedTuple):
@@ -422,17 +456,18 @@ def _select(self:CubeStack, at):
     parts = tuple(self.looks[0].parts[k] for k in at)
     self.looks = tuple(look._replace(parts=parts) for look in self.looks)
 
-# %% ../../nbs/scenes/03_cubes.ipynb #078b2321
-_no_reflectance = ('aot','wvp','angle','azimuth','zenith','slope','aspect','elevation','dem','snw','cld','sigma0','vv','vh','agera5',
-                   'quality','qa','flag','classification','lst','doy','temperature','probability')
+# %% ../../nbs/scenes/03_cubes.ipynb #0c9eef73
+_no_reflectance = tuple("""aot wvp slope aspect elevation dem snw cld sigma0 vv vh agera5 quality qa flag classification lst doy
+    temperature probability""".split())
 
 def is_other(
     name:str # of a band
 )->bool:
     "Say whether a band is known to be something else than reflectance"
     if is_mask(name) or name.upper().startswith('ST_B'): return True # ST_B10 of Landsat is a temperature
-    words = plain_name(name).lower().replace('-', '_').replace('.', '_').split('_')
-    return any(w.startswith(_no_reflectance) or w.endswith(('angle','angles','azimuth','zenith')) for w in words) or 'angle' in name.lower()
+    lower = plain_name(name).lower()
+    if any(w in lower for w in ('angle','azimuth','zenith')): return True
+    return any(w.startswith(_no_reflectance) for w in re.split('[-_.]', lower))
 
 def _is_named(word):
     "Say whether a word of `band_words` is a band of a sensor or a colour"
@@ -470,9 +505,9 @@ def find_band(
 def _chosen(bands, there, path, product):
     "Give the bands that are asked for: name -> name in the cube"
     if isinstance(bands, dict): return {k: find_band(v, there, path, product) for k,v in bands.items()}
-    if bands is not None and len(set(bands)) < len(bands): raise ValueError(f"bands {' '.join(bands)} has a name twice.")
-    unnamed = [n for n,o in there.items() if not o.named]
-    if unnamed and len(unnamed)==len(bands or HLS.bands) and not set(bands or ()) & set(there): return dict(zip(bands or HLS.bands, unnamed))
+    if bands and len(set(bands)) < len(bands): raise ValueError(f"bands {' '.join(bands)} has a name twice.")
+    stated,unnamed = tuple(bands or HLS.bands),[n for n,o in there.items() if not o.named]
+    if len(unnamed)==len(stated) and not set(stated) & set(there): return dict(zip(stated, unnamed)) # by their order
     if bands is None: return default_bands(list(there), product)
     return {b: find_band(b, there, path, product) for b in bands}
 
@@ -515,7 +550,8 @@ def _stored(files, layer):
 def _with_marks(files, layer, name, nodata=None):
     "Read how a layer says what was not measured"
     v = files[layer.path][layer.var]
-    return layer._replace(marks=read_marks(v.dtype, v.attrs, f'{layer.path} band {name}', v.encoding.get('fill_value'), nodata))
+    marks = read_marks(v.dtype, v.attrs, f'{layer.path} band {name}', v.encoding.get('fill_value'), nodata)
+    return layer._replace(marks=marks)
 
 def units_of_layers(
     files:dict, # path -> `xarray.Dataset`, open
@@ -523,17 +559,19 @@ def units_of_layers(
     how:Reading # how they are read
 )->BandUnits: # of all of them
     "Read what the numbers of the bands of a cube mean"
-    unsaid = _assumed_scale(files, layers) if None in (how.scale,how.offset) else (HLS.scale,0.)
-    units = []
-    for name,layer in layers.items():
-        where = f'{layer.path} band {name}'
-        dtype = check_type(_stored(files, layer), where)
-        assumed = unsaid if dtype.kind=='f' else (HLS.scale,0.)
-        scale,offset,source = band_scale(files[layer.path][layer.var].attrs, where, (how.scale,how.offset), how.product_units, assumed)
-        units.append(BandUnits(dtype, (scale,), (offset,), written_nodata(dtype, layer.marks.nodata), source))
+    given = how.scale,how.offset
+    unsaid = _assumed_scale(files, layers) if None in given else (HLS.scale,0.)
+    units = [_units_of_layer(files, o, n, given, how.product_units, unsaid) for n,o in layers.items()]
     dtype = common_dtype([u.dtype for u in units])
     nodata = next((o.marks.nodata for o in layers.values() if not o.marks.assumed), units[0].nodata)
     return join_units(units)._replace(dtype=dtype, nodata=written_nodata(dtype, nodata))
+
+def _units_of_layer(files, layer, name, given, product, unsaid):
+    "Read what the numbers of a band mean; `unsaid` is what floating-point numbers are that no attribute explains"
+    where,attrs = f'{layer.path} band {name}',files[layer.path][layer.var].attrs
+    dtype = check_type(_stored(files, layer), where)
+    scale,offset,source = band_scale(attrs, where, given, product, unsaid if dtype.kind=='f' else (HLS.scale,0.))
+    return BandUnits(dtype, (scale,), (offset,), written_nodata(dtype, layer.marks.nodata), source)
 
 # %% ../../nbs/scenes/03_cubes.ipynb #a9c7d464
 def _mask_layer(files, layer, name):
@@ -544,36 +582,46 @@ def _mask_layer(files, layer, name):
 def _rule_of(files, mask, name, how):
     "Decide what the values of a mask mean: `MaskRule`, and what is worth telling"
     if mask is None: return choose_rule(how.masks)
-    ds,c = files[mask.path],mask.cube
-    h,w = c.shape
-    n = min(h, max(1, 2**22//w)) # rows that are read, in the middle of large ones
-    at = sorted(_spread(ds.sizes[c.t], max(1, 2**22//(n*w))))
-    values = [mask_values(read_layer(ds, mask, [t], slice(h//2-n//2, h//2-n//2+n), slice(0, w)), mask) for t in at]
-    return choose_rule(how.masks, name, np.concatenate(values), _unknown_value(mask))
+    return choose_rule(how.masks, name, _sample_mask(files[mask.path], mask), _unknown_value(mask))
+
+def _sample_mask(ds, mask):
+    "Read some values of a mask: all of a small one, else the middle rows of some dates"
+    T,(h,w) = ds.sizes[mask.cube.t],mask.cube.shape
+    n = min(h, max(1, 2**22//w))
+    rows = slice(h//2-n//2, h//2-n//2+n)
+    at = sorted(_spread(T, max(1, 2**22//(n*w))))
+    parts = [slice(0, T)] if len(at)==T else [[t] for t in at]
+    return np.concatenate([mask_values(read_layer(ds, mask, when, rows, slice(0, w)), mask) for when in parts])
 
 # %% ../../nbs/scenes/03_cubes.ipynb #060a1311
 def _days(datasets, paths, dates):
     "Sort the times of some cubes by day: `datetime.date` -> positions, ascending"
     times = [times_of(ds, p) for ds,p in zip(datasets, paths)]
-    for p,other in zip(paths, times):
-        if [t.date() for t in other]!=[t.date() for t in times[0]]: raise ValueError(f"{p} has other dates than {paths[0]}. Pass cubes of the same dates.")
+    days = [[t.date() for t in of_cube] for of_cube in times]
+    for p,other in zip(paths, days):
+        if other!=days[0]: raise ValueError(f"{p} has other dates than {paths[0]}. Pass cubes of the same dates.")
     found = {}
-    for k in sorted(range(len(times[0])), key=lambda k: times[0][k]): found.setdefault(times[0][k].date(), []).append(k)
-    if dates is None: return found
+    for k in sorted(range(len(days[0])), key=lambda k: times[0][k]): found.setdefault(days[0][k], []).append(k)
+    return found if dates is None else _wanted(found, dates, paths[0])
+
+def _wanted(found, dates, path):
+    "Choose some days"
     want = sorted({as_date(d) for d in as_list(dates)})
     off = [d for d in want if d not in found]
-    if off: raise ValueError(f"{paths[0]} has no date {off[0]}; it has {len(found)} from {min(found)} to {max(found)}.")
+    if off: raise ValueError(f"{path} has no date {off[0]}; it has {len(found)} from {min(found)} to {max(found)}.")
     return {d: found[d] for d in want}
 
-def _cubes(datasets, paths):
-    "Place the cubes: the grid of the first, a `Cube` of each, and by how much each is coarser"
+def _all_layers(datasets, paths):
+    "List the bands of some cubes: the grid of the first; name -> `Layer`; what has a name that is taken, as text"
     places = [place_of(ds, p) for ds,p in zip(datasets, paths)]
     grid = places[0].grid
     factors = [whole_factor(o.grid, grid) for o in places]
     for p,o,f in zip(paths, places, factors):
         if not f: raise ValueError(f"{p} lies on another grid than {paths[0]}: {grid_difference(o.grid, grid)}; only a whole number of times coarser is possible.")
     cubes = [Cube(str(p), *axes_of(ds, p), o.up, o.left, o.grid[2:]) for ds,p,o in zip(datasets, paths, places)]
-    return grid,cubes,dict(zip(cubes, factors))
+    there,taken = layers_of(datasets, cubes)
+    factor = dict(zip(cubes, factors))
+    return grid,{n: o._replace(factor=factor[o.cube]) for n,o in there.items()},taken
 
 def _notes(days, layers, unused, said, grid):
     "Say what else is worth knowing of a cube"
@@ -588,7 +636,8 @@ def _notes(days, layers, unused, said, grid):
 def _assumption(marks):
     "Say which rule is assumed for what was not measured"
     words = [str(v) for v in marks.values] + (['a pixel that is 0 in all bands'] if marks.zeros else [])
-    return f"no attribute says what was not measured: {' and '.join(words)} {'is' if len(words)==1 else 'are'} taken for it"
+    are = 'is' if len(words)==1 else 'are'
+    return f"no attribute says what was not measured: {' and '.join(words)} {are} taken for it"
 
 # %% ../../nbs/scenes/03_cubes.ipynb #dfae246c
 def assemble_cubes(
@@ -600,24 +649,32 @@ def assemble_cubes(
     make:Callable=CubeStack # what makes the stack
 )->CubeStack: # dates ascending
     "Look at cubes of one place and the same dates, and make a stack of them"
-    grid,cubes,factors = _cubes(datasets, paths)
+    grid,there,taken = _all_layers(datasets, paths)
     files = dict(zip(map(str, paths), datasets))
-    there,taken = layers_of(datasets, cubes)
-    there = {n: o._replace(factor=factors[o.cube]) for n,o in there.items()}
-    if not there: raise ValueError(f"{paths[0]} has no band with dates, rows and columns.")
-    mask_name = _mask_name(there, how, paths[0])
-    chosen = _chosen(bands, {n: o for n,o in there.items() if n!=mask_name}, paths[0], how.product)
-    if not chosen: raise ValueError(f"{paths[0]} has no band of reflectance, only {', '.join(there)}. Pass --bands.")
-    layers = {k: _with_marks(files, there[n], n, how.nodata) for k,n in chosen.items()}
-    mask = mask_name and _mask_layer(files, there[mask_name], mask_name)
-    rule,said = _rule_of(files, mask, mask_name, how)
+    layers,mask,unused = _choose(files, there, bands, how, paths[0])
+    rule,said = _rule_of(files, mask.layer, mask.name, how)
     days = _days(datasets, paths, dates)
     parts = tuple(layers.values())
-    looks = [[CubeLook(parts, mask, k) for k in at] for at in days.values()]
-    units = units_of_layers(files, layers, how)
-    unused = [n for n in there if n not in chosen.values() and n!=mask_name] + taken
-    return make(tuple(layers), tuple(days), [f'{Path(paths[0]).stem}_{d}' for d in days], looks, grid, [units]*len(days),
-                block=_block(files, parts[0], grid), rule=rule, notes=_notes(days, layers, unused, said, grid))
+    looks = [[CubeLook(parts, mask.layer, k) for k in at] for at in days.values()]
+    units = [units_of_layers(files, layers, how)]*len(days)
+    names = [f'{Path(paths[0]).stem}_{d}' for d in days]
+    return make(tuple(layers), tuple(days), names, looks, grid, units, block=_block(files, parts[0], grid), rule=rule,
+                notes=_notes(days, layers, unused+taken, said, grid))
+
+class _Mask(NamedTuple):
+    "The mask of some cubes"
+    name:Any # of its band; None = there is none
+    layer:Any # `Layer`; None = there is none
+
+def _choose(files, there, bands, how, path):
+    "Choose the bands and the mask of some cubes: name -> `Layer`; `_Mask`; names of other bands"
+    if not there: raise ValueError(f"{path} has no band with dates, rows and columns.")
+    mask = _mask_name(there, how, path)
+    chosen = _chosen(bands, {n: o for n,o in there.items() if n!=mask}, path, how.product)
+    if not chosen: raise ValueError(f"{path} has no band of reflectance, only {', '.join(there)}. Pass --bands.")
+    layers = {k: _with_marks(files, there[n], n, how.nodata) for k,n in chosen.items()}
+    unused = [n for n in there if n not in chosen.values() and n!=mask]
+    return layers,_Mask(mask, mask and _mask_layer(files, there[mask], mask)),unused
 
 def _block(files, layer, grid):
     "Give the rows and columns of the chunks of a layer"

@@ -31,11 +31,11 @@ def _scaled_range(ds):
     "Give a dataset whose valid ranges are in the numbers that it holds"
     out = ds.copy()
     for n,v in out.variables.items():
-        scale,offset = v.encoding.get('scale_factor'),v.encoding.get('add_offset')
-        if v.dtype.kind!='f' or (scale is None and offset is None): continue
+        if v.dtype.kind!='f' or not {'scale_factor','add_offset'} & set(v.encoding): continue
+        scale,offset = v.encoding.get('scale_factor', 1),v.encoding.get('add_offset', 0)
         for k in ('valid_range','valid_min','valid_max'):
             if k not in v.attrs or np.asarray(v.attrs[k]).dtype.kind=='f': continue
-            v.attrs[k] = np.array(attr_numbers(v.attrs, k, str(n)))*(1 if scale is None else scale) + (0 if offset is None else offset)
+            v.attrs[k] = np.array(attr_numbers(v.attrs, k, str(n)))*scale + offset
     return out
 
 def stack_from_dataset(
@@ -58,13 +58,11 @@ def _fit(
     marks:Marks # of the variable
 )->np.ndarray: # in that type
     "Bring filled numbers into what a variable can hold"
-    if dtype.kind!='f':
-        info = np.iinfo(dtype)
-        a = (np.rint(a) if a.dtype.kind=='f' else a).clip(info.min, info.max)
-    if (marks.least,marks.most)!=(None,None): a = a.clip(marks.least, marks.most)
-    a = a.astype(dtype)
+    if dtype.kind!='f' and a.dtype.kind=='f': a = np.rint(a)
+    lo,hi = (np.iinfo(dtype).min,np.iinfo(dtype).max) if dtype.kind!='f' else (-np.inf,np.inf)
+    a = a.clip(lo if marks.least is None else marks.least, hi if marks.most is None else marks.most).astype(dtype)
     if dtype.kind=='f': return a
-    for v in marks.values: a = np.where(a==v, dtype.type(v+1 if v < info.max else v-1), a)
+    for v in marks.values: a = np.where(a==v, dtype.type(v+1 if v < hi else v-1), a)
     return a
 
 class _Result:
@@ -88,34 +86,39 @@ class _Result:
             dims.remove(layer.axis)
         return self.turn(a.transpose([dims.index(d) for d in (c.t,c.y,c.x)]))
 
-# %% ../../nbs/scenes/11_dataset.ipynb #d9912555
+# %% ../../nbs/scenes/11_dataset.ipynb #c99cab83
 def _put(result, strip):
     "Put a filled `Strip` into the variables"
     stack,n = result.stack,strip.gap.shape[1]
-    rows = slice(strip.row, strip.row+n)
+    window = Window(0, strip.row, stack.grid.width, n)
     for t,looks in enumerate(stack.of):
         for k in looks:
-            gap = strip.gap[t] if len(looks)==1 else stack._read_looks([k], Window(0, strip.row, stack.grid.width, n))[1][0]
-            _put_time(result, strip, t, stack.looks[k].time, rows, gap)
-    result.turn(result.quality['clear_dates'])[rows] = strip.clear
+            gap = strip.gap[t] if len(looks)==1 else stack._read_looks([k], window)[1][0]
+            _put_time(result, strip, t, (stack.looks[k].time, slice(strip.row, strip.row+n)), gap)
+    result.turn(result.quality['clear_dates'])[strip.row:strip.row+n] = strip.clear
 
-def _put_time(result, strip, t, time, rows, gap):
-    "Put one date of a strip into one time of the variables"
+def _put_time(result, strip, t, at, gap):
+    "Put a date of a strip into the variables, at a time and rows"
     can = strip.can[t]
-    for layer,band,dn in zip(result.layers, result.bands, strip.dn[t]):
-        out = band[time,rows]
-        v = result.ds[layer.var]
-        dtype = stored_dtype(v.dtype, v.attrs)
-        new = np.where(can, _fit(dn, dtype, layer.marks), np.array(layer.marks.nodata).astype(dtype))
-        out[gap] = new[gap].view(out.dtype) if new.dtype.kind in 'iu' else new[gap]
+    for layer,band,dn in zip(result.layers, result.bands, strip.dn[t]): _put_band(result, layer, band[at], dn, gap, can)
     status,days,_ = quality(gap, can, np.where(can, strip.days[t], NO_LOOK), strip.clear)
-    result.turn(result.quality['status'])[time,rows] = status
-    result.turn(result.quality['days_to_look'])[time,rows] = days
+    result.turn(result.quality['status'])[at] = status
+    result.turn(result.quality['days_to_look'])[at] = days
 
-# %% ../../nbs/scenes/11_dataset.ipynb #5e895053
-_about = dict(status=dict(long_name='how a pixel came about', flag_values=np.array([0,1,2], np.uint16), flag_meanings='observed filled not_fillable'),
-              days_to_look=dict(long_name='days to the nearest clear date that was seen, 65535 none', comment='0 where observed'),
-              clear_dates=dict(long_name='number of dates on which a pixel is clear'))
+def _put_band(result, layer, out, dn, gap, can):
+    "Put filled numbers into rows of a band"
+    v = result.ds[layer.var]
+    dtype = stored_dtype(v.dtype, v.attrs)
+    new = np.where(can, _fit(dn, dtype, layer.marks), np.array(layer.marks.nodata).astype(dtype))
+    out[gap] = new[gap].view(out.dtype) if dtype.kind in 'iu' else new[gap]
+
+# %% ../../nbs/scenes/11_dataset.ipynb #f805ab58
+_about = dict(
+    status=dict(long_name='how a pixel came about', flag_values=np.array([0,1,2], np.uint16),
+                flag_meanings='observed filled not_fillable'),
+    days_to_look=dict(long_name='days to the nearest clear date that was seen',
+                      comment='0 where observed, 65535 where there is none'),
+    clear_dates=dict(long_name='number of dates on which a pixel is clear'))
 
 def _dataset_of(result):
     "Give the dataset with its filled variables and their quality"
@@ -146,7 +149,8 @@ def fill_dataset(
     filler = filler if isinstance(filler, Filler) else get_filler(filler)
     device = pick_device(device)
     batch_size = batch_size or (1 if device=='cpu' else 16)
-    job = make_job(stack, filler, time_steps=time_steps, device=device, batch_size=batch_size, size=size, overlap=overlap, fill_all=fill_all)
+    ways = dict(device=device, batch_size=batch_size, size=size, overlap=overlap, fill_all=fill_all)
+    job = make_job(stack, filler, time_steps=time_steps, **ways)
     result = _Result(ds, stack)
     run = pixel_strips if job.by_pixel else window_strips
     with workers() as pool:
