@@ -79,7 +79,7 @@ def open_stack(
     check_source(o)
     if o.granules: return _open_granules(o)
     dates,how = dates_of(o),reading_of(o)
-    if o.cube: return stack_from_cube(as_list(o.cube), bands=as_list(o.bands), mask=o.mask_band, mask_values=as_list(o.mask_values), dates=dates, dilate=o.dilate, nodata=o.nodata)
+    if o.cube: return stack_from_cube(as_list(o.cube), dates=dates, how=how)
     masks = as_list(o.masks)
     if o.stack: return stack_from_bands(band_files(as_list(o.stack)), masks, dates, how)
     files = as_list(o.scenes)
