@@ -23,7 +23,7 @@ from ..reading.bands import band_words, is_mask, match_bands, name_bands, plain_
 from ..reading.dates import as_date, find_dates
 from ..reading.files import open_raster
 from ..reading.masks import MaskOptions, choose_rule, needs_values
-from ..reading.units import BandUnits, read_units, written_nodata
+from ..reading.units import BandUnits, one_source, read_units, written_nodata
 from ..reading.validity import Validity, alpha_band, read_validity
 from .stack import Grid, Look, Part, Stack, grid_difference, grid_of, whole_factor
 
@@ -216,8 +216,7 @@ def join_units(
     "Join the units of the files of a date"
     dtype = np.result_type(*{u.dtype for u in units})
     scale,offset = (sum((getattr(u, k) for u in units), ()) for k in ('scale','offset'))
-    sources = {u.source for u in units}
-    source = next(s for s in ('given','assumed','product','tags') if s in sources)
+    source = one_source(sum((u.sources for u in units), ()))
     return BandUnits(dtype, scale, offset, written_nodata(dtype, units[0].nodata), source)
 
 # %% ../../nbs/scenes/01a_files.ipynb #d2defa15

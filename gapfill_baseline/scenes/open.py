@@ -105,7 +105,7 @@ def understood(
         files = dict.fromkeys(Path(f).name for f in stack.sources[t])
         first = next(iter(files))
         rows.append(dict(date=str(day), file=first if len(files)==1 else f'{first} and {len(files)-1} more', type=u.dtype.name, scale=few(u.scale),
-                         offset=few(u.offset), units=u.source, nodata=f'{u.nodata:g}', mask=_mask_words(stack, t), gap=f'{share:.1%}'))
+                         offset=few(u.offset), units=' and '.join(dict.fromkeys(u.sources)), nodata=f'{u.nodata:g}', mask=_mask_words(stack, t), gap=f'{share:.1%}'))
     return pd.DataFrame(rows)
 
 def first_lines(

@@ -18,6 +18,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.shutil import copy as copy_raster
+from ..reading.units import describe_units
 from .stack import Grid
 from .windows import NO_LOOK
 
@@ -182,8 +183,9 @@ def _filled_bands(stack, t):
     "Bands of a filled date: those of the scene, in its type and units"
     u = stack.date_units[t]
     tags = dict(content='filled')
-    if not u.known: return dict(names=stack.bands, dtype=u.dtype, nodata=u.nodata, tags=tags | dict(units=f'not known, taken as reflectance = DN · {u.scale[0]:g}'))
-    return dict(names=stack.bands, dtype=u.dtype, nodata=u.nodata, scale=u.scale, offset=u.offset, tags=tags)
+    if not u.known: tags['units'] = f"assumed: {describe_units([u])}"
+    scale,offset = u.written()
+    return dict(names=stack.bands, dtype=u.dtype, nodata=u.nodata, scale=scale, offset=offset, tags=tags)
 
 def _qa_bands(stack, t):
     "Bands of the quality layer"
