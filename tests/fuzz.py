@@ -15,7 +15,7 @@ outside of the output folder, code from a file run, the network asked. The exit 
 `fuzzing/inputs.py` makes the inputs, `damage.py` has the kinds of damage, `cases.py` lists which meet, `judge.py` compares and
 decides, `child.py` runs. `test_fuzz.py` shows the judge programs that do each wrong thing.
 """
-import sys, tempfile, time
+import shutil, sys, tempfile, time
 from collections import Counter
 from pathlib import Path
 
@@ -49,6 +49,10 @@ def table(counts):
     line = lambda r: '  '.join([str(r[0]).ljust(wide[0]), *(str(v or '·').rjust(w) for v,w in zip(r[1:], wide[1:]))])
     return '\n'.join(map(line, [heads, *rows]))
 
+def quick_disk():
+    "A folder in memory where there is one of some size; None = the usual folder"
+    return '/dev/shm' if Path('/dev/shm').is_dir() and shutil.disk_usage('/dev/shm').free > 1<<30 else None
+
 def show(case, v, bench):
     "What a case says, for a person"
     print(f"input {case.input} in {bench.here}\n{' '.join(v.command)}\nexit status {v.ended.status}, {v.ended.seconds:.1f} s\n{v.ended.out}{v.ended.err}")
@@ -57,10 +61,9 @@ def judge_all(chosen, bench, verbose):
     "Judge cases, a line each where it is asked for; returns them with their verdicts"
     out = []
     for c in chosen:
-        try: v = bench.judge(c)
-        except Exception as e: raise RuntimeError(f'{c.id} cannot be tried: {e}') from e
+        v = bench.judge(c)
         out.append((c, v))
-        if verbose: print(f'{v.kind:10}{c.id}: {v.why}', flush=True)
+        if verbose: print(f'{v.kind:10}{c.id} [{v.ended.seconds:.1f} s]: {v.why}', flush=True)
     return out
 
 @call_parse
@@ -80,8 +83,8 @@ def main(
         return
     child.warm()
     start = time.time()
-    with tempfile.TemporaryDirectory() as d:
-        bench = Bench(keep or d, seed)
+    with tempfile.TemporaryDirectory(dir=quick_disk()) as d:
+        bench = Bench(keep or d, seed, quick=share < 1)
         done = judge_all(chosen, bench, verbose or only)
         if len(done)==1: show(*done[0], bench)
     counts = {}

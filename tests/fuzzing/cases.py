@@ -1,5 +1,6 @@
 "Which damage meets which reader, and what may come of it"
 import inspect
+from collections import Counter
 from .cases_options import option_cases
 from .cases_rasters import raster_cases
 from .cases_runs import run_cases
@@ -15,6 +16,6 @@ def _known(case):
 def cases():
     "All cases, in the order of their readers"
     found = [*raster_cases(), *table_cases(), *run_cases(), *option_cases()]
-    twice = [c.id for c in found if sum(o.id==c.id for o in found) > 1]
-    assert not twice, f'{twice[0]} is the name of two cases'
+    (first,n), = Counter(c.id for c in found).most_common(1)
+    assert n==1, f'{first} is the name of two cases'
     return [c for c in found if _known(c)]

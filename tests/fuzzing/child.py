@@ -1,5 +1,5 @@
 "Run a program in a process forked from this one, which has imported everything already"
-import contextvars, importlib, os, pkgutil, resource, select, signal, socket, sys, tempfile, time, traceback
+import contextvars, gc, importlib, os, pkgutil, resource, select, signal, socket, sys, tempfile, time, traceback
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class Ended(NamedTuple):
     err:str # what it printed to stderr
     hang:str='' # why it was stopped
     asked:bool=False # it asked the network
-    seconds:float=0.
+    seconds:float=0. # of work
 
 def warm():
     "Import the package and what it may import later, so that a child need not"
@@ -28,6 +28,8 @@ def warm():
     for name in ('xarray','h5netcdf','zarr','netCDF4'):
         try: importlib.import_module(name)
         except ImportError: pass
+    gc.collect()
+    gc.freeze() # what is here stays shared with the children
 
 class Network:
     "A port of this machine that notices whether anybody asks for something"
@@ -47,7 +49,8 @@ def console(program):
     text = f"import sys\nfrom gapfill_baseline.cli import {program}\nsys.exit({program}())"
     name = f'/{program}'
     code = compile(text, name, 'exec')
-    contextvars.Context().run(exec, code, dict(__name__='__main__', __file__=name)) # a command that runs this one is not seen
+    contextvars.Context().run(exec, code,
+        dict(__name__='__main__', __file__=name)) # a command that runs this one is not seen
 
 def _status(call):
     "Call `call` as Python calls a script; returns its exit status"
@@ -102,20 +105,21 @@ class _Watch:
         return f'asleep for {idle_limit} s' if time.time()-self.since > idle_limit else ''
 
 def _wait(pid, network):
-    "Wait for a process, or stop it; returns its exit status, why it was stopped, whether it asked the network"
+    "Wait for a process, or stop it; returns status, why it was stopped, whether it asked the network, seconds"
     watch,asked,pause = _Watch(pid),False,.002
     while True:
-        done,status = os.waitpid(pid, os.WNOHANG)
+        done,status,used = os.wait4(pid, os.WNOHANG)
         asked |= bool(network and network.asked())
         if done: break
         if why := watch():
             os.killpg(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            return -signal.SIGKILL,why,asked
+            used = os.wait4(pid, 0)[2]
+            return -signal.SIGKILL,why,asked,used.ru_utime+used.ru_stime
         time.sleep(pause)
         pause = min(pause*1.2, .05)
     code = os.waitstatus_to_exitcode(status)
-    return code, f'more than {cpu_limit} s of work' if code in (-signal.SIGXCPU, -signal.SIGKILL) else '', asked
+    long = f'more than {cpu_limit} s of work' if code in (-signal.SIGXCPU, -signal.SIGKILL) else ''
+    return code,long,asked,used.ru_utime+used.ru_stime
 
 def run(
     command, # name of the program and its arguments
@@ -126,7 +130,7 @@ def run(
     "Run a program to its end, or stop it where it hangs"
     sys.stdout.flush()
     sys.stderr.flush()
-    start,files = time.time(),[tempfile.TemporaryFile() for _ in range(2)]
+    files = [tempfile.TemporaryFile() for _ in range(2)]
     pid = os.fork()
     if not pid:
         try: _be(command, folder, [f.fileno() for f in files], call)
@@ -139,4 +143,4 @@ def run(
         f.seek(0)
         text.append(f.read(1<<22).decode(errors='replace'))
         f.close()
-    return Ended(end[0], *text, *end[1:], time.time()-start)
+    return Ended(end[0], *text, *end[1:])

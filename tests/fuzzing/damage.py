@@ -5,8 +5,12 @@ from pathlib import Path
 import numpy as np, rasterio, yaml
 from .inputs import write
 
-also = {'chip_catalog.csv': ('chip catalog','chip left'), 'cloud_catalog.csv': ('mask left','mask catalog'), 'filling.yml': ('other options',),
-    'options.json': ('other options',), 'state.json': ('other options','begun')} # what a line may say in place of a name
+also = {
+    'chip_catalog.csv': ('chip catalog','chip left'),
+    'cloud_catalog.csv': ('mask left','mask catalog'),
+    'filling.yml': ('other options',),
+    'options.json': ('other options',),
+    'state.json': ('other options','begun')} # what a line may say in place of a name
 
 class Work:
     "A copy of an input that is to be damaged"
@@ -78,7 +82,8 @@ def put(content):
 
 def _chunk(kind, body): return struct.pack('>I', len(body))+kind+body+struct.pack('>I', zlib.crc32(kind+body))
 
-png = b'\x89PNG\r\n\x1a\n'+_chunk(b'IHDR', struct.pack('>IIBBBBB', 1, 1, 8, 0, 0, 0, 0))+_chunk(b'IDAT', zlib.compress(b'\0\0'))+_chunk(b'IEND', b'')
+png = b'\x89PNG\r\n\x1a\n'+_chunk(b'IHDR', struct.pack('>IIBBBBB', 1, 1, 8, 0, 0, 0, 0))+_chunk(b'IDAT',
+    zlib.compress(b'\0\0'))+_chunk(b'IEND', b'')
 text = b'<html><body>403 Forbidden: sign in to download this file</body></html>\n'
 hdf5 = b'\x89HDF\r\n\x1a\n'+bytes(2000)
 
@@ -118,10 +123,23 @@ def link(p, w):
     p.rename(real)
     p.symlink_to(os.path.relpath(real, p.parent))
 
-bytes_kinds = {'empty': empty, 'cut to a quarter': keep(.25), 'cut in half': keep(.5), 'cut to 9 of 10': keep(.9), 'zeros at the end': zero_tail, 'noise': noise,
-    'web page': put(text), 'png': put(png), 'hdf5 head': put(hdf5), 'missing': missing, 'folder': folder, 'named pipe': fifo,
-    'loose link': loose, 'endless device': endless}
-few_kinds = {k: bytes_kinds[k] for k in ('empty','cut in half','zeros at the end','noise','web page','folder','named pipe')}
+bytes_kinds = {
+    'empty': empty,
+    'cut to a quarter': keep(.25),
+    'cut in half': keep(.5),
+    'cut to 9 of 10': keep(.9),
+    'zeros at the end': zero_tail,
+    'noise': noise,
+    'web page': put(text),
+    'png': put(png),
+    'hdf5 head': put(hdf5),
+    'missing': missing,
+    'folder': folder,
+    'named pipe': fifo,
+    'loose link': loose,
+    'endless device': endless}
+few_kinds = {k: bytes_kinds[k] for k in ('empty','cut in half','zeros at the end','noise','web page','folder',
+    'named pipe')}
 if os.geteuid(): bytes_kinds['no permission'] = few_kinds['no permission'] = unreadable
 
 # GeoTIFFs
@@ -250,26 +268,46 @@ def vrt(p, w):
 
 def wms(p, w):
     "A description of a map server"
-    with rasterio.open(p) as src: n,(h,width),b = src.count,src.shape,src.bounds
-    p.write_text(f'''<GDAL_WMS><Service name="TMS"><ServerUrl>http://127.0.0.1:{w.port}/${{z}}/${{x}}/${{y}}.png</ServerUrl></Service>
-<DataWindow><UpperLeftX>{b.left}</UpperLeftX><UpperLeftY>{b.top}</UpperLeftY><LowerRightX>{b.right}</LowerRightX><LowerRightY>{b.bottom}</LowerRightY>
-<SizeX>{width}</SizeX><SizeY>{h}</SizeY><TileLevel>0</TileLevel></DataWindow><Projection>EPSG:32631</Projection><BandsCount>{n}</BandsCount><BlockSizeX>{width}</BlockSizeX><BlockSizeY>{h}</BlockSizeY></GDAL_WMS>''')
+    with rasterio.open(p) as src:
+        box = src.bounds
+        n = src.count
+        h,width = src.shape
+    window = dict(UpperLeftX=box.left, UpperLeftY=box.top, LowerRightX=box.right, LowerRightY=box.bottom,
+                  SizeX=width, SizeY=h, TileLevel=0)
+    address = f'http://127.0.0.1:{w.port}/${{z}}/${{x}}/${{y}}.png'
+    p.write_text(''.join([
+        f'<GDAL_WMS><Service name="TMS"><ServerUrl>{address}</ServerUrl></Service><DataWindow>',
+        *(f'<{k}>{v}</{k}>' for k,v in window.items()),
+        f'</DataWindow><Projection>EPSG:32631</Projection><BandsCount>{n}</BandsCount>',
+        f'<BlockSizeX>{width}</BlockSizeX><BlockSizeY>{h}</BlockSizeY></GDAL_WMS>']))
 
 def remote(p, w):
     "A virtual raster that reads an address of the network"
-    with rasterio.open(p) as src: n,(h,width),t = src.count,src.shape,src.dtypes[0]
-    kind = dict(int16='Int16', uint8='Byte')[t]
-    one = ''.join(f'<VRTRasterBand dataType="{kind}" band="{k}"><SimpleSource><SourceFilename>/vsicurl/http://127.0.0.1:{w.port}/a.tif</SourceFilename><SourceBand>{k}</SourceBand></SimpleSource></VRTRasterBand>' for k in range(1, n+1))
-    p.write_text(f'<VRTDataset rasterXSize="{width}" rasterYSize="{h}">{one}</VRTDataset>')
+    with rasterio.open(p) as src:
+        n = src.count
+        h,width = src.shape
+        kind = dict(int16='Int16', uint8='Byte')[src.dtypes[0]]
+    source = f'<SourceFilename>/vsicurl/http://127.0.0.1:{w.port}/a.tif</SourceFilename>'
+    bands = ''.join(
+        f'<VRTRasterBand dataType="{kind}" band="{k}"><SimpleSource>{source}<SourceBand>{k}</SourceBand>'
+        '</SimpleSource></VRTRasterBand>' for k in range(1, n+1))
+    p.write_text(f'<VRTDataset rasterXSize="{width}" rasterYSize="{h}">{bands}</VRTDataset>')
 
 def huge(p, w):
     "A small file that claims many pixels"
-    with rasterio.open(p) as src: o = dict(driver='GTiff', count=src.count, dtype=src.dtypes[0], crs=src.crs, transform=src.transform, nodata=src.nodata)
+    with rasterio.open(p) as src: o = dict(driver='GTiff', count=src.count, dtype=src.dtypes[0], crs=src.crs,
+        transform=src.transform, nodata=src.nodata)
     side = 30000 if o['count'] > 1 else 100000
     p.unlink()
-    with rasterio.open(p, 'w', width=side, height=side, tiled=True, blockxsize=8192, blockysize=8192, sparse_ok=True, bigtiff='yes', **o): pass
+    with rasterio.open(p, 'w', width=side, height=side, tiled=True, blockxsize=8192, blockysize=8192, sparse_ok=True,
+        bigtiff='yes', **o): pass
 
-raster_kinds = {'flipped bit': pixel_flip, 'virtual raster': vrt, 'map server': wms, 'remote raster': remote, 'claims a huge size': huge}
+raster_kinds = {
+    'flipped bit': pixel_flip,
+    'virtual raster': vrt,
+    'map server': wms,
+    'remote raster': remote,
+    'claims a huge size': huge}
 
 # Tables
 
@@ -312,10 +350,19 @@ def head_only(rows): return rows[:1]
 def shuffled(rows): return rows[:1]+rows[:0:-1]
 def recode(f): return lambda p,w: p.write_bytes(f(p.read_bytes()))
 
-table_kinds = {'only a header': lines(head_only), 'a row twice': lines(repeat_row), 'NUL bytes': recode(lambda b: b[:-9]+b'\0\0'+b[-9:]),
-    'UTF-16': recode(lambda b: b.decode().encode('utf-16')), 'a row is too long': recode(lambda b: b+b.splitlines()[-1]+b',x,y,z\n'), 'an open quote': recode(lambda b: b[:-9]+b'"'+b[-9:])}
-readable_kinds = {'byte order mark': recode(lambda b: b'\xef\xbb\xbf'+b), 'ends of lines of Windows': recode(lambda b: b.replace(b'\n', b'\r\n')),
-    'empty lines': recode(lambda b: b+b'\n\n'), 'no last end of line': recode(lambda b: b.rstrip(b'\n')), 'rows in another order': lines(shuffled)}
+table_kinds = {
+    'only a header': lines(head_only),
+    'a row twice': lines(repeat_row),
+    'NUL bytes': recode(lambda b: b[:-9]+b'\0\0'+b[-9:]),
+    'UTF-16': recode(lambda b: b.decode().encode('utf-16')),
+    'a row is too long': recode(lambda b: b+b.splitlines()[-1]+b',x,y,z\n'),
+    'an open quote': recode(lambda b: b[:-9]+b'"'+b[-9:])}
+readable_kinds = {
+    'byte order mark': recode(lambda b: b'\xef\xbb\xbf'+b),
+    'ends of lines of Windows': recode(lambda b: b.replace(b'\n', b'\r\n')),
+    'empty lines': recode(lambda b: b+b'\n\n'),
+    'no last end of line': recode(lambda b: b.rstrip(b'\n')),
+    'rows in another order': lines(shuffled)}
 
 # YAML and JSON
 

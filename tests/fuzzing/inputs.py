@@ -20,6 +20,7 @@ class Input(NamedTuple):
     kind:str # how the result is read, see `results`
     blind:bool=False # the result says nothing of the values: it is the same whatever they are
     writes:tuple=('out',) # what the program may make or change
+    like:str='' # the input with the same result; empty = none
 
 inputs = {}
 
@@ -120,7 +121,8 @@ def stacked(folder):
 def granules(folder):
     from gapfill_baseline.scenes.hls import make_granules
     days = [date.fromisoformat(d) for d in dates]
-    child.run(['make_granules'], folder, call=lambda: make_granules('HLS', days, size=48, cloud=(.3,.1,.2), products=('S30','L30')))
+    child.run(['make_granules'], folder, call=lambda: make_granules('HLS', days, size=48, cloud=(.3,.1,.2),
+        products=('S30','L30')))
 
 def cube_dataset():
     "A cube of three dates with its clouds"
@@ -135,8 +137,10 @@ def cube_dataset():
 
 def save_cube(ds, path):
     "Write a cube, in a child, since libraries of cubes start threads"
-    if path.suffix=='.zarr': return child.run(['cube'], path.parent, call=lambda: ds.to_zarr(path.name, mode='w', zarr_format=2))
-    checked = {b: dict(compression='gzip', fletcher32=True) for b in (*bands, 'SCL') if b in ds and ds[b].dtype.kind in 'iuf' and ds[b].ndim and ds[b].size}
+    if path.suffix=='.zarr': return child.run(['cube'], path.parent,
+        call=lambda: ds.to_zarr(path.name, mode='w', zarr_format=2))
+    checked = {b: dict(compression='gzip', fletcher32=True)
+        for b in (*bands, 'SCL') if b in ds and ds[b].dtype.kind in 'iuf' and ds[b].ndim and ds[b].size}
     return child.run(['cube'], path.parent, call=lambda: ds.to_netcdf(path.name, engine='h5netcdf', encoding=checked))
 
 @add('netcdf', 'gapfill_fill --cube cube.nc --mask_band SCL --out_dir out', 'rasters')
@@ -153,17 +157,19 @@ def places_list(folder):
     scenes(folder)
     (folder/'places.csv').write_text(places)
 
-@add('list again', 'gapfill_fill --archive places.csv --out_dir out', 'rasters')
+@add('list again', 'gapfill_fill --archive places.csv --out_dir out', 'rasters', like='list')
 def places_again(folder):
     places_list(folder)
     run('gapfill_fill --archive places.csv --out_dir out', folder)
 
-@add('begun filling', f'{fill} --out_dir out --resume', 'rasters')
+@add('begun filling', f'{fill} --out_dir out --resume', 'rasters', like='scenes')
 def begun(folder):
     scenes(folder)
     run(f'{fill} --out_dir out', folder, dying('gapfill_fill', '1.tif'))
 
-@add('cut', f"gapfill_chips {fill.split(' ', 1)[1]} --out_dir out --size 8 --time_steps 1 --split dates --min_cloud .001", 'dataset')
+of_chips = '--size 16 --time_steps 1 --split dates --min_cloud .001 --min_clear .95'
+
+@add('cut', f"gapfill_chips {fill.split(' ', 1)[1]} --out_dir out {of_chips}", 'dataset')
 def cut(folder): scenes(folder)
 
 compare = 'gapfill_compare --dataroot ds --fillers linear --out_dir out --device cpu --protocol strict'
@@ -177,12 +183,12 @@ def leaks(folder): part('dataset', folder)
 @add('compare', compare, 'scores')
 def compared(folder): part('dataset', folder)
 
-@add('begun comparison', f'{compare} --resume', 'scores')
+@add('begun comparison', f'{compare} --resume', 'scores', like='compare')
 def begun_comparison(folder):
     part('dataset', folder)
     run(compare, folder, dying('gapfill_compare', 'summary.csv'))
 
-@add('packed', f'{compare} --cache_dir cache', 'scores', writes=('out','cache'))
+@add('packed', f'{compare} --cache_dir cache', 'scores', writes=('out','cache'), like='compare')
 def packed(folder):
     part('dataset', folder)
     run(f'{compare} --cache_dir cache', folder)
@@ -190,7 +196,8 @@ def packed(folder):
 
 run_inputs = dict(
     stats=('gapfill_stats --checkpoint_dir runs/u --out_dir out --device cpu --cache_dir cache', 'tables'),
-    visualize=('gapfill_visualize --checkpoint_dir runs/u --out_dir out --device cpu --n 1 --cache_dir cache', 'pictures'))
+    visualize=('gapfill_visualize --checkpoint_dir runs/u --out_dir out --device cpu --n 1 --cache_dir cache',
+        'pictures'))
 for name,(command,kind) in run_inputs.items():
     add(name, command, kind, writes=('out','cache'))(lambda folder: part('run', folder))
 
@@ -208,7 +215,8 @@ def fill_by_run(folder):
 @add('resume', f'{train} --epochs 2 --resume', 'history', writes=('runs','cache'))
 def resume(folder): part('run', folder)
 
-@add('start', f"{train.replace('--job_id u', '--job_id v')} --epochs 1 --checkpoint_dir u", 'history', writes=('runs/v','cache'))
+@add('start', f"{train.replace('--job_id u', '--job_id v')} --epochs 1 --checkpoint_dir u", 'history',
+    writes=('runs/v','cache'))
 def start(folder): part('run', folder)
 
 @add('train', f'{train} --epochs 1', 'history', writes=('runs','cache'))

@@ -27,12 +27,17 @@ class Case(NamedTuple):
     def id(self): return f'{self.reader}/{self.name}'
 
 verdicts = {
-    'refused': 'refused in one line', 'same': 'same result as undamaged', 'other': 'other result that is right and named',
-    'unclear': 'refused, but not in one line that names what is wrong', 'misread': 'refused although it can be understood',
-    'traceback': 'a traceback, a crash or a strange exit status', 'silent': 'another result without a word',
-    'hang': 'no end', 'harm': 'an input changed, a broken file left, code run, the network asked'}
+    'refused': 'refused in one line',
+    'same': 'same result as undamaged',
+    'other': 'other result that is right and named',
+    'unclear': 'refused, but not in one line that names what is wrong',
+    'misread': 'refused although it can be understood',
+    'traceback': 'a traceback, a crash or a strange exit status',
+    'silent': 'another result without a word',
+    'hang': 'no end',
+    'harm': 'an input changed, a broken file left, code run, the network asked'}
 good = 'refused','same','other'
-failing = 'misread','traceback','silent','hang','harm'
+failing = 'misread','traceback','silent','hang','harm','untried'
 
 class Verdict(NamedTuple):
     "A verdict and why"
@@ -102,12 +107,15 @@ def _numbers(column):
 
 def scores(folder): return {k: v for n in ('scores.csv','cuts.csv') for k,v in _table(folder/'out'/n).items()}
 def report(folder): return _table(folder/'report.csv')
-def history(folder): return {k: v for n in ('history.csv','result.csv') for k,v in _table(sorted((folder/'runs').glob(f'*/{n}'))[-1]).items()}
+def history(folder): return {k: v for n in ('history.csv','result.csv')
+    for k,v in _table(sorted((folder/'runs').glob(f'*/{n}'))[-1]).items()}
 def tables(folder): return {k: v for n in ('chip_stats.csv','band_stats.csv') for k,v in _table(folder/'out'/n).items()}
 def pictures(folder): return {(p.name, ''): imread(p) for p in sorted((folder/'out').rglob('*.png'))}
-def dataset(folder): return rasters(folder) | {k: v for n in ('chip_catalog.csv','cloud_catalog.csv') for k,v in _table(folder/'out'/n).items()}
+def dataset(folder): return rasters(folder) | {k: v for n in ('chip_catalog.csv','cloud_catalog.csv')
+    for k,v in _table(folder/'out'/n).items()}
 
-results = dict(rasters=rasters, scores=scores, report=report, history=history, tables=tables, pictures=pictures, dataset=dataset)
+results = dict(rasters=rasters, scores=scores, report=report, history=history, tables=tables, pictures=pictures,
+    dataset=dataset)
 
 def _alike(a, b, tolerance):
     if a.shape!=b.shape: return False
@@ -157,8 +165,13 @@ def broken(folder, writes, leave=()):
 
 class Bench:
     "Inputs as they are used, in a folder that is the same for all"
-    def __init__(self, root, seed=0, call=None):
-        self.root,self.seed,self.call = Path(root),seed,call
+    def __init__(self,
+        root, # folder of all files
+        seed=0, # of what is random in a damage
+        quick=False, # believe that an input has the result of one that is `like` it
+        call=None # in place of every program
+    ):
+        self.root,self.seed,self.quick,self.call = Path(root),seed,quick,call
         self.here = self.root/'work/here'
         self.network,self.ready = child.Network(),{}
     def clear(self):
@@ -170,14 +183,20 @@ class Bench:
     def put(self, name):
         "Lay out an undamaged input; it and its result are made on first use"
         self.clear()
-        if name not in self.ready: self._make(name)
-        shutil.rmtree(self.here)
+        if name not in self.ready:
+            try: self._make(name)
+            except RuntimeError as e: self.ready[name] = e
+        if isinstance(self.ready[name], RuntimeError): raise self.ready[name]
+        shutil.rmtree(self.here, ignore_errors=True)
         shutil.copytree(self.root/'inputs'/name, self.here, symlinks=True)
         return self.ready[name]
     def _make(self, name):
         i = inputs[name]
         i.make(self.here)
         shutil.copytree(self.here, self.root/'inputs'/name, symlinks=True)
+        if i.like and self.quick:
+            self.ready[name] = self.put(i.like)
+            return
         e = self.run(i.command)
         if e.status or e.hang: raise RuntimeError(f"undamaged {name}: status {e.status} {e.hang}\n{e.out}{e.err}")
         self.ready[name] = results[i.kind](self.here)
@@ -200,6 +219,11 @@ class Bench:
 
     def judge(self, case):
         "Run a case and give its verdict"
+        try: return self._judge(case)
+        except Exception as e: return Verdict('untried', f'{type(e).__name__}: {_last(str(e))}',
+            child.Ended(None, '', ''), [])
+
+    def _judge(self, case):
         expected = self.expected(case)
         self.put(case.input)
         w = self.work(case)
@@ -214,7 +238,8 @@ class Bench:
         writes = inputs[case.input].writes
         if bad := harm(before, after, writes): return 'harm',bad
         if e.asked: return 'harm','the network was asked'
-        ours = {n.removeprefix('here/') for n,what in before.items() if e.status and after.get(n)==what} # broken by the case itself
+        ours = {n.removeprefix('here/') for n,
+            what in before.items() if e.status and after.get(n)==what} # broken by the case itself
         if bad := broken(self.here, writes, ours): return 'harm',bad
         if e.hang: return 'hang',e.hang
         if 'Traceback (most recent' in e.out+e.err: return 'traceback',_last(e.err)
@@ -224,7 +249,8 @@ class Bench:
     def _refused(self, case, w, e):
         lines = e.err.strip().splitlines()
         if e.status==1 and len(lines)!=1: return 'unclear',f'{len(lines)} lines: {_last(e.err)}'
-        if w.words and not _says(e, w.words): return 'unclear',f"names none of {', '.join(sorted(w.words))[:80]}: {_last(e.err)}"
+        if w.words and not _says(e,
+            w.words): return 'unclear',f"names none of {', '.join(sorted(w.words))[:80]}: {_last(e.err)}"
         return ('misread' if case.right else 'refused'),_last(e.err)
 
     def _passed(self, case, w, e, expected):
