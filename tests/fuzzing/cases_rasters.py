@@ -122,7 +122,8 @@ scene_doubts = {
     'a date of 5 digits': to_dates('20240-05-01','2024-05-11','2024-05-21'),
     'a scene twice': lambda w: w.option('scenes', 's1.tif', 's1.tif', 's3.tif')}
 
-def twice_the_numbers(w): on('s?.tif', values(lambda a: np.where(a<0, a, a*2).astype('i2')))(w)
+doubled = values(lambda a: np.where(a<-5000, a, a*2).astype('i2'))
+def twice_the_numbers(w): on('s?.tif', doubled)(w)
 def hole_at_spot(w): on('s1.tif', pixel(-9999))(w)
 
 def scene_cases():
@@ -309,8 +310,8 @@ def granule_cases():
         Case(name, 'two bands in a file', 'granules',
             on(f'{second}.B05.tif', values(lambda a: np.concatenate([a, a])))),
         Case(name, 'usual tags', 'granules', on('HLS/*/*.B*.tif', tags(1e-4)), right=True),
-        Case(name, 'tags of another scale in a band', 'granules', on(f'{second}.B05.tif', tags(2e-4)), refuse=False,
-            free=False),
+        Case(name, 'tags of another scale in a band', 'granules', on(f'{second}.B05.tif', tags(2e-4)),
+            twin=on(f'{second}.B05.tif', doubled), tolerance=2.1e-4),
         Case(name, 'nodata tag gone', 'granules', on('HLS/*/*.B*.tif', setting(nodata=None)), right=True),
         Case(name, 'Fmask int64', 'granules', on(f'{second}.Fmask.tif', dtype('i8')), right=True),
         Case(name, 'Fmask float 0.5', 'granules',
@@ -511,7 +512,6 @@ chip_doubts = {
     'inf': pixel(np.inf, t='f4'),
     '1e30': pixel(1e30, t='f4'),
     'units of Landsat': landsat,
-    'tags of another scale': tags(2e-4),
     'NaN everywhere': values(lambda a: np.full(a.shape, np.nan, 'f4'), nodata=None),
     'not measured at all': values(lambda a: np.full_like(a, -9999))}
 mask_of_chips = {
@@ -532,6 +532,9 @@ def chip_cases():
         out += [Case(reader, k, input, on(chip(), f),
             mention='chip_017_000' if k in ('NaN everywhere','not measured at all') else '',
             free=k in ('NaN everywhere','not measured at all')) for k,f in chip_doubts.items()]
+    out.append(Case('chips, check', 'tags of another scale', 'check', on(chip(), tags(2e-4))))
+    out.append(Case('chips, compare', 'tags of another scale', 'compare', on(chip(), tags(2e-4)),
+        twin=on(chip(), doubled)))
     for reader,input in (('masks, check','check'), ('masks, compare','compare')):
         out += every(reader, input, cloud, bytes_kinds | raster_kinds)
         out += [Case(reader, k, input, on(cloud, f), right=True) for k,f in mask_same.items()]
