@@ -53,9 +53,9 @@ def quick_disk():
     "A folder in memory where there is one of some size; None = the usual folder"
     return '/dev/shm' if Path('/dev/shm').is_dir() and shutil.disk_usage('/dev/shm').free > 1<<30 else None
 
-def show(case, v, bench):
+def show(case, v):
     "What a case says, for a person"
-    print(f"input {case.input} in {bench.here}\n{' '.join(v.command)}\nexit status {v.ended.status}, {v.ended.seconds:.1f} s\n{v.ended.out}{v.ended.err}")
+    print(f"input {case.input}\n{' '.join(v.command)}\nexit status {v.ended.status}, {v.ended.seconds:.1f} s\n{v.ended.out}{v.ended.err}")
 
 def judge_all(chosen, bench, verbose):
     "Judge cases, a line each where it is asked for; returns them with their verdicts"
@@ -86,7 +86,7 @@ def main(
     with tempfile.TemporaryDirectory(dir=quick_disk()) as d:
         bench = Bench(keep or d, seed, quick=share < 1)
         done = judge_all(chosen, bench, verbose or only)
-        if len(done)==1: show(*done[0], bench)
+        if len(done)==1: show(*done[0])
     counts = {}
     for c,v in done: counts.setdefault(c.reader, Counter())[v.kind] += 1
     bad = [(c,v) for c,v in done if v.kind in failing]

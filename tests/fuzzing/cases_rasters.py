@@ -229,7 +229,8 @@ def stacked_cases():
     dropped = order(*range(17))
     by_band = order(*(c+6*t for c in range(6) for t in range(3)))
     out = every('stacked scene', 'stacked', 'all.tif',
-        few_kinds | {'flipped bit': pixel_flip, 'virtual raster': vrt, 'claims a huge size': huge})
+        few_kinds | {'zeros at the end': zero_pixels, 'flipped bit': pixel_flip, 'virtual raster': vrt,
+            'claims a huge size': huge})
     out += every('stacked scene', 'stacked', 'clouds.tif',
         {k: (bytes_kinds | raster_kinds)[k] for k in ('empty','cut in half','web page','named pipe','flipped bit',
         'virtual raster')}, 'clouds ')

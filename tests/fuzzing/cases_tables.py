@@ -147,8 +147,8 @@ def list_cases():
         for k,t in (('are a list',b'- 1\n'), ('are a number',b'7\n'),
         ('run Python',b'!!python/object/apply:os.system ["touch marker"]\n'),
         ('of another filler',b'filler: band_mean\n'))]
-    out += [Case('filled list', f'result {k}', again_input, on('out/north/s2.tif', bytes_kinds[k]),
-        right=k in ('empty','cut in half')) for k in ('empty','cut in half','web page','folder','named pipe')]
+    out += [Case('filled list', f'result {k}', again_input, on('out/north/s2.tif', bytes_kinds[k]))
+        for k in ('empty','cut in half','web page','folder','named pipe')]
     return out + [Case('filled list', f'status {k}', again_input, on('out/status.csv', bytes_kinds[k]))
         for k in ('empty','noise','folder')]
 

@@ -68,6 +68,22 @@ def zero_tail(p, w):
     n = len(b)*2//3
     p.write_bytes(b[:n]+bytes(len(b)-n))
 
+def _complains(p):
+    "Does a reader of GeoTIFFs complain about a file?"
+    try:
+        with rasterio.open(p) as src: src.read()
+    except rasterio.errors.RasterioError: return True
+    return False
+
+def zero_pixels(p, w):
+    "Fill the end of a GeoTIFF with zeros, so much of it that a reader complains"
+    whole = p.read_bytes()
+    for share in (.67,.8,.9,.5,.3):
+        n = int(len(whole)*share)
+        p.write_bytes(whole[:n]+bytes(len(whole)-n))
+        if _complains(p): return
+    raise AssertionError(f'{p}: no zeros are noticed')
+
 def flip(p, w):
     "Flip a bit anywhere"
     b = bytearray(p.read_bytes())
@@ -246,9 +262,7 @@ def pixel_flip(p, w):
         b = bytearray(whole)
         b[len(b)//3+int(w.rng.integers(len(b)//2))] ^= 1<<int(w.rng.integers(8))
         p.write_bytes(b)
-        try:
-            with rasterio.open(p) as src: src.read()
-        except rasterio.errors.RasterioError: return
+        if _complains(p): return
     raise AssertionError(f'{p}: no flip is noticed')
 
 def _private(p, w):
@@ -303,6 +317,7 @@ def huge(p, w):
         bigtiff='yes', **o): pass
 
 raster_kinds = {
+    'zeros at the end': zero_pixels,
     'flipped bit': pixel_flip,
     'virtual raster': vrt,
     'map server': wms,

@@ -35,7 +35,8 @@ verdicts = {
     'traceback': 'a traceback, a crash or a strange exit status',
     'silent': 'another result without a word',
     'hang': 'no end',
-    'harm': 'an input changed, a broken file left, code run, the network asked'}
+    'harm': 'an input changed, a broken file left, code run, the network asked',
+    'untried': 'the case itself does not work'}
 good = 'refused','same','other'
 failing = 'misread','traceback','silent','hang','harm','untried'
 
@@ -168,38 +169,51 @@ class Bench:
     def __init__(self,
         root, # folder of all files
         seed=0, # of what is random in a damage
-        quick=False, # believe that an input has the result of one that is `like` it
+        quick=False, # try undamaged inputs only where a result is to be compared, and not those that are `like` another
         call=None # in place of every program
     ):
         self.root,self.seed,self.quick,self.call = Path(root),seed,quick,call
         self.here = self.root/'work/here'
-        self.network,self.ready = child.Network(),{}
+        self.network,self.made,self.results = child.Network(),{},{}
+
     def clear(self):
         "Empty the folder of the case"
         for p in (self.root/'work').rglob('*') if (self.root/'work').exists() else ():
             if p.is_file() and not p.is_symlink(): p.chmod(0o600)
         shutil.rmtree(self.root/'work', ignore_errors=True)
         self.here.mkdir(parents=True)
+
     def put(self, name):
-        "Lay out an undamaged input; it and its result are made on first use"
+        "Lay out an undamaged input, made on first use"
         self.clear()
-        if name not in self.ready:
-            try: self._make(name)
-            except RuntimeError as e: self.ready[name] = e
-        if isinstance(self.ready[name], RuntimeError): raise self.ready[name]
+        if name not in self.made:
+            self.made[name] = self._make(name)
+            if not self.quick: self.base(name)
+        if self.made[name]: raise RuntimeError(self.made[name])
         shutil.rmtree(self.here, ignore_errors=True)
         shutil.copytree(self.root/'inputs'/name, self.here, symlinks=True)
-        return self.ready[name]
+
     def _make(self, name):
-        i = inputs[name]
-        i.make(self.here)
+        "Make an input; returns why it cannot be made"
+        try: inputs[name].make(self.here)
+        except Exception as e: return f'{name} cannot be made: {_last(str(e))}'
         shutil.copytree(self.here, self.root/'inputs'/name, symlinks=True)
-        if i.like and self.quick:
-            self.ready[name] = self.put(i.like)
-            return
-        e = self.run(i.command)
-        if e.status or e.hang: raise RuntimeError(f"undamaged {name}: status {e.status} {e.hang}\n{e.out}{e.err}")
-        self.ready[name] = results[i.kind](self.here)
+
+    def base(self, name):
+        "The result of an undamaged input, found on first use"
+        i = inputs[name]
+        if i.like and self.quick: return self.base(i.like)
+        if name not in self.results:
+            self.put(name)
+            self.results[name] = self.result(i.command, i.kind, f'undamaged {name}')
+        return self.results[name]
+
+    def result(self, command, kind, what):
+        "The result of a program that must succeed"
+        e = self.run(command)
+        if e.status or e.hang: raise RuntimeError(f"{what}: exit status {e.status} {e.hang} {_last(e.err)}")
+        return results[kind](self.here)
+
     def run(self, command): return child.run(command, self.here, self.network, self.call)
 
     def work(self, case):
@@ -209,64 +223,65 @@ class Bench:
 
     def expected(self, case):
         "The right result of a case"
-        base = self.put(case.input)
-        if not case.twin: return base
+        if not case.twin: return self.base(case.input)
+        self.put(case.input)
         w = self.work(case)
         case.twin(w)
-        e = self.run(w.command)
-        if e.status or e.hang: raise RuntimeError(f"twin of {case.id}: status {e.status} {e.hang}\n{e.out}{e.err}")
-        return results[inputs[case.input].kind](self.here)
+        return self.result(w.command, inputs[case.input].kind, f'twin of {case.id}')
 
     def judge(self, case):
         "Run a case and give its verdict"
         try: return self._judge(case)
-        except Exception as e: return Verdict('untried', f'{type(e).__name__}: {_last(str(e))}',
-            child.Ended(None, '', ''), [])
+        except Exception as e:
+            return Verdict('untried', f'{type(e).__name__}: {_last(str(e))}', child.Ended(None, '', ''), [])
 
     def _judge(self, case):
-        expected = self.expected(case)
         self.put(case.input)
         w = self.work(case)
         case.damage(w)
         before = snapshot(self.root/'work')
         e = self.run(w.command)
         after = snapshot(self.root/'work')
-        return Verdict(*self._verdict(case, w, e, expected, before, after), e, w.command)
+        found = self._harmed(case, e, before, after) or _failed(e)
+        found = found or (_refused(case, w, e) if e.status else self._passed(case, w, e))
+        return Verdict(*found, e, w.command)
 
-    def _verdict(self, case, w, e, expected, before, after):
-        "The kind of a verdict, and why"
+    def _harmed(self, case, e, before, after):
+        "The verdict on a program that did harm; None where it did none"
         writes = inputs[case.input].writes
         if bad := harm(before, after, writes): return 'harm',bad
         if e.asked: return 'harm','the network was asked'
-        ours = {n.removeprefix('here/') for n,
-            what in before.items() if e.status and after.get(n)==what} # broken by the case itself
-        if bad := broken(self.here, writes, ours): return 'harm',bad
-        if e.hang: return 'hang',e.hang
-        if 'Traceback (most recent' in e.out+e.err: return 'traceback',_last(e.err)
-        if e.status not in (0, 1, 2): return 'traceback',f'exit status {e.status}'
-        return self._refused(case, w, e) if e.status else self._passed(case, w, e, expected)
+        damaged = {n.removeprefix('here/') for n,what in before.items() if e.status and after.get(n)==what}
+        if bad := broken(self.here, writes, damaged): return 'harm',bad
 
-    def _refused(self, case, w, e):
-        lines = e.err.strip().splitlines()
-        if e.status==1 and len(lines)!=1: return 'unclear',f'{len(lines)} lines: {_last(e.err)}'
-        if w.words and not _says(e,
-            w.words): return 'unclear',f"names none of {', '.join(sorted(w.words))[:80]}: {_last(e.err)}"
-        return ('misread' if case.right else 'refused'),_last(e.err)
-
-    def _passed(self, case, w, e, expected):
+    def _passed(self, case, w, e):
+        "The verdict on a program that says that all went well"
         i = inputs[case.input]
         if case.mention and not re.search(case.mention, e.out+e.err): return 'silent',f'nothing said of {case.mention}'
         if case.refuse: return 'silent',f'not refused: {_last(e.out)}'
         if case.free: return 'other',_last(e.out)
-        if i.blind:
-            if case.right: return 'same',_last(e.out)
-            return ('other' if _says(e, w.words) else 'silent'),_last(e.out)
+        if i.blind and case.right: return 'same',_last(e.out)
+        if i.blind: return ('other' if _says(e, w.words) else 'silent'),_last(e.out)
         try: result = results[i.kind](self.here)
         except Exception as x: return 'silent',f'no result: {type(x).__name__}: {x}'
+        expected = self.expected(case)
         if case.apart: result,expected = case.apart(result),case.apart(expected)
-        off = difference(result, expected, case.tolerance)
-        if off: return 'silent',off
+        if off := difference(result, expected, case.tolerance): return 'silent',off
         return 'other' if case.twin or case.apart else 'same',_last(e.out)
+
+def _failed(e):
+    "The verdict on a program that hangs or crashes; None where it does neither"
+    if e.hang: return 'hang',e.hang
+    if 'Traceback (most recent' in e.out+e.err: return 'traceback',_last(e.err)
+    if e.status not in (0, 1, 2): return 'traceback',f'exit status {e.status}'
+
+def _refused(case, w, e):
+    "The verdict on a program that refuses its input"
+    lines = e.err.strip().splitlines()
+    if e.status==1 and len(lines)!=1: return 'unclear',f'{len(lines)} lines: {_last(e.err)}'
+    words = ', '.join(sorted(w.words))[:80]
+    if words and not _says(e, w.words): return 'unclear',f'names none of {words}: {_last(e.err)}'
+    return ('misread' if case.right else 'refused'),_last(e.err)
 
 def _says(e, words):
     "Say whether the output has one of the words"
