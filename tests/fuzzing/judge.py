@@ -80,10 +80,13 @@ def harm(before, after, writes):
 # Results
 
 def _unit(src, k):
-    "A band of an open raster in reflectance, NaN where nothing was measured"
+    "A band of an open raster in reflectance, NaN where nothing was measured; whole numbers without tags are 1e-4"
     a = src.read(k).astype(float)
     if src.nodata is not None: a[a==src.nodata] = np.nan
-    return a*src.scales[k-1]+src.offsets[k-1]
+    scale,offset = src.scales[k-1],src.offsets[k-1]
+    classes = src.dtypes[k-1]=='uint8' or src.name.endswith('.qa.tif')
+    if (scale,offset)==(1, 0) and not classes and np.nanquantile(np.abs([0,*a.flat]), .9) > 2: scale = 1e-4
+    return a*scale+offset
 
 def _raster(path):
     "Bands of a filled raster by name"
