@@ -109,6 +109,11 @@ def experiments():
     "Scripts that test the experiments, which are no part of the package"
     return sorted((root/'experiments').glob('*/test_*.py'))
 
+def broken_files(flags):
+    "Break a tenth of what the readers read, or with slow cells all of it"
+    sh(sys.executable, root/'tests/test_fuzz.py')
+    sh(sys.executable, root/'tests/fuzz.py', '--share', 1 if 'slow' in flags.split() else .1)
+
 def n_real(nb):
     "Cells of a notebook that want real data"
     cells = json.loads(nb.read_text(encoding='utf8'))['cells']
@@ -145,7 +150,7 @@ def main(
         done = [timed(*c, tmp) for c in (('modules match notebooks', check_export), ('notebooks are clean', check_clean), ('imports run one way', check_imports))]
         checks = [(p.relative_to(root/'nbs').with_suffix('').as_posix(), sh, bin/'nbdev_test', '--path', p, '--flags', flags) for p in reversed(nbs)]
         checks += [(p.relative_to(root).with_suffix('').as_posix(), sh, sys.executable, p, *flags.split()) for p in experiments()]
-        checks.append(('documentation', check_pages, tmp))
+        checks += [('tests/fuzz', broken_files, flags), ('documentation', check_pages, tmp)]
         if (root/'nbs/index.ipynb').exists(): checks.append(('readme', check_readme, tmp))
         if (root/'nbs/06_training.ipynb').exists(): checks.insert(0, ('training by papermill', check_training, tmp))
         done += together(checks)
