@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 import numpy as np, pandas as pd, rasterio, warnings
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
 from .core import HLS, Chip
 from .program import run_file, whole
 
@@ -78,8 +79,9 @@ def write_raster(
     "Write `a` (bands,H,W) as a compressed GeoTIFF, whole or not at all"
     profile = dict(driver='GTiff', count=len(a), height=a.shape[1], width=a.shape[2], dtype=a.dtype, crs=crs, transform=transform,
                    nodata=nodata, compress='deflate', interleave='band') | kwargs
-    with whole(path) as part:
-        with rasterio.open(part, 'w', **profile) as dst: dst.write(a)
+    with MemoryFile() as made:
+        with made.open(**profile) as dst: dst.write(a)
+        with whole(path) as part: part.write_bytes(made.getbuffer())
 
 # %% ../nbs/01_data.ipynb #58ca2b2f
 def write_chip(
