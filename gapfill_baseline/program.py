@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['one_line', 'keep_pages', 'out_of_memory', 'failure', 'Terminated', 'raise_on_term', 'stopped', 'program',
-           'notebook_options', 'whole', 'sweep', 'user_cache', 'hold', 'alone', 'as_list', 'plain', 'changed',
-           'run_file', 'close', 'Clock', 'save_profile', 'in_notebook', 'progress']
+           'notebook_options', 'to_disk', 'whole', 'sweep', 'user_cache', 'hold', 'alone', 'as_list', 'plain',
+           'changed', 'run_file', 'close', 'Clock', 'save_profile', 'in_notebook', 'progress']
 
 # %% ../nbs/00a_program.ipynb #ab35a580
 import csv, errno, importlib.util, inspect, os, signal, sys, threading, time
@@ -142,7 +142,9 @@ def notebook_options(
     return given
 
 # %% ../nbs/00a_program.ipynb #758157e1
-def _to_disk(path):
+def to_disk(
+    path # of a file that is written
+):
     "Have the system write a file to the disk now, where the file system can do so"
     with open(path, 'rb+') as f:
         try: os.fsync(f.fileno())
@@ -158,7 +160,7 @@ def whole(
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
-        _to_disk(part)
+        to_disk(part)
         os.replace(part, path)
     except OSError as e:
         if e.errno and str(e.filename or part)==str(part): e.filename = str(path) # a full disk does not say which file it met
