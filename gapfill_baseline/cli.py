@@ -177,7 +177,7 @@ def gapfill_visualize(
     cloud_range:Param('of training masks; taken as the published program takes it, changes nothing here', float, nargs=2)=None,
     device:str='auto', # auto, cpu or cuda
     local_rank:int=0, # which GPU, when there are several
-    cache_dir:str=None, # folder of packed files; unless given, the run's if it lies beside the run, else .cache there
+    cache_dir:str=None, # folder of packed files; the run's unless given
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
     model_cap:int=None, # width of the generator's first layer; this and what follows must not contradict the run
     n_sampling:int=None, # times the generator halves the resolution
@@ -207,7 +207,7 @@ def gapfill_stats(
     time_steps:int=None, # dates a chip; an error where the run's is another
     device:str='auto', # auto, cpu or cuda
     local_rank:int=0, # which GPU, when there are several
-    cache_dir:str=None, # folder of packed files; unless given, the run's if it lies beside the run, else .cache there
+    cache_dir:str=None, # folder of packed files; the run's unless given, else .cache beside the run
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
     protocol:Param('tables of this protocol alone', str, choices=('strict','published','both'))='both',
 )->Path: # folder of the tables
@@ -248,7 +248,7 @@ def gapfill_band_correlations(
     dataroot:str=None, # folder of the dataset; the run's unless given
     batch_size:int=None, # chips at a time; the run's unless given
     device:str='auto', # auto, cpu or cuda
-    cache_dir:str=None, # folder of packed files; unless given, the run's if it lies beside the run, else .cache there
+    cache_dir:str=None, # folder of packed files; the run's unless given
 )->Path: # folder of the figures and the table
     "Draw band against band for truth, generated and clear pixels, and write the table of their correlations"
     o = SimpleNamespace(**locals())
@@ -320,7 +320,7 @@ def gapfill_calibration(
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given', str, nargs='+')=None,
     device:str='auto', # auto, cpu or cuda
     local_rank:int=0, # which GPU, when there are several
-    cache_dir:str=None, # folder of packed files; unless given, the run's if it lies beside the run, else .cache there
+    cache_dir:str=None, # folder of packed files; the run's unless given, else .cache beside the run
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
 )->Path: # folder of the results
     "Check the scale that a network trained with --uncertainty predicts: coverage of its intervals, error against scale"
