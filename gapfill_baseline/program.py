@@ -49,7 +49,8 @@ def out_of_memory(
     e:BaseException # what a program ended with
 )->bool:
     "Tell whether an error says that memory ran out, also in the words of PyTorch"
-    return isinstance(e, MemoryError) or any(s in str(e) for s in ("can't allocate memory", 'out of memory'))
+    named = isinstance(e, MemoryError) or type(e).__name__=='OutOfMemoryError' # the latter is PyTorch's
+    return named or any(s in str(e) for s in ("can't allocate memory", 'out of memory'))
 
 def failure(
     e:BaseException, # what a program ended with

@@ -383,8 +383,8 @@ def fill_archive(
             with open_workers(scheduler, n, memory_limit, retries) if todo else nullcontext() as client:
                 if client: _tell(client)
                 _fill_rows(todo, client, fill, out_dir, outcomes)
-        except KeyboardInterrupt:
-            print('Stopped. The same command goes on from what is done.', flush=True)
+        except KeyboardInterrupt as e:
+            e.args = ('The same command goes on from what is done.',)
             raise
         finally:
             table = archive_table(rows, outcomes)
