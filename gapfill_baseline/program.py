@@ -190,7 +190,9 @@ def hold(
     message:str # for a second process
 )->FileLock: # held until it is released, or the process ends
     "Hold a lock. Raises ValueError with `message` where another process holds it"
-    Path(lock).parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(lock).parent
+    try: folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError): raise ValueError(f"{folder} cannot be a folder: a file is in the way. Choose another folder.") from None
     held = FileLock(lock, timeout=0)
     try: held.acquire()
     except Timeout: raise ValueError(message) from None
