@@ -197,8 +197,9 @@ def check_leaks(
 
 # %% ../nbs/01b_check.ipynb #7d70f064
 def _refuse_other(out, columns):
-    "Complain about a file that is not an earlier table with these columns"
+    "Complain about a file that is not an earlier table with these columns, or that cannot be made"
     p = Path(out)
+    if not p.absolute().parent.is_dir(): raise ValueError(f"out {out} cannot be written: {p.parent} is not a folder. Pass another --out.")
     if not p.exists(): return
     if p.is_file():
         with open(p, encoding='utf8', errors='replace') as f: head = f.readline().strip()

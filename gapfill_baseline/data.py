@@ -156,7 +156,8 @@ def find_layout(
 )->Layout: # the layout whose folders are there
     "Find the layout of a dataset by its folders"
     root = Path(dataroot)
-    if not root.is_dir(): raise FileNotFoundError(f"dataroot {dataroot} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
+    wrong = 'is not a folder' if root.exists() else 'does not exist'
+    if not root.is_dir(): raise FileNotFoundError(f"dataroot {dataroot} {wrong}. Pass --dataroot the folder that holds chip_catalog.csv.")
     there = [o for o in layouts if any((root/d).is_dir() for d in o.chip_dirs.values())]
     if len(there) > 1: raise ValueError(f"dataroot {dataroot} has both {_chip_folders(there, ' and ')}. Keep the folders of one layout.")
     if there: return there[0]

@@ -372,7 +372,6 @@ def fill_archive(
     "Fill every row of a list that is not filled yet, and write `status.csv`"
     check_workers(scheduler, workers, memory_limit)
     rows,out_dir = read_archive(archive),Path(out_dir).resolve()
-    out_dir.mkdir(parents=True, exist_ok=True)
     with alone(out_dir/'.lock', f"{out_dir} is being filled by another process. Wait for it, or pass another --out_dir."):
         keep_options(rows, out_dir, options or {}, overwrite)
         outcomes = {} if overwrite else {r.name: dict(status='done') for r in rows if done(r, out_dir/r.name)}
