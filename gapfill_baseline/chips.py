@@ -230,7 +230,7 @@ def cut_dataset(
     out_dir, # folder to make
     r:Recipe=Recipe(), # how
     tiles:dict=None, # name of a place -> HLS tile; None = none is known
-    overwrite:bool=False # replace `out_dir` where it is there
+    overwrite:bool=False # replace `out_dir` where it is such a dataset and nothing else
 )->Path: # the folder
     "Cut a dataset from scenes"
     with Env(GDAL_CACHEMAX=256<<20): _cut(stacks, out_dir, r, tiles, overwrite) # bytes; GDAL's own choice is a share of the computer's memory

@@ -54,6 +54,7 @@ class Canvas:
         for c,band in enumerate(np.ascontiguousarray(a, self.dtype)):
             left = memoryview(band).cast('B'); at = (c*self.grid.height+row)*self.grid.width*self.dtype.itemsize
             while len(left): n = os.pwrite(self.file, left, at); left,at = left[n:],at+n
+        getattr(os, 'fdatasync', os.fsync)(self.file)
     def close(self): os.close(self.file)
 
 # %% ../../nbs/scenes/06_products.ipynb #4d2fa5a8
