@@ -139,6 +139,8 @@ def _tables(dataset, dataroot):
     return chips,masks,a+b
 
 # %% ../nbs/01b_check.ipynb #01730ccf
+_problems = ['level','where','problem'] # columns
+
 def check_dataset(
     dataroot, # folder of the dataset
     dataset:str='gapfill', # a registered dataset, or a Python file that registers one
@@ -146,7 +148,7 @@ def check_dataset(
     n_bands:int=len(HLS.bands) # bands a date
 ): # DataFrame of level, where and problem; no rows = no problem
     "Every problem of a dataset"
-    table = lambda rows: pd.DataFrame(rows, columns=['level','where','problem']).sort_values('level', kind='stable', ignore_index=True)
+    table = lambda rows: pd.DataFrame(rows, columns=_problems).sort_values('level', kind='stable', ignore_index=True)
     if time_steps < 1 or n_bands < 1: raise ValueError(f"time_steps is {time_steps} and n_bands is {n_bands}; pass numbers of at least 1.")
     chips,masks,rows = _tables(dataset, dataroot)
     if chips is not None: rows += check_chip_table(chips, time_steps)
@@ -211,11 +213,23 @@ def check_leaks(
     chips = read_chip_table(catalog) if catalog else load_dataset(dataset, dataroot).chips
     table = leak_table(chips); use = chips[usable(chips)].reset_index(drop=True)
     if out:
+        _refuse_other(out, ['split', *table])
         with whole(out) as o: table.to_csv(o)
     print(f"{len(use):,} chips in {len(set(places(use))):,} places. Validation chips that touch a training chip, are of its tile, or of its tile and all its dates:")
     print(*leak_lines(table), sep='\n')
     if 'blocked' not in table.index: print('A blocked split needs chips of at least 2 places.')
     return table
+
+# %% ../nbs/01b_check.ipynb #7d70f064
+def _refuse_other(out, columns):
+    "Complain about a file that is not an earlier table with these columns, or that cannot be made"
+    p = Path(out)
+    if not p.absolute().parent.is_dir(): raise ValueError(f"out {out} cannot be written: {p.parent} is not a folder. Pass another --out.")
+    if not p.exists(): return
+    if p.is_file():
+        with open(p, encoding='utf8', errors='replace') as f: head = f.readline().strip()
+        if head in ('', ','.join(columns)): return
+    raise ValueError(f"out {out} exists and is not an earlier table of gapfill_check. Pass another --out.")
 
 # %% ../nbs/01b_check.ipynb #d51c017e
 def _one_source(dataroot, leaks, catalog):
@@ -237,6 +251,7 @@ def report_problems(
 ):
     "Print every problem of a dataset; raise where it cannot be trained on"
     _one_source(o.dataroot, o.leaks, o.catalog)
+    if o.out: _refuse_other(o.out, _problems)
     df = check_dataset(o.dataroot, o.dataset, o.time_steps, o.n_bands)
     if o.out:
         with whole(o.out) as part: df.to_csv(part, index=False)

@@ -15,9 +15,9 @@ import pandas as pd
 from rasterio.windows import Window
 from rasterio import Env
 from .core import HLS, Chip, frozen_gaps, gap_patterns
-from .data import to_dn, write_chip, write_mask, layouts, ordinals
+from .data import is_whole, read_catalog, to_dn, write_chip, write_mask, layouts, ordinals
 from .datasets.splits import _metric, _moved, flat_system
-from .program import alone, as_list, progress, whole
+from .program import alone, as_list, progress, sweep, whole
 from .scenes.cut import _boxes, chip_table, mask_table, plan_chips, plan_masks, split_chips, split_masks, survey
 from .scenes.granules import find_granules
 from .scenes.open import check_source, open_stack
@@ -57,15 +57,17 @@ def cut_chip(
 
 # %% ../nbs/12a_chips.ipynb #59f1ca05
 def _write_files(folder, layout, stacks, chips, masks, size):
-    "Write the chips and masks that are not there yet"
+    "Write the chips and masks that are not there yet, or not whole"
     for d in {*layout.chip_dirs.values(), layout.mask_dirs[0], *filter(None, [str(Path(layout.premasked).parent) if layout.premasked else ''])}: (folder/d).mkdir(parents=True, exist_ok=True)
     for r in progress(masks.itertuples(), 'masks', len(masks)):
         p = folder/layout.mask_dirs[0]/f'{r.mask_id}.tif'; st = stacks[r.scene]
-        if not p.exists(): write_mask(p, _mask_of(st, r.row, r.col, size, r.t), st.grid.crs, _corner(st, r.row, r.col))
+        if not is_whole(p, (1,size,size)): write_mask(p, _mask_of(st, r.row, r.col, size, r.t), st.grid.crs, _corner(st, r.row, r.col))
     for r in progress(chips.itertuples(), 'chips', len(chips)):
         p = folder/layout.chip_dirs[r.usage]/layout.chip_file.format(r.chip_id)
-        if not p.exists(): write_chip(p, cut_chip(stacks[r.scene], r.row, r.col, size, r.at))
+        if not is_whole(p, _chip_shape(stacks, r, size)): write_chip(p, cut_chip(stacks[r.scene], r.row, r.col, size, r.at))
     if layout.premasked: _write_premasked(folder, layout, stacks, chips, masks, size)
+
+def _chip_shape(stacks, r, size): return len(r.at)*len(stacks[r.scene].bands),size,size
 
 def _mask_of(stack, row, col, size, t):
     "What the mask says of a window on a date, bool, (size,size)"
@@ -76,7 +78,8 @@ def _write_premasked(folder, layout, stacks, chips, masks, size):
     "Write the validation chips with 0 under their frozen gaps"
     v,m = (df[df.usage=='validate'].sort_values(k, ignore_index=True) for df,k in ((chips, 'chip_id'), (masks, 'mask_id'))); T = len(chips['at'].iloc[0])
     for r,over in zip(v.itertuples(), frozen_gaps(len(v), len(m), gap_patterns(T), T)):
-        if (p := folder/layout.premasked.format(r.chip_id)).exists(): continue
+        p = folder/layout.premasked.format(r.chip_id)
+        if is_whole(p, _chip_shape(stacks, r, size)): continue
         c = cut_chip(stacks[r.scene], r.row, r.col, size, r.at)
         for t,k in enumerate(over):
             if k >= 0: o = m.iloc[k]; c.dn[t][:,_mask_of(stacks[o.scene], o.row, o.col, size, o.t)] = 0
@@ -124,6 +127,12 @@ class Recipe(NamedTuple):
     seed:int=0 # of the split
 
 # %% ../nbs/12a_chips.ipynb #851dc7fb
+def _check_place(name):
+    "Complain about the name of a place that no file name can begin with"
+    if name and name==name.strip() and name.isprintable() and len(name.encode()) <= 100 and name[0]!='.' and not set(name) & set('\\/:*?"<>|'): return
+    told = repr(name) if len(name) <= 100 else f'{name[:20]!r}…, which has {len(name)} letters'
+    raise ValueError(f"name is {told}; the names of files begin with it. Use at most 100 letters, digits, - and _.")
+
 def _check_recipe(r, stacks):
     "One line about the first thing that cannot be cut"
     for k,lo in (('size',16), ('time_steps',1), ('min_days',1), ('max_days',1), ('blocks',2), ('seed',0)):
@@ -137,6 +146,7 @@ def _check_recipe(r, stacks):
     if r.layout not in (o.name for o in layouts): raise ValueError(f"layout is {r.layout!r}. Choose from: {', '.join(o.name for o in layouts)}.")
     if r.split not in ('blocked','dates'): raise ValueError(f"split is {r.split!r}. Choose from: blocked, dates.")
     for name,st in stacks.items():
+        _check_place(name)
         if min(st.grid.height, st.grid.width) < r.size: raise ValueError(f"{name} is {st.grid.width} × {st.grid.height} px, smaller than a chip of {r.size}. Pass a smaller --size.")
         if len(st) < r.time_steps: raise ValueError(f"{name} has {len(st)} dates; a chip needs {r.time_steps}. Pass more scenes or fewer --time_steps.")
 
@@ -167,16 +177,57 @@ def _state(path):
 
 def _note(stacks, tiles, r):
     "What a dataset is cut from, and how"
-    files = sorted({f for st in stacks.values() for d in st.sources for f in d})
+    files = _sources(stacks)
     return json.dumps(dict(recipe=r._asdict(), tiles=tiles, rules={k: [repr(st.rule.text), st.rule.dilate, st.rule.kind] for k,st in stacks.items()},
                            files={f: _state(f) for f in files}), indent=1)
 
+
+# %% ../nbs/12a_chips.ipynb #edde49ac
+def _files_of(folder):
+    "Name the files of a dataset that was cut by this program, by its note and its catalogs; none where it is no such dataset"
+    try:
+        json.loads((folder/'cut.json').read_text())['recipe']
+        cat = read_catalog(folder)
+    except (OSError, ValueError, KeyError, TypeError): return set()
+    named = [*cat.chips.path, *cat.masks.path]
+    if cat.layout.premasked: named += [folder/cat.layout.premasked.format(i) for i in cat.chips.chip_id]
+    return {folder/'cut.json', folder/'chip_catalog.csv', folder/'cloud_catalog.csv', *map(Path, named)}
+
+def _refuse_others(out, out_dir):
+    "Complain about a folder to replace that is not a dataset of this program, or holds more than that"
+    ours = _files_of(out)
+    if not ours: raise ValueError(f"out_dir {out_dir} is not a dataset that gapfill_chips wrote, so --overwrite does not replace it. Choose another folder.")
+    for p in sorted(out.rglob('*')):
+        if p.is_symlink() or (p not in ours and not p.is_dir()):
+            raise ValueError(f"out_dir {out_dir} also holds {p.relative_to(out)}, which gapfill_chips did not write. Move it away, or choose another folder.")
+
+# %% ../nbs/12a_chips.ipynb #350797a1
+def _hidden(out):
+    "Name the folders beside a dataset in which it is made, and to which the one it replaces is moved"
+    return out.with_name(f'.{out.name}.part'),out.with_name(f'.{out.name}.old')
+
 def _ready(out_dir, overwrite):
-    "The final and the hidden folder, or one line if the final one is taken"
+    "The final and the hidden folder, or one line if one of them is taken"
     out = Path(out_dir).resolve()
-    if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())): raise ValueError(f"out_dir {out_dir} is already there and not empty. Choose another folder, or pass --overwrite.")
-    if out.is_file(): raise ValueError(f"out_dir {out_dir} is a file. Choose a folder.")
-    return out,out.with_name(f'.{out.name}.part')
+    if out.exists() and not out.is_dir(): raise ValueError(f"out_dir {out_dir} is a file. Choose a folder.")
+    if out.exists() and any(out.iterdir()):
+        if not overwrite: raise ValueError(f"out_dir {out_dir} is already there and not empty. Choose another folder, or pass --overwrite.")
+        _refuse_others(out, out_dir)
+    for p in _hidden(out):
+        others = [q for q in p.iterdir() if not q.match('.cut.json.*.part')] if p.is_dir() else p.exists()
+        if others and not (p/'cut.json').is_file(): raise ValueError(f"{p} is in the way: gapfill_chips works there, and did not make it. Move it away, or choose another out_dir.")
+    return out,_hidden(out)[0]
+
+def _sources(stacks):
+    "Name the files that scenes are read from"
+    return sorted({f for st in stacks.values() for d in st.sources for f in d})
+
+def _refuse_inputs(stacks, out, out_dir):
+    "Complain about a scene in a folder that will be replaced, or about a folder in a scene that is one"
+    for s in _sources(stacks):
+        p = Path(s).resolve()
+        if any(p.is_relative_to(f) or f.is_relative_to(p) for f in (out, *_hidden(out))):
+            raise ValueError(f"out_dir {out_dir} holds the input {s}, or is part of it. Choose another folder.")
 
 # %% ../nbs/12a_chips.ipynb #e33f6117
 def cut_dataset(
@@ -184,7 +235,7 @@ def cut_dataset(
     out_dir, # folder to make
     r:Recipe=Recipe(), # how
     tiles:dict=None, # name of a place -> HLS tile; None = none is known
-    overwrite:bool=False # replace `out_dir` where it is there
+    overwrite:bool=False # replace `out_dir` where it is such a dataset and nothing else
 )->Path: # the folder
     "Cut a dataset from scenes"
     with Env(GDAL_CACHEMAX=256<<20): _cut(stacks, out_dir, r, tiles, overwrite) # bytes; GDAL's own choice is a share of the computer's memory
@@ -193,11 +244,12 @@ def cut_dataset(
 def _cut(stacks, out_dir, r, tiles, overwrite):
     "Plan, write, rename"
     stacks,tiles = {k: six_bands(s) for k,s in stacks.items()},tiles or {k: '' for k in stacks}
-    _check_recipe(r, stacks); out,part = _ready(out_dir, overwrite); layout = next(o for o in layouts if o.name==r.layout)
+    _check_recipe(r, stacks); out,part = _ready(out_dir, overwrite); _refuse_inputs(stacks, out, out_dir); layout = next(o for o in layouts if o.name==r.layout)
     chips,masks = plan_dataset(stacks, tiles, r)
     with alone(part.with_suffix('.lock'), f"Another gapfill_chips writes to out_dir {out_dir}. Wait for it, or choose another folder."):
         _begin(part, _note(stacks, tiles, r))
         _write_files(part, layout, stacks, chips, masks, r.size); _write_catalogs(part, layout, chips, masks)
+        _ready(out_dir, overwrite) # what came in meanwhile
         _put(part, out)
     n = lambda df, u: (df.usage==u).sum()
     print(f"Wrote {n(chips, 'train')} training chips, {n(chips, 'validate')} validation chips, {n(masks, 'train')} and {n(masks, 'validate')} cloud masks to {out_dir}.")
@@ -206,7 +258,7 @@ def _begin(part, note):
     "The hidden folder: as an earlier run with the same note left it, or empty"
     if not (part/'cut.json').exists() or (part/'cut.json').read_text()!=note: shutil.rmtree(part, ignore_errors=True)
     part.mkdir(exist_ok=True)
-    for p in part.rglob('.*.part'): p.unlink() # what a killed run was writing
+    for p in [part, *(p for p in part.rglob('*') if p.is_dir())]: sweep(p)
     with whole(part/'cut.json') as o: o.write_text(note)
 
 def _put(part, out):

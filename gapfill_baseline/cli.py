@@ -432,7 +432,7 @@ def gapfill_chips(
     blocks:int=4, # with fewer than 5 tiles: parts of a scene along each side that are places
     fraction:float=.2, # share of validation chips
     seed:int=0, # of the split
-    overwrite:bool=False # replace out_dir where it is there
+    overwrite:bool=False # replace out_dir where it is a dataset of this program and nothing else
 ):
     "Cut a training dataset from scenes"
     o = SimpleNamespace(**locals())

@@ -7,7 +7,7 @@ __all__ = ['cell_table', 'score_table', 'all_draws', 'speed', 'summary_table', '
            'check_options', 'open_chips', 'write_tables', 'one_chip', 'compare']
 
 # %% ../nbs/11_compare.ipynb #cf1e312a
-import hashlib, shutil
+import hashlib
 from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
@@ -18,11 +18,11 @@ from .data import chip_dates
 from .learner import make_accelerator
 from .masks import open_split, to_sample
 from .metrics import Sums, metrics, published_mean, published_scores, strict_scores
-from .program import Clock, as_list, save_profile, whole
+from .program import Clock, as_list, save_profile, sweep, whole
 import gapfill_baseline.results.figures as figures
 from .results.intervals import cell_groups, cuts, differences, draw_counts, interval, place_labels, published_draws, row_draws, strict_draws, units_of
 from .results.pictures import FilledChip
-from .results.scoring import ensembles, filler_entries, open_store, references, run_entries, score_all
+from .results.scoring import ensembles, filler_entries, open_store, references, remove_store, store_name, run_entries, score_all
 from .train.fit import open_catalog
 from .train.options import config_options
 from .train.runs import find_run, find_weights, read_config, usable_folder
@@ -201,6 +201,8 @@ def write_tables(
     out_dir:Path # of the comparison
 ):
     "Write tables, figures and `summary.md`; `summary.csv` last, which says that all is there"
+    for name in (*tables,'summary.md'): sweep(out_dir, name)
+    sweep(out_dir/'figures', '*.png')
     for name,t in tables.items():
         if name=='summary.csv': continue
         with whole(out_dir/name) as p: t.to_csv(p, index=False, float_format='%.7g')
@@ -234,6 +236,7 @@ def compare(
     out,clock = usable_folder(o.out_dir),Clock()
     if (out/'summary.csv').exists():
         if not o.resume: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
+        remove_store(out)
         print(f'finished already: {out}')
         return out
     with clock('open'):
@@ -243,9 +246,17 @@ def compare(
         if o.ensemble: entries += ensembles(entries)
     return _compare(o, out, ds, entries, make_accelerator(o.device).device, clock)
 
+# %% ../nbs/11_compare.ipynb #24c9967b
+def _refuse_tables(out):
+    "Complain about a table that would be replaced and is not of the comparison that goes on"
+    if (out/store_name/'options.json').exists(): return
+    there = [n for n in ('scores.csv','seeds.csv','differences.csv','cuts.csv','summary.md') if (out/n).exists()]
+    if there: raise ValueError(f"{out/there[0]} exists already. Move it away, or pass another --out_dir.")
+
 # %% ../nbs/11_compare.ipynb #afa5e964
 def _compare(o, out, ds, entries, device, clock):
     "The part of `gapfill_compare` that scores and writes"
+    _refuse_tables(out)
     folder,lock = open_store(out, _identity(o, ds, entries), o.resume)
     try:
         protocols = ('strict','published') if o.protocol=='both' else (o.protocol,)
@@ -255,7 +266,7 @@ def _compare(o, out, ds, entries, device, clock):
         with clock('figures'): figures.save_chip(*one_chip(entries, ds, sums['gap_fraction'], device), out/'figures')
         with clock('tables'): write_tables(tables, out)
     finally: lock.release()
-    shutil.rmtree(folder)
+    remove_store(out)
     print(figures.terminal_table(tables['summary.csv']), f"tables and figures: {out}", sep='\n')
     if o.profile: save_profile(clock, out/'profile.csv')
     return out

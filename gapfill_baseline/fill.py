@@ -164,6 +164,7 @@ def fill(
     o:SimpleNamespace # options of `gapfill_fill`
 ): # paths, counts, seconds by name; with --archive or --score a table
     "Fill the gaps of whole scenes, of one place or of a list"
+    if o.time_steps is not None and o.time_steps < 1: raise ValueError(f"time_steps is {o.time_steps}; pass a whole number of at least 1.")
     if o.archive: return fill_list(o)
     for k in ('scheduler','workers','memory_limit'):
         if getattr(o, k) is not None: raise ValueError(f"{k} is {getattr(o, k)} without a list. Pass --archive, or leave it out.")

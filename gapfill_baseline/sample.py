@@ -10,6 +10,7 @@ __all__ = ['regions', 'country', 'crops', 'spectra', 'fractal', 'Region', 'parce
 
 # %% ../nbs/01a_sample.ipynb #6c5a20b7
 import hashlib, math, os, shutil
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import NormalDist
@@ -21,7 +22,7 @@ from rasterio.warp import transform
 from filelock import FileLock
 from .core import HLS, Chip, frozen_gaps, gap_patterns
 from .data import ordinals, write_chip, write_mask, layouts
-from .program import user_cache
+from .program import alone, user_cache, whole
 
 def _rng(*key): return np.random.default_rng(key)
 
@@ -483,8 +484,8 @@ def _write_sample(root, many, masks, size, time_steps, seed, layout):
         table += chip_rows(where, size, layout.date_format)
     if layout.name=='released':
         (root/'test/hls_chips_masked').mkdir(); _cut_out(root/'test/hls_chips_masked', chips, clouded)
-    pd.DataFrame(rows).to_csv(root/'cloud_catalog.csv', index=False)
-    pd.DataFrame(table).sort_values('chip_id').to_csv(root/'chip_catalog.csv', index=False)
+    with whole(root/'cloud_catalog.csv') as p: pd.DataFrame(rows).to_csv(p, index=False)
+    with whole(root/'chip_catalog.csv') as p: pd.DataFrame(table).sort_values('chip_id').to_csv(p, index=False)
 
 # %% ../nbs/01a_sample.ipynb #ff3f3524
 def _check_wish(dest, n_train, n_validate, n_masks, size, time_steps, seed, layout):
@@ -496,6 +497,18 @@ def _check_wish(dest, n_train, n_validate, n_masks, size, time_steps, seed, layo
     if time_steps>len(ordinals): raise ValueError(f"time_steps is {time_steps}; a chip catalog has names for {len(ordinals)} dates. Pass --time_steps {len(ordinals)} or less.")
     if layout not in (o.name for o in layouts): raise ValueError(f"layout is {layout!r}. Choose from: {', '.join(o.name for o in layouts)}.")
     if dest.exists() and (not dest.is_dir() or any(dest.iterdir())): raise ValueError(f"{dest} is already there and not empty. Choose another folder, or remove it first.")
+
+# %% ../nbs/01a_sample.ipynb #b506c71e
+@contextmanager
+def _folder_in_the_making(dest):
+    "An empty folder beside `dest`, which is gone after the block"
+    final = dest.resolve()
+    part = final.with_name(f'.{final.name}.gapfill_sample')
+    with alone(f'{part}.lock', f"Another gapfill_sample makes {dest}. Wait for it, or choose another folder."):
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        try: yield part
+        finally: shutil.rmtree(part, ignore_errors=True)
 
 # %% ../nbs/01a_sample.ipynb #604fd8b4
 def make_sample(
@@ -509,13 +522,15 @@ def make_sample(
     layout:str='baseline' # baseline or released
 )->Path: # the folder
     "Make a sample dataset"
-    dest = Path(dest); _check_wish(dest, n_train, n_validate, n_masks, size, time_steps, seed, layout)
+    dest = Path(dest)
+    wish = n_train, n_validate, n_masks, size, time_steps, seed, layout
+    _check_wish(dest, *wish)
     held = min(max(round(n_masks*n_validate/(n_train+n_validate)), 1), n_masks-1)
-    whole = dest.resolve(); part = whole.with_name(f'.{whole.name}.{os.getpid()}.part'); part.mkdir(parents=True)
-    try:
-        _write_sample(part, dict(train=n_train, validate=n_validate), dict(train=n_masks-held, validate=held), size, time_steps, seed, next(o for o in layouts if o.name==layout))
-        os.replace(part, whole)
-    finally: shutil.rmtree(part, ignore_errors=True)
+    many,masks = dict(train=n_train, validate=n_validate),dict(train=n_masks-held, validate=held)
+    with _folder_in_the_making(dest) as part:
+        _check_wish(dest, *wish) # another process may have been faster
+        _write_sample(part, many, masks, size, time_steps, seed, next(o for o in layouts if o.name==layout))
+        os.replace(part, dest.resolve())
     return dest
 
 # %% ../nbs/01a_sample.ipynb #71f2c08c

@@ -18,7 +18,7 @@ from filelock import FileLock
 from ..core import HLS
 from ..data import read_chip, read_gaps, read_mask
 from ..reading.files import open_raster
-from ..program import progress, whole
+from ..program import progress, sweep, whole
 
 # %% ../../nbs/datasets/01_cache.ipynb #076509da
 def _stamp(path):
@@ -89,7 +89,7 @@ def _build(file, names, paths, read, skip_bad, what):
     with whole(file) as part, open(part, 'wb') as out, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as ex:
         for b in todo:
             for name,a in zip(names[b:b+block], ex.map(lambda p: _try(read, p), paths[b:b+block])):
-                if not isinstance(a, Exception): kept.append(name); a.tofile(out)
+                if not isinstance(a, Exception): kept.append(name); out.write(np.ascontiguousarray(a).data)
                 elif not skip_bad: raise ValueError(f"{a} Or pass --skip_bad to leave it out; gapfill_check lists every problem.") from None
                 else: bad[name] = str(a)
     return kept,bad
@@ -117,7 +117,7 @@ def pack(
         parts = [what, shape, np.dtype(dtype).str, skip_bad and list(map(str, paths)), names, digests(paths, cache_dir/'digests.json')]
         file = cache_dir/f"{what}-{blake2b(json.dumps(parts).encode(), digest_size=10).hexdigest()}.bin"; meta = file.with_suffix('.json')
         if not _complete(file, meta, shape, dtype):
-            for left in cache_dir.glob('.*.part'): left.unlink() # of a build that was killed
+            for left in ('chips-*','masks-*','gaps-*',f'{what}-*','digests.json'): sweep(cache_dir, left) # of a build that was killed
             need_room(cache_dir, len(paths)*int(np.prod(shape))*np.dtype(dtype).itemsize)
             kept,bad = _build(file, names, paths, read, skip_bad, what)
             group = blake2b(json.dumps([what, shape, skip_bad, names, str(Path(paths[0]).absolute().parent)]).encode(), digest_size=10).hexdigest()

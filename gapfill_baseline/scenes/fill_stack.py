@@ -21,7 +21,7 @@ from ..learner import pick_device
 from ..reading.units import Units
 from ..core import Filler, day_of_year, days_since
 from .products import Strip, output_paths, product_kinds, products, refuse_existing, write_cog
-from ..program import Clock, changed, close, hold, progress, whole
+from ..program import Clock, changed, close, hold, out_of_memory, progress, whole
 from .windows import NO_LOOK, Blend, as_dn, as_sample, blend_weights, check_windows, dates_to_see, fill_pixels, fillable, look_distance, windows_with_gap
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #ec445292
@@ -53,7 +53,9 @@ def try_filler(
     what = f"{filler} cannot fill {time_steps} date{'s'*(time_steps>1)} of {C} bands ({' '.join(stack.bands)})"
     if filler.time_steps not in (None, time_steps): raise ValueError(f"{what}: it needs {filler.time_steps} dates. Pass more scenes, or another --filler.")
     try: p = filler.predict(s)
-    except Exception as e: raise ValueError(f"{what}: made for others? {type(e).__name__}: {' '.join(str(e).split())[:200]}") from e
+    except Exception as e:
+        if out_of_memory(e): raise
+        raise ValueError(f"{what}: made for others? {type(e).__name__}: {' '.join(str(e).split())[:200]}") from e
     if p.mean.shape!=s.observed.shape: raise ValueError(f"{what}: it gives {tuple(p.mean.shape)} for {tuple(s.observed.shape)}.")
     if not p.mean.isfinite().all(): raise ValueError(f"{what}: it gives values that are not finite. Its weights are broken; take another run.")
     return p.scale is not None
@@ -256,12 +258,23 @@ def make_job(
     "What is asked, or one line about what cannot be"
     job = Job(filler, _which_dates(stack, dates_out), scale=bool(uncertainty), **kwargs); T = len(stack.dates); check_windows(job.size, job.overlap)
     if not isinstance(job.batch_size, int) or job.batch_size < 1: raise ValueError(f"batch_size is {job.batch_size}; pass a whole number of at least 1.")
-    k = time_steps or filler.time_steps
+    k = filler.time_steps if time_steps is None else time_steps
     if k is not None and k < 1: raise ValueError(f"time_steps is {k}; pass a whole number of at least 1.")
     if isinstance(getattr(filler, 'net', None), torch.nn.Module): filler.net.to(job.device)
     has = try_filler(filler, stack, min(k or T, T), job.device, job.size)
     if uncertainty and not has: raise ValueError(f"uncertainty was asked for, and {filler} predicts none. Train with --uncertainty, or leave it out.")
     return job._replace(time_steps=k if k and k < T else None)
+
+# %% ../../nbs/scenes/07_fill_stack.ipynb #ed489355
+def _work_folder(out, names):
+    "Name the folder in which a filling of these dates is in the making"
+    return out/f".gapfill_{hashlib.sha256(' '.join(names).encode()).hexdigest()[:12]}"
+
+def _remove_work(work):
+    "Remove what is left of a filling whose results are all there"
+    if not work.exists(): return
+    hold(work/'lock', f"{work} is in use: another process fills the same scenes. Wait for it.").release()
+    shutil.rmtree(work)
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #cdb5be3f
 def _plan(stack, filler, out, device='cpu', batch_size=None, size=224, overlap=32, fill_all=False, uncertainty=False,
@@ -282,7 +295,8 @@ def is_finished(
     **options # of `fill_stack`, those that decide the result
 )->bool:
     "Say whether all results of a filling exist and carry its tag"
-    _,what,_,paths = _plan(stack, filler, Path(out_dir), **options)
+    job,what,_,paths = _plan(stack, filler, Path(out_dir), **options)
+    if _work_folder(Path(out_dir), [stack.names[t] for t in job.want]).exists(): return False
     return all(p.exists() and _is_ours(p, what) for p in paths.values())
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #cf31ce5e
@@ -312,8 +326,11 @@ def fill_stack(
     names = [stack.names[t] for t in job.want]
     ours = {k for k,p in paths.items() if resume and p.exists() and _is_ours(p, what)}
     refuse_existing({k: p for k,p in paths.items() if k not in ours}, [p for s in stack.sources for p in s], overwrite)
-    if len(ours)==len(paths): return _summary(stack, job, paths, {}, clock, start, finished=True)
-    work = out/f".gapfill_{hashlib.sha256(' '.join(names).encode()).hexdigest()[:12]}"; state,lock = open_work(work, what, resume, overwrite)
+    work = _work_folder(out, names)
+    if len(ours)==len(paths):
+        _remove_work(work)
+        return _summary(stack, job, paths, {}, clock, start, finished=True)
+    state,lock = open_work(work, what, resume, overwrite)
     try:
         with rasterio.Env(GDAL_CACHEMAX=cache<<20, GDAL_NUM_THREADS=torch.get_num_threads()), _as_asked(filler), workers() as pool: _fill(stack, job, work, state, {k: what[k] for k in ('software','filler','weights')} | dict(run=run), paths, ours, clock, pool)
     finally: lock.release()

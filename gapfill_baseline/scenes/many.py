@@ -374,7 +374,6 @@ def fill_archive(
     "Fill every row of a list that is not filled yet, and write `status.csv`"
     check_workers(scheduler, workers, memory_limit)
     rows,out_dir = read_archive(archive),Path(out_dir).resolve()
-    out_dir.mkdir(parents=True, exist_ok=True)
     with alone(out_dir/'.lock', f"{out_dir} is being filled by another process. Wait for it, or pass another --out_dir."):
         keep_options(rows, out_dir, options or {}, overwrite)
         outcomes = {} if overwrite else {r.name: dict(status='done') for r in rows if done(r, out_dir/r.name)}
@@ -385,8 +384,8 @@ def fill_archive(
             with open_workers(scheduler, n, memory_limit, retries) if todo else nullcontext() as client:
                 if client: _tell(client)
                 _fill_rows(todo, client, fill, out_dir, outcomes)
-        except KeyboardInterrupt:
-            print('Stopped. The same command goes on from what is done.', flush=True)
+        except KeyboardInterrupt as e:
+            e.args = ('The same command goes on from what is done.',)
             raise
         finally:
             table = archive_table(rows, outcomes)

@@ -9,6 +9,7 @@ __all__ = ['gdal_types', 'OBSERVED', 'FILLED', 'NOT_FILLABLE', 'qa_bands', 'NO_S
 
 # %% ../../nbs/scenes/06_products.ipynb #62e8e240
 import os, shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.shutil import copy as copy_raster
 from ..reading.units import describe_units
+from ..program import to_disk
 from .stack import Grid
 from .windows import NO_LOOK
 
@@ -56,6 +58,7 @@ class Canvas:
         try:
             for c,band in enumerate(np.ascontiguousarray(a, self.dtype)):
                 self._write_bytes(file, memoryview(band).cast('B'), (c*self.grid.height+row)*self.grid.width*self.dtype.itemsize)
+            getattr(os, 'fdatasync', os.fsync)(file)
         finally: os.close(file)
     def _write_bytes(self, file, left, at):
         "Write bytes to a place in the file"
@@ -114,7 +117,9 @@ def write_cog(
         copy_raster(vrt, flat, driver='GTiff', tiled=True, blockxsize=512, blockysize=512, interleave='band', bigtiff='if_safer')
         with rasterio.open(flat, 'r+') as src: src.build_overviews(overview_factors(*src.shape), Resampling[overviews])
         copy_raster(flat, part, driver='COG', compress='deflate', level=1, predictor='yes', blocksize=512, overviews='force_use_existing', num_threads=threads, bigtiff='if_safer')
-        _ends(part); os.replace(part, path)
+        _ends(part)
+        to_disk(part)
+        os.replace(part, path)
     except (RasterioError, CPLE_BaseError, OSError) as e:
         why,free = getattr(e, 'strerror', None) or ' '.join(str(e).split()).rstrip('.'),shutil.disk_usage(c.path.parent).free/1e6
         raise OSError(f"{path} cannot be written: {why} ({free:.0f} MB are free). Make room, then pass --resume.") from None
@@ -231,7 +236,12 @@ def output_paths(
     scale:bool=False # does the filler predict the scale of its error
 )->dict: # (name, kind) -> path
     "Name the file of each raster"
-    return {(n,kind): Path(out_dir)/f'{n}{products[kind].suffix}' for n in names for kind in product_kinds(scale)}
+    paths = {(n,kind): Path(out_dir)/f'{n}{products[kind].suffix}' for n in names for kind in product_kinds(scale)}
+    twice = [p for p,n in Counter(paths.values()).items() if n > 1]
+    if twice:
+        who = [n for (n,kind),p in paths.items() if p==twice[0]]
+        raise ValueError(f"{' and '.join(who)} would both write {twice[0]}. Rename one of these scenes.")
+    return paths
 
 # %% ../../nbs/scenes/06_products.ipynb #ed9dbf25
 def refuse_existing(

@@ -21,7 +21,7 @@ from ..masks import as_pair, gap_table, make_loader, open_split, to_sample
 from ..metrics import gap_sums
 from ..models import get_filler
 from ..networks.base import NetFill, save_weights
-from ..program import whole
+from ..program import out_of_memory, whole
 from .batches import ResidentDataset, SeriesDataset, stays_on
 from .kinds import build_networks, kind, load_filler
 from .options import check_options, options_that, plain_options, rules
@@ -79,10 +79,11 @@ def open_catalog(
     return cat._replace(chips=cat.chips.assign(usage=cat.chips.chip_id.map(new).fillna(cat.chips.usage)), masks=masks)
 
 def open_data(
-    o:SimpleNamespace # every option
+    o:SimpleNamespace, # every option
+    catalog:Catalog=None # of `open_catalog`; None = it is opened
 )->tuple: # `GapDataset`: training, held out or None, validation
     "Open the splits of the dataset that the options name"
-    cat = open_catalog(o)
+    cat = open_catalog(o) if catalog is None else catalog
     def one(split):
         return open_split(cat, split, o.cache_dir or Path(o.out_dir)/'.cache', o.mask_position, o.time_steps, o.n_bands,
                           o.cloud_range, training_length=o.training_length, seed=o.seed, crop=o.crop,
@@ -144,8 +145,8 @@ def callbacks(
 def _fit(learn, epochs, batch_size):
     "Train, and say in one line when memory runs out"
     try: learn.fit(epochs)
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as e:
-        if not isinstance(e, (torch.OutOfMemoryError, MemoryError)) and "can't allocate memory" not in str(e) and 'out of memory' not in str(e): raise
+    except Exception as e:
+        if not out_of_memory(e): raise
         raise ValueError(f"Out of memory on {learn.accelerator.device} with batch_size {batch_size}. Start again with a smaller --batch_size, --model_cap or --crop under another --job_id.") from None
 
 # %% ../../nbs/train/07_fit.ipynb #6da55413
@@ -173,6 +174,26 @@ def loaders(
     return [make_loader(ds, o.batch_size, readers, pinned, acc.process_index, acc.num_processes) for ds in splits]
 
 # %% ../../nbs/train/07_fit.ipynb #c6e109b8
+def _prepare(o, acc):
+    "Open data and networks; name the run. Nothing is made before the dataset was found"
+    o.dataroot = str(Path(o.dataroot).absolute())
+    o.out_dir = str(Path(o.out_dir).absolute())
+    job = broadcast_object_list([o.job_id or ''])[0]
+    refuse(Path(o.out_dir), job, o.resume)
+    catalog = open_catalog(o)
+    usable_folder(o.out_dir)
+    if o.cache_dir: usable_folder(o.cache_dir, 'cache_dir')
+    data = open_data(o, catalog)
+    o.job_id = broadcast_object_list([job or job_name(len(data[0]), o.seed, o.suffix)])[0]
+    o.processes = acc.num_processes
+    nets,prepare = build_networks(o),partial(to_sample, resize=as_pair(o.resize, 'resize'))
+    for ds,split in zip(data, ('train','held-out','validate')):
+        if ds: check_scored(ds, prepare, split)
+    kind(o).try_on(nets, prepare(data[0][0,[0]]))
+    refuse_seen(o, data[2])
+    if not o.resume: need_room(o.out_dir, 28*sum(p.numel() for n in nets.values() for p in n.parameters()), 'out_dir')
+    return nets,data,prepare
+
 def train(
     given:SimpleNamespace, # every option, as `gapfill_train` takes them
     draw=None # draws a picture after each epoch, see `PictureCB`; None = no pictures
@@ -182,21 +203,11 @@ def train(
     check_options(o)
     kind(o).check()
     acc = make_accelerator(o.device, o.precision, o.local_rank)
-    o.dataroot = str(Path(o.dataroot).absolute())
-    o.out_dir = str(usable_folder(o.out_dir))
-    if o.cache_dir: usable_folder(o.cache_dir, 'cache_dir')
-    job = broadcast_object_list([o.job_id or ''])[0]
-    refuse(Path(o.out_dir), job, o.resume)
-    data = open_data(o)
-    o.job_id = broadcast_object_list([job or job_name(len(data[0]), o.seed, o.suffix)])[0]
-    o.processes = acc.num_processes
-    nets,prepare = build_networks(o),partial(to_sample, resize=as_pair(o.resize, 'resize'))
-    for ds,split in zip(data, ('train','held-out','validate')):
-        if ds: check_scored(ds, prepare, split)
-    kind(o).try_on(nets, prepare(data[0][0,[0]]))
-    refuse_seen(o, data[2])
-    if not o.resume: need_room(o.out_dir, 28*sum(p.numel() for n in nets.values() for p in n.parameters()), 'out_dir')
-    return _run(o, acc, Path(o.out_dir)/o.job_id, nets, data, prepare, start, draw)
+    try: ready = _prepare(o, acc)
+    except KeyboardInterrupt as e:
+        e.args = ('No epoch has begun. Give the same command again.',)
+        raise
+    return _run(o, acc, Path(o.out_dir)/o.job_id, *ready, start, draw)
 
 # %% ../../nbs/train/07_fit.ipynb #e90af60a
 def _run(o, acc, folder, nets, data, prepare, start, draw):
@@ -234,7 +245,8 @@ def _train(o, acc, folder, nets, data, prepare, start, draw, where):
     cbs[0].compiled = o.compile
     learn = Learner(*loaders((train, judge), o, acc), acc, cbs, o.seed)
     try: _fit(learn, o.epochs, o.batch_size)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as e:
+        e.args = (f'The same options with --job_id {folder.name} and --resume go on.',)
         log.info(f'interrupted in epoch {learn.epoch+1}; continue with the same options, --job_id {folder.name} and --resume')
         raise
     if acc.is_main_process: report(learn, best, valid, prepare, folder, o, log)
