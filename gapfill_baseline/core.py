@@ -61,6 +61,7 @@ class Chip(NamedTuple):
     crs:Any=None   # coordinate reference system
     transform:Any=None # pixel to map coordinates
     nodata:float=HLS.nodata # value of what was not measured
+    bands:tuple=() # names of the bands, (C,); () = not known
     @property
     def valid(self):
         "True where every band was measured, bool, (T,H,W)"
@@ -76,11 +77,17 @@ class Sample(NamedTuple):
     target:'Tensor'   # true reflectance, 0 where there is none, float32, (T,C,H,W)
     valid:'Tensor'    # True where the truth can be scored, bool, (T,H,W)
     i:'Tensor'        # row of the catalog, int64
+    prior:'Tensor|None'=None # reflectance to expect of each band where nothing was seen, float32, (C,)
     @property
     def scored(self):
         "True where a score counts: in the gap, and the truth is known"
         return self.gap & self.valid
-    def to(self, device): return Sample(*(x.to(device) for x in self))
+    def map(self,
+        f # takes a tensor and gives one
+    ):
+        "Apply a function to every tensor that is there"
+        return Sample(*(None if x is None else f(x) for x in self))
+    def to(self, device): return self.map(lambda x: x.to(device))
 
 # %% ../nbs/00_core.ipynb #452328fb
 def gap_fraction(
@@ -144,6 +151,10 @@ class Filler:
     )->Pred: # a value for every pixel; only those in the gap are used
         "Say what the gap hides"
         raise NotImplementedError
+    def check_bands(self,
+        bands:Sequence # names, (C,); None = not known
+    ):
+        "Refuse bands that the filler cannot fill; most fill any"
     def __call__(self,
         s:Sample # a batch
     )->Pred: # filled: observed outside the gap, predicted inside

@@ -127,7 +127,7 @@ def observed_error(
 # %% ../../nbs/results/02_scoring.ipynb #e1f134b8
 def _chunks(s, n):
     "A batch in parts of `n` chips"
-    return [type(s)(*(x[i:i+n] for x in s)) for i in range(0, len(s.i), n)]
+    return [s.map(lambda x: x[i:i+n]) for i in range(0, len(s.i), n)]
 
 def score_part(
     entries:list, # of `Entry`
