@@ -32,6 +32,15 @@ class Sensor(NamedTuple):
         if unknown := [b for b in bands if b not in self.bands]:
             raise ValueError(f"{self.name} has no band {unknown[0]!r}. Choose from: {', '.join(self.bands)}.")
         return [self.bands.index(b) for b in bands]
+    def composite(self,
+        name:str, # one of `composites`
+        bands:Sequence # names of the bands that there are, in order
+    )->list: # positions of the three bands shown as red, green, blue
+        "Find the bands of a composite; the first bands where it lacks one"
+        if name not in self.composites: raise ValueError(f"bands is {name}; choose from {', '.join(self.composites)}.")
+        wanted,bands = self.composites[name],list(bands)
+        if set(wanted) <= set(bands): return [bands.index(b) for b in wanted]
+        return [min(i, len(bands)-1) for i in (2,1,0)]
 
 # %% ../nbs/00_core.ipynb #7318168d
 HLS = Sensor('HLS', ('blue', 'green', 'red', 'nir', 'swir_1', 'swir_2'), 1e-4, -9999,
