@@ -185,8 +185,8 @@ def write_raster(
                    nodata=nodata, compress='deflate', interleave='band') | kwargs
     with whole(path) as part:
         with rasterio.open(part, 'w', **profile) as dst:
+            if names: dst.descriptions = names # before the pixels, so that they stand at the beginning of the file
             dst.write(a)
-            if names: dst.descriptions = names
 
 # %% ../nbs/01_data.ipynb #58ca2b2f
 def _layer_names(chip):
