@@ -58,7 +58,7 @@ def pick_bands(
     if lacks: raise ValueError(f"{name} was trained with the bands {' '.join(known)}; these scenes have {' '.join(stack.bands)}. Pass --bands, or another --filler.")
     taken = [stack.bands[there.index(b)] for b in known]
     left = [b for b in stack.bands if b not in taken]
-    return stack.select(taken),f"{name} takes the bands {' '.join(taken)}" + (f"; {' '.join(left)} are left out." if left else ', in this order.')
+    return stack.select(taken),f"{name} takes the bands {' '.join(taken)} in this order" + (f", without {' '.join(left)}." if left else '.')
 
 # %% ../nbs/12_fill.ipynb #8551af4a
 def summary(
