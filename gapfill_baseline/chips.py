@@ -31,13 +31,7 @@ def six_bands(
 
 def _as_hls(dn, hole, units, name):
     "Turn numbers of some dates (T,C,h,w) into int16 reflectance × 10000, -9999 where nothing was measured"
-    scale,offset = (np.array([getattr(u, k) for u in units])[:,:,None,None] for k in ('scale','offset'))
-    x = np.where(hole[:,None], 0, dn*(scale/HLS.scale) + offset/HLS.scale)
-    out = np.rint(x)
-    most = np.iinfo(np.int16).max
-    if out.max(initial=0) > most or out.min(initial=0) < -most:
-        raise ValueError(f"{name} has reflectance from {x.min()*HLS.scale:.3g} to {x.max()*HLS.scale:.3g}; a chip holds -3.27 to 3.27. Pass --scale and --offset.")
-    return np.where(hole[:,None], HLS.nodata, out).astype(np.int16)
+    return np.stack([to_dn(a, u.scale, u.offset, np.broadcast_to(h, a.shape), name) for a,h,u in zip(dn, hole, units)])
 
 # %% ../nbs/12a_chips.ipynb #afb9cdb4
 def _corner(stack, row, col):
@@ -53,7 +47,7 @@ def cut_chip(
 )->Chip: # DN int16, (T,C,size,size), with its place on the map
     "The pixels of a chip"
     dn,hole = stack.read_measured(Window(int(col), int(row), size, size), list(at))
-    return Chip(_as_hls(dn, hole, [stack.date_units[t] for t in at], stack.names[at[0]]), tuple(stack.dates[t] for t in at), stack.grid.crs, _corner(stack, row, col))
+    return Chip(_as_hls(dn, hole, [stack.date_units[t] for t in at], stack.names[at[0]]), tuple(stack.dates[t] for t in at), stack.grid.crs, _corner(stack, row, col), bands=stack.bands)
 
 # %% ../nbs/12a_chips.ipynb #59f1ca05
 def _write_files(folder, layout, stacks, chips, masks, size):
@@ -132,6 +126,12 @@ def _check_place(name):
     if name and name==name.strip() and name.isprintable() and len(name.encode()) <= 100 and name[0]!='.' and not set(name) & set('\\/:*?"<>|'): return
     told = repr(name) if len(name) <= 100 else f'{name[:20]!r}…, which has {len(name)} letters'
     raise ValueError(f"name is {told}; the names of files begin with it. Use at most 100 letters, digits, - and _.")
+
+def _same_bands(stacks):
+    "Refuse places with other bands than the first"
+    (first,bands),*others = ((name, st.bands) for name,st in stacks.items())
+    off = next(((name, b) for name,b in others if b!=bands), None)
+    if off: raise ValueError(f"{off[0]} has the bands {' '.join(off[1])}; {first} has {' '.join(bands)}. Pass --bands with names that all places have.")
 
 def _check_recipe(r, stacks):
     "One line about the first thing that cannot be cut"
@@ -244,7 +244,7 @@ def cut_dataset(
 def _cut(stacks, out_dir, r, tiles, overwrite):
     "Plan, write, rename"
     stacks,tiles = {k: six_bands(s) for k,s in stacks.items()},tiles or {k: '' for k in stacks}
-    _check_recipe(r, stacks); out,part = _ready(out_dir, overwrite); _refuse_inputs(stacks, out, out_dir); layout = next(o for o in layouts if o.name==r.layout)
+    _same_bands(stacks); _check_recipe(r, stacks); out,part = _ready(out_dir, overwrite); _refuse_inputs(stacks, out, out_dir); layout = next(o for o in layouts if o.name==r.layout)
     chips,masks = plan_dataset(stacks, tiles, r)
     with alone(part.with_suffix('.lock'), f"Another gapfill_chips writes to out_dir {out_dir}. Wait for it, or choose another folder."):
         _begin(part, _note(stacks, tiles, r))

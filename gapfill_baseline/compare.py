@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['cell_table', 'score_table', 'all_draws', 'speed', 'summary_table', 'seed_table', 'with_spread', 'all_tables',
-           'check_options', 'open_chips', 'write_tables', 'one_chip', 'compare']
+           'check_options', 'find_chips', 'open_chips', 'write_tables', 'one_chip', 'compare']
 
 # %% ../nbs/11_compare.ipynb #cf1e312a
 import hashlib
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import pandas as pd
 from .core import HLS
-from .data import chip_dates
+from .data import chip_dates, dataset_bands
 from .learner import make_accelerator
 from .masks import open_split, to_sample
 from .metrics import Sums, metrics, published_mean, published_scores, strict_scores
@@ -135,7 +135,7 @@ def all_tables(
     sums:dict # of `score_all`
 )->dict: # file name -> table
     "Every table of a comparison"
-    bands = HLS.bands if ds.n_bands==len(HLS.bands) else tuple(f'band_{i+1}' for i in range(ds.n_bands))
+    bands = ds.band_names
     main = 'strict' if 'strict' in sums else 'published'
     scored = Sums.of(_main(sums)[0]).n.sum(-1).ravel() > 0
     if not scored.any(): raise ValueError(f"None of the {len(ds)} chips has a pixel to score: their masks hide nothing, or no truth is valid. Run gapfill_check.")
@@ -165,10 +165,10 @@ def check_options(
     return o
 
 # %% ../nbs/11_compare.ipynb #95da4f49
-def open_chips(
+def find_chips(
     o:SimpleNamespace # options of `gapfill_compare`
-): # `GapDataset`
-    "Open the validation chips under their frozen gaps"
+)->tuple: # `Catalog`; dates a chip; bands a date
+    "Find the chips of a comparison, before any of them is read"
     first = read_config(find_run(str(o.runs[0]), 'data/results')) if o.runs else {}
     root = o.dataroot or first.get('dataroot')
     if not root or not Path(root).is_dir(): raise FileNotFoundError(f"dataroot {root} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
@@ -177,6 +177,14 @@ def open_chips(
     catalog = open_catalog(config_options(first | chosen))
     T = o.time_steps or first.get('time_steps') or 3
     C = o.n_bands or first.get('n_bands') or len(HLS.bands)
+    return catalog,T,C
+
+def open_chips(
+    o:SimpleNamespace, # options of `gapfill_compare`
+    found:tuple=None # of `find_chips`; None = find them
+): # `GapDataset`
+    "Open the validation chips under their frozen gaps"
+    catalog,T,C = found or find_chips(o)
     cache = usable_folder(o.cache_dir or Path(o.out_dir)/'.cache', 'cache_dir')
     return open_split(catalog, 'validate', cache, o.mask_position, T, C, skip_bad=o.skip_bad,
                       premasked=o.mask_position is None)
@@ -240,8 +248,9 @@ def compare(
         print(f'finished already: {out}')
         return out
     with clock('open'):
-        names = filler_entries(o.fillers, o.seeds)
-        ds = open_chips(o)
+        catalog,T,C = found = find_chips(o)
+        names = filler_entries(o.fillers, o.seeds, dataset_bands(catalog.chips.path, T, C) or [None]*C)
+        ds = open_chips(o, found)
         entries = names + run_entries(o.runs, ds, o.seeds, {e.row for e in names}, o.transfer)
         if o.ensemble: entries += ensembles(entries)
     return _compare(o, out, ds, entries, make_accelerator(o.device).device, clock)
@@ -263,7 +272,7 @@ def _compare(o, out, ds, entries, device, clock):
         sums = score_all(entries, ds, folder, protocols, o.batch_size, device, clock)
         with clock('tables'): tables = all_tables(entries, ds, sums)
         (out/'figures').mkdir(exist_ok=True)
-        with clock('figures'): figures.save_chip(*one_chip(entries, ds, sums['gap_fraction'], device), out/'figures')
+        with clock('figures'): figures.save_chip(*one_chip(entries, ds, sums['gap_fraction'], device), out/'figures', HLS.composite('true', ds.band_names))
         with clock('tables'): write_tables(tables, out)
     finally: lock.release()
     remove_store(out)

@@ -32,6 +32,15 @@ class Sensor(NamedTuple):
         if unknown := [b for b in bands if b not in self.bands]:
             raise ValueError(f"{self.name} has no band {unknown[0]!r}. Choose from: {', '.join(self.bands)}.")
         return [self.bands.index(b) for b in bands]
+    def composite(self,
+        name:str, # one of `composites`
+        bands:Sequence # names of the bands that there are, in order
+    )->list: # positions of the three bands shown as red, green, blue
+        "Find the bands of a composite; the first bands where it lacks one"
+        if name not in self.composites: raise ValueError(f"bands is {name}; choose from {', '.join(self.composites)}.")
+        wanted,bands = self.composites[name],list(bands)
+        if set(wanted) <= set(bands): return [bands.index(b) for b in wanted]
+        return [min(i, len(bands)-1) for i in (2,1,0)]
 
 # %% ../nbs/00_core.ipynb #7318168d
 HLS = Sensor('HLS', ('blue', 'green', 'red', 'nir', 'swir_1', 'swir_2'), 1e-4, -9999,
@@ -61,6 +70,7 @@ class Chip(NamedTuple):
     crs:Any=None   # coordinate reference system
     transform:Any=None # pixel to map coordinates
     nodata:float=HLS.nodata # value of what was not measured
+    bands:tuple=() # names of the bands, (C,); () = not known
     @property
     def valid(self):
         "True where every band was measured, bool, (T,H,W)"
@@ -76,11 +86,17 @@ class Sample(NamedTuple):
     target:'Tensor'   # true reflectance, 0 where there is none, float32, (T,C,H,W)
     valid:'Tensor'    # True where the truth can be scored, bool, (T,H,W)
     i:'Tensor'        # row of the catalog, int64
+    prior:'Tensor|None'=None # reflectance to expect of each band where nothing was seen, float32, (C,)
     @property
     def scored(self):
         "True where a score counts: in the gap, and the truth is known"
         return self.gap & self.valid
-    def to(self, device): return Sample(*(x.to(device) for x in self))
+    def map(self,
+        f # takes a tensor and gives one
+    ):
+        "Apply a function to every tensor that is there"
+        return Sample(*(None if x is None else f(x) for x in self))
+    def to(self, device): return self.map(lambda x: x.to(device))
 
 # %% ../nbs/00_core.ipynb #452328fb
 def gap_fraction(
@@ -144,6 +160,10 @@ class Filler:
     )->Pred: # a value for every pixel; only those in the gap are used
         "Say what the gap hides"
         raise NotImplementedError
+    def check_bands(self,
+        bands:Sequence # names, (C,); None = not known
+    ):
+        "Refuse bands that the filler cannot fill; most fill any"
     def __call__(self,
         s:Sample # a batch
     )->Pred: # filled: observed outside the gap, predicted inside

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch.utils.data import DataLoader, Dataset
 from .core import HLS, Sample, day_of_year, days_since, frozen_gaps, gap_fraction, gap_patterns, hidden_dates
-from .data import Catalog, chip_dates, select_chips, select_masks
+from .data import Catalog, chip_dates, dataset_bands, select_chips, select_masks
 from .datasets.cache import Pack, pack_chips, pack_gaps, pack_masks, unpack_masks
+from .reading.bands import expected_reflectance
 
 # %% ../nbs/02_masks.ipynb #99618566
 def mask_positions(
@@ -95,9 +96,10 @@ class RawBatch(NamedTuple):
     days:torch.Tensor  # days since the first date, float32, (B,T)
     doy:torch.Tensor   # day of the year, float32, (B,T)
     i:torch.Tensor     # row of the chip, int64, (B,)
-    def to(self, device, non_blocking=True): return RawBatch(*(x.to(device, non_blocking=non_blocking) for x in self))
+    prior:torch.Tensor=None # reflectance to expect of each band where nothing was seen, float32, (B,C)
+    def to(self, device, non_blocking=True): return RawBatch(*(x if x is None else x.to(device, non_blocking=non_blocking) for x in self))
     @property
-    def nbytes(self): return sum(x.nbytes for x in self)
+    def nbytes(self): return sum(x.nbytes for x in self if x is not None)
     @property
     def cloud(self): "1 under a cloud, uint8, (B,T,H,W)"; return unpack_bits(self.bits, self.dn.shape[-1])
 
@@ -127,12 +129,18 @@ class GapDataset(Dataset):
     ):
         self.chips,self.masks,self.chip_pack,self.mask_pack,self.hide,self.frozen,self.seed,self.crop = chips,masks,chip_pack,mask_pack,hide,frozen,seed,as_pair(crop, 'crop')
         self.time_steps,self.n_bands,*self.size = chip_pack.data.shape[1:]
+        self.bands = tuple(chip_pack.bands) or (HLS.bands if self.n_bands==len(HLS.bands) else ()) # () = without names
+        self.prior = torch.tensor(expected_reflectance(self.bands or [None]*self.n_bands))
         if self.crop and not all(1 <= c <= n for c,n in zip(self.crop, self.size)): raise ValueError(f"crop is {crop}; the chips are {self.size[0]} × {self.size[1]} px. Pass a smaller one.")
         self.rows = _rows(chip_pack.names, chips.chip_id); self.mask_rows = _rows(mask_pack.names, masks.mask_id)
         dates = [[d.date() for d in pd.DatetimeIndex(r)] for r in chip_dates(chips, self.time_steps)]
         self.days,self.doy = (torch.tensor(np.stack([f(d) for d in dates])) for f in (days_since, day_of_year))
         self.train,self._plan = frozen is None,(-1,None)
     def __len__(self): return len(self.chips)
+    @property
+    def band_names(self):
+        "Names of the bands, for tables: `band_1` and so on where they have none"
+        return self.bands or tuple(f'band_{k+1}' for k in range(self.n_bands))
 
 # %% ../nbs/02_masks.ipynb #50894c4d
 def _rows(names, wanted):
@@ -188,7 +196,7 @@ def __getitem__(self:GapDataset, key):
     plan,slots = self.plan(key[0]),np.asarray(key[1])
     i = plan.chips[slots]; *at,days,doy = self.looks(key[0], slots, i); dn,bits = self.pixels(*at),self.clouds(plan.masks[slots])
     if self.crop: dn,bits = _crop(dn, plan.corner[slots], self.crop),_crop_bits(bits, self.size[1], plan.corner[slots], self.crop)
-    return RawBatch(torch.as_tensor(dn), torch.as_tensor(bits), days, doy, torch.from_numpy(i))
+    return RawBatch(torch.as_tensor(dn), torch.as_tensor(bits), days, doy, torch.from_numpy(i), self.prior.repeat(len(i), 1))
 
 # %% ../nbs/02_masks.ipynb #8433e1f9
 def _crop(a, corner, size):
@@ -218,11 +226,12 @@ def premasked_gaps(
     chips:pd.DataFrame, # the chips used, in order
     shape:tuple, # of a chip, (T,C,H,W)
     cache_dir, # folder of packed files
-    skip_bad:bool=False # leave out unreadable chips
+    skip_bad:bool=False, # leave out unreadable chips
+    bands:tuple=() # names of the dataset's bands; () = without names
 )->tuple: # chips left; masks, a row a chip and date; their `Pack`; row of the mask over each date, -1 = none, (n,T)
     "The gaps that validation chips bring along"
     T,_,H,W = shape
-    p = pack_gaps(chips, [catalog.root/catalog.layout.premasked.format(c) for c in chips.chip_id], cache_dir, shape, skip_bad)
+    p = pack_gaps(chips, [catalog.root/catalog.layout.premasked.format(c) for c in chips.chip_id], cache_dir, shape, skip_bad, bands)
     part = np.bitwise_count(p.data).sum((-2,-1), dtype=np.int64)/(H*W)
     masks = pd.DataFrame(dict(mask_id=[f'{c}_masked_{t+1}' for c in p.names for t in range(T)], cloud_pct=part.ravel(), usage='validate', path=''))
     frozen = np.where(part>0, np.arange(part.size).reshape(part.shape), -1)
@@ -284,12 +293,13 @@ def open_split(
     if not own: select_masks(catalog.masks, split, cloud_range if train else (.01,1.)) # before hours of packing
     patterns = mask_positions(positions, time_steps)
     rows = training_subset(len(chips), training_length, seed) if train else np.arange(len(chips))
-    chip_pack = pack_chips(same_pool(catalog.chips, chips), cache_dir, time_steps, n_bands, skip_bad)
+    bands = dataset_bands(catalog.chips.path, time_steps, n_bands) # of all splits
+    chip_pack = pack_chips(same_pool(catalog.chips, chips), cache_dir, time_steps, n_bands, skip_bad, bands)
     chips,shape = chips.iloc[rows].reset_index(drop=True),chip_pack.data.shape[1:]
     good = chips.chip_id.isin(chip_pack.names).to_numpy()
     if not good.any(): raise ValueError(f"None of the {split} chips asked for can be read. Run gapfill_check.")
     if own:
-        chips,masks,mask_pack,frozen = premasked_gaps(catalog, chips[good], shape, cache_dir, skip_bad)
+        chips,masks,mask_pack,frozen = premasked_gaps(catalog, chips[good], shape, cache_dir, skip_bad, bands)
         return GapDataset(chips, masks, chip_pack, mask_pack, frozen>=0, frozen, seed, crop)
     masks,mask_pack,frozen = rule_gaps(catalog, split, len(chips), patterns, shape, cache_dir, cloud_range if train else (.01,1.), skip_bad)
     hide = hidden_dates(len(chips), patterns, time_steps)
@@ -306,7 +316,7 @@ def to_sample(
     cloud = raw.cloud.bool()
     if resize: target,cloud,valid = _resize(target, cloud, valid, resize)
     gap = cloud | ~valid
-    return Sample(target*~gap[:,:,None], gap, raw.days, raw.doy, target, valid, raw.i)
+    return Sample(target*~gap[:,:,None], gap, raw.days, raw.doy, target, valid, raw.i, raw.prior)
 
 # %% ../nbs/02_masks.ipynb #b7de93ab
 def _resize(target, cloud, valid, size):

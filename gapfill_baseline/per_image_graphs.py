@@ -29,7 +29,7 @@ def column_label(
 )->str: # for an axis
     "Write a column in words, with its unit"
     names = {f'{m.protocol}_{m.name}': m for m in metrics.values()}
-    found = re.fullmatch(rf"({'|'.join(names)})(?:_({'|'.join(HLS.bands)}|band_\d+))?(?:_(\d+))?", column)
+    found = re.fullmatch(rf"({'|'.join(names)})(?:_({'|'.join(HLS.bands)}|band_\d+|[A-Za-z]\w*?))?(?:_(\d+))?", column)
     if not found: return _words.get(column, re.sub(r'_(\d+)$', r', date \1', column).replace('_', ' '))
     metric,band,date = found.groups()
     m = names[metric]

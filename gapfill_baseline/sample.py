@@ -436,7 +436,7 @@ def make_chip(
 )->Chip: # DN int16, with its place on the map
     "Simulate the chip at a spot"
     dn = simulate(size, s.dates, s.tile.region, (seed, 2, s.tile.number, s.slot), (seed, 3, s.tile.number), s.tile.lat)
-    return Chip(dn, tuple(s.dates), rasterio.CRS.from_epsg(5070), rasterio.Affine(30, 0, s.corner[0], 0, -30, s.corner[1]))
+    return Chip(dn, tuple(s.dates), rasterio.CRS.from_epsg(5070), rasterio.Affine(30, 0, s.corner[0], 0, -30, s.corner[1]), bands=HLS.bands)
 
 # %% ../nbs/01a_sample.ipynb #0a4e4cab
 def chip_rows(

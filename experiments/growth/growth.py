@@ -128,7 +128,7 @@ def in_batches(
     batch:int # chips at a time
 ):
     "Do `f` to a few chips at a time"
-    for k in range(0, len(s.gap), batch): f(Sample(*(x[k:k+batch] for x in s)))
+    for k in range(0, len(s.gap), batch): f(s.map(lambda x: x[k:k+batch]))
 
 @work('files')
 def _(folder, chips, side, dates, bands):

@@ -228,7 +228,7 @@ def in_parts(
     step = max(1, at_once//s.observed[0].numel()) if s.observed.device.type=='cpu' and len(s.gap) else len(s.gap)
     if len(s.gap)<=step: return f(s)
     out = torch.empty_like(s.observed)
-    for i in range(0, len(s.gap), step): out[i:i+step] = f(Sample(*(x[i:i+step] for x in s)))
+    for i in range(0, len(s.gap), step): out[i:i+step] = f(s.map(lambda x: x[i:i+step]))
     return out
 
 # %% ../../nbs/fillers/01_regression.ipynb #f62a9adf

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['spellings', 'products', 'plain_name', 'spelled', 'band_words', 'is_mask', 'match_bands', 'name_bands', 'split_name',
-           'split_names']
+           'split_names', 'sort_names', 'band_means', 'unknown_bands', 'expected_reflectance']
 
 # %% ../../nbs/reading/03_bands.ipynb #88728384
 import re
@@ -152,3 +152,54 @@ def split_names(
         if band in out.setdefault(day, {}): raise ValueError(f"band {n!r} is there twice.")
         out[day][band] = i
     return out
+
+# %% ../../nbs/reading/03_bands.ipynb #65aa645a
+_counting = re.compile(r'(?:(?:band|layer)[-_ ]?)?\d+', re.I)
+_before_step = re.compile(r'(?P<name>.+?)[-_. :](?:t|time|date)?(?P<step>\d{1,3})', re.I)
+_after_step = re.compile(r'(?:t|time|date)?(?P<step>\d{1,3})[-_. :](?P<name>.+)', re.I)
+
+def _once_a_date(names, time_steps):
+    "Sort names that are there once for each date"
+    at = {n: [i for i,k in enumerate(names) if k==n] for n in names}
+    if any(len(v)!=time_steps for v in at.values()): return {}
+    return {str(t+1): {n: v[t] for n,v in at.items()} for t in range(time_steps)}
+
+def _by_step(names, time_steps, pattern):
+    "Sort names that have the number of their date"
+    found = [pattern.fullmatch(n) for n in names]
+    if not all(found): return {}
+    out = {k: {} for k in sorted({m['step'] for m in found}, key=int)}
+    for i,m in enumerate(found): out[m['step']][m['name']] = i
+    same = len({frozenset(v) for v in out.values()})==1
+    return out if same and len(out)==time_steps and sum(map(len, out.values()))==len(names) else {}
+
+def sort_names(
+    names:Sequence, # of all bands of a file, in its order; None or '' = without a name
+    time_steps:int # dates in the file
+)->dict: # date as YYYY-MM-DD, or its number -> name of the band -> position; empty where the names do not say it
+    "Sort the bands of a stack of some dates"
+    if not all(names) or all(_counting.fullmatch(n.strip()) for n in names): return {}
+    found = split_names(names) or _once_a_date(names, time_steps)
+    if found or time_steps==1: return found
+    return _by_step(names, time_steps, _before_step) or _by_step(names, time_steps, _after_step)
+
+# %% ../../nbs/reading/03_bands.ipynb #000ee8b1
+def band_means(
+    names:Sequence # of bands; None = not known
+)->list: # reflectance of each; None = not known
+    "Give the mean reflectance of bands by their names"
+    known = {b: m*HLS.scale for b,m in zip(HLS.bands, HLS.mean)}
+    return [known.get(band_words([n or ''])[0]) for n in names]
+
+def unknown_bands(
+    names:Sequence # of bands; None = not known
+)->list: # names, 'band 2' for a second band without one
+    "List the bands whose mean reflectance is not known"
+    return [n or f'band {k+1}' for k,(n,m) in enumerate(zip(names, band_means(names))) if m is None]
+
+def expected_reflectance(
+    names:Sequence # of bands; None = not known
+)->tuple: # of each band, never 0
+    "Give the reflectance to expect of bands of which nothing was seen"
+    rest = sum(HLS.mean)/len(HLS.mean)*HLS.scale
+    return tuple(rest if m is None else m for m in band_means(names))

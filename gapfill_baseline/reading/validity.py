@@ -49,7 +49,8 @@ def read_validity(
     mask = any(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in src.mask_flag_enums)
     alpha = alpha_band(src, names)
     if nodata is not None: return Validity((_fit(nodata, dtype, src.name),)*len(bands), mask, alpha)
-    own = tuple(_own(src.nodatavals[b-1], dtype) for b in bands)
+    nodatavals = src.nodatavals
+    own = tuple(_own(nodatavals[b-1], dtype) for b in bands)
     said = mask or alpha is not None or any(n is not None for n in own)
     if said or dtype.kind=='f': return Validity(own, mask, alpha)
     if dtype.kind=='u': return Validity(own, zeros=True, assumed=True)

@@ -258,10 +258,11 @@ def plot_chip(
 def save_chip(
     chips:dict, # filler -> `FilledChip` of the same chip
     t:int, # date shown, from 0
-    folder # to write to
+    folder, # to write to
+    rgb:list=(2,1,0) # positions of the bands shown as red, green, blue
 ):
     "Write `chip.png`"
-    save_figure(folder/'chip.png', lambda fig: plot_chip(chips, t, fig=fig))
+    save_figure(folder/'chip.png', lambda fig: plot_chip(chips, t, rgb, fig=fig))
 
 def save_figures(
     tables:dict, # file name -> table

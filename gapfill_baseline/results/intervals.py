@@ -147,7 +147,7 @@ def row_draws(
     return {k: {r: seed_mean(v[:,rows==r], r) for r in dict.fromkeys(rows.tolist())} for k,v in draws.items()}
 
 # %% ../../nbs/results/03_intervals.ipynb #4723a988
-not_told = {*options_that('files', 'nothing'), 'seed', 'software', 'processes'} # make no other row
+not_told = {*options_that('files', 'nothing'), 'seed', 'software', 'processes', 'bands'} # make no other row
 
 def row_names(
     configs:list, # of runs, each a dict, (R,)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np, pandas as pd, torch
 from ..networks.base import NetFill, with_state
 from ..core import HLS
-from ..train.kinds import kind, run_weights
+from ..train.kinds import kind, refuse_bands, run_weights
 from ..train.options import config_options
 from ..train.fit import open_catalog
 from ..learner import make_accelerator
@@ -115,14 +115,12 @@ class Evaluation(NamedTuple):
     @property
     def bands(self):
         "Names of the bands"
-        n = self.ds.n_bands
-        return HLS.bands if n==len(HLS.bands) else tuple(f'band_{i+1}' for i in range(n))
+        return self.ds.band_names
     def rgb(self,
         name:str='true' # one of the sensor's composites: true, cir, swir
     )->list: # positions of the bands shown as red, green, blue
-        "A band composite; the first bands where they are not the sensor's"
-        if name not in HLS.composites: raise ValueError(f"bands is {name}; choose from {', '.join(HLS.composites)}.")
-        return HLS.index(HLS.composites[name]) if self.ds.n_bands==len(HLS.bands) else [min(i, self.ds.n_bands-1) for i in (2,1,0)]
+        "Find the bands of a composite by name; the first bands where it lacks one"
+        return HLS.composite(name, self.bands)
     def samples(self,
         slots=None, # positions of chips; None = all, in catalog order
         batch_size:int=None # chips at a time; None = the evaluation's
@@ -160,6 +158,7 @@ def open_evaluation(
     generator,critics = run_network(run, 'generator', config),run_network(run, 'critic', config) if critic else None
     if generator is None: raise FileNotFoundError(f"{run} has no weights: neither {' nor '.join(weight_files['generator'])}. No epoch of it has ended, or it is another folder.")
     ds = run_split(config, run, dataset, dataroot, mask_position, cache_dir, skip_bad)
+    refuse_bands(config, ds.bands, run.name)
     return Evaluation(run, config, generator.to(where), critics.to(where) if critics else None, ds,
                       partial(to_sample, resize=as_pair(config.get('resize'), 'resize')), where, batch_size or config.get('batch_size') or 16)
 

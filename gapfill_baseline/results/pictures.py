@@ -249,5 +249,5 @@ def save_fill(
     dates = chip_dates(ds.chips, ds.time_steps)[i].astype(str)
     arrays = (x[0].cpu().numpy() for x in (filled, s.target, s.gap, s.valid))
     chip = FilledChip(str(ds.chips.chip_id.iloc[i]), tuple(dates), *arrays)
-    rgb = [min(b, ds.n_bands-1) for b in (2,1,0)]
+    rgb = HLS.composite('true', ds.band_names)
     save_figure(path, lambda fig: show_fill(chip, rgb, fig=fig), 100)

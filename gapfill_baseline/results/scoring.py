@@ -9,12 +9,13 @@ __all__ = ['references', 'store_name', 'Entry', 'filler_entries', 'selected_on',
 
 # %% ../../nbs/results/02_scoring.ipynb #ff9936c1
 import hashlib, inspect, json, shutil, time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 import numpy as np
 import torch
 import pandas as pd
-from ..core import compose, gap_fraction
+from ..core import HLS, compose, gap_fraction
 from ..learner import write_state
 from ..masks import to_sample
 from ..metrics import SUMS, band_sums
@@ -23,7 +24,7 @@ from ..parallel import in_order, workers, ahead
 from ..program import Clock, changed, hold, progress, sweep, whole
 from .intervals import not_told, row_names
 from .open_run import same_chips, BatchFill
-from ..train.kinds import load_filler
+from ..train.kinds import load_filler, refuse_bands
 from ..train.runs import find_run, read_config, used_chips
 
 # %% ../../nbs/results/02_scoring.ipynb #670d7aaf
@@ -39,17 +40,29 @@ class Entry(NamedTuple):
     of:str=''        # row whose predictions are averaged
 
 # %% ../../nbs/results/02_scoring.ipynb #160cacc0
-references = 'linear','band_mean' # what skill is measured against; always taken along
+references = 'linear','band_mean' # what skill is measured against; always taken along where they can be
+
+def _which_fillers(names, bands):
+    "List the fillers to compare: those that are named, which must fill these bands, and of the others those that do"
+    others = set(fillers if 'all' in names else references) - set(names)
+    for n in names:
+        if n!='all': get_filler(n).check_bands(bands)
+    out = set(names) - {'all'}
+    for n in sorted(others & set(fillers)):
+        try: get_filler(n).check_bands(bands)
+        except ValueError as e: print(f'{n} is left out: {e}')
+        else: out.add(n)
+    return sorted(out)
 
 def filler_entries(
     names:list, # of registered fillers; all = every one
-    seeds:list=None # of those that draw at random; None = 0
+    seeds:list=None, # of those that draw at random; None = 0
+    bands:Sequence=HLS.bands # names of the bands of the chips, None = not known, (C,)
 )->list: # of `Entry`
     "The fillers that need no training"
-    names = list(fillers) if 'all' in names else list(names)
     out = []
-    for n in sorted({*names, *(r for r in references if r in fillers)}):
-        get_filler(n); drawn = 'seed' in inspect.signature(fillers[n]).parameters
+    for n in _which_fillers(list(names), bands):
+        drawn = 'seed' in inspect.signature(fillers[n]).parameters
         out += [Entry(n, s, get_filler(n, **(dict(seed=s) if drawn else {}))) for s in (sorted(set(seeds or [0])) if drawn else [None])]
     return out
 
@@ -71,6 +84,7 @@ def check_run(
     "Complain about a run that cannot be judged by these chips"
     for k,n in (('time_steps', ds.time_steps), ('n_bands', ds.n_bands)):
         if config[k] != n: raise ValueError(f"runs names {run.name}, which was trained with {k} {config[k]}; these chips have {n}. Leave it out, or pass --{k} {config[k]} and runs of that kind.")
+    refuse_bands(config, ds.bands, f'runs names {run.name}, which')
     if config.get('resize'): raise ValueError(f"runs names {run.name}, which was trained on chips resampled to {config['resize']}; here chips stay as they are. Leave it out.")
     if not transfer and not same_chips(run, ds): raise ValueError(f"runs names {run.name}, whose validation chips are not those of this comparison. Pass the --dataroot and --split it was trained with, or --transfer to judge it on chips of another dataset.")
     if seen := sorted(used_chips(run, config) & set(ds.chips.chip_id.astype(str))): raise ValueError(f"runs names {run.name}, which was trained on {seen[0]} ({len(seen)} of these chips), or chosen by it, or started from a run that was. Pass other data, or leave it out.")
@@ -129,7 +143,7 @@ def observed_error(
 # %% ../../nbs/results/02_scoring.ipynb #e1f134b8
 def _chunks(s, n):
     "A batch in parts of `n` chips"
-    return [type(s)(*(x[i:i+n] for x in s)) for i in range(0, len(s.i), n)]
+    return [s.map(lambda x: x[i:i+n]) for i in range(0, len(s.i), n)]
 
 def score_part(
     entries:list, # of `Entry`

@@ -18,6 +18,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 from ..parallel import ahead, in_order, workers
 from ..learner import pick_device
+from ..reading.bands import expected_reflectance
 from ..reading.units import Units
 from ..core import Filler, day_of_year, days_since
 from .products import Strip, output_paths, product_kinds, products, refuse_existing, write_cog
@@ -36,6 +37,7 @@ class Job(NamedTuple):
     time_steps:int=None # dates a window sees, None = all
     fill_all:bool=False # also where there is nothing to go by
     scale:bool=False # is the predicted scale kept
+    prior:tuple=None # reflectance to expect of each band where nothing was seen, (C,)
     @property
     def by_pixel(self): return self.filler.reach==0 and not self.fill_all and self.time_steps is None
 
@@ -49,7 +51,7 @@ def try_filler(
 )->bool: # whether it predicts a scale
     "Ask a filler once, or say in one line why it cannot fill this stack"
     h,w = (min(n, size, 64) for n in stack.grid[2:]); C = len(stack.bands); gap = np.zeros((1,time_steps,h,w), bool); gap[...,:w//2+1] = True
-    s = as_sample(np.zeros((1,time_steps,C,h,w), np.int16), gap, np.arange(time_steps)*10., np.arange(time_steps)+1., Units(np.dtype('int16'), None, 1e-4), device)
+    s = as_sample(np.zeros((1,time_steps,C,h,w), np.int16), gap, np.arange(time_steps)*10., np.arange(time_steps)+1., Units(np.dtype('int16'), None, 1e-4), device, expected_reflectance(stack.bands))
     what = f"{filler} cannot fill {time_steps} date{'s'*(time_steps>1)} of {C} bands ({' '.join(stack.bands)})"
     if filler.time_steps not in (None, time_steps): raise ValueError(f"{what}: it needs {filler.time_steps} dates. Pass more scenes, or another --filler.")
     try: p = filler.predict(s)
@@ -85,7 +87,7 @@ def pixel_strips(
         (r,dn,gap,read),start = strip,time.perf_counter()
         can,near = fillable(gap, False),look_distance(gap, days.astype(int))
         at_once = 2**13 if job.device=='cpu' else 2**19
-        spent = fill_pixels(job.filler, dn, gap, days, doy, stack.units, want, job.device, at_once, can)
+        spent = fill_pixels(job.filler, dn, gap, days, doy, stack.units, want, job.device, at_once, can, job.prior)
         for t in want: dn[t][:,gap[t] & ~can[t]] = stack.date_units[t].nodata
         return Strip(r, dn[want], gap[want], can[want], near[want], (~gap).sum(0)),dict(read=read, filler=spent, rest=time.perf_counter()-start-spent)
     return -(-H//rows),clock.wait(in_order(pool if job.device=='cpu' else None, fill, ahead(pool, read())))
@@ -94,7 +96,7 @@ def pixel_strips(
 @torch.no_grad()
 def _ask(job, *batch):
     "The filler's answers to a batch, the tensors that there are; the seconds they took"
-    s,start = as_sample(*batch, job.device),time.perf_counter()
+    s,start = as_sample(*batch, job.device, job.prior),time.perf_counter()
     p = job.filler.predict(s)
     if job.device!='cpu': torch.cuda.synchronize()
     return ((p.mean, p.scale) if job.scale else (p.mean,)),time.perf_counter()-start
@@ -256,7 +258,8 @@ def make_job(
     **kwargs # the other fields of `Job`
 )->Job:
     "What is asked, or one line about what cannot be"
-    job = Job(filler, _which_dates(stack, dates_out), scale=bool(uncertainty), **kwargs); T = len(stack.dates); check_windows(job.size, job.overlap)
+    filler.check_bands(stack.bands)
+    job = Job(filler, _which_dates(stack, dates_out), scale=bool(uncertainty), prior=expected_reflectance(stack.bands), **kwargs); T = len(stack.dates); check_windows(job.size, job.overlap)
     if not isinstance(job.batch_size, int) or job.batch_size < 1: raise ValueError(f"batch_size is {job.batch_size}; pass a whole number of at least 1.")
     k = filler.time_steps if time_steps is None else time_steps
     if k is not None and k < 1: raise ValueError(f"time_steps is {k}; pass a whole number of at least 1.")

@@ -79,7 +79,8 @@ def as_sample(
     days:np.ndarray, # days of the dates, (T,) or (B,T)
     doy:np.ndarray, # day of the year, (T,) or (B,T)
     units:Units,    # of `dn`; its scale and offset are numbers, (T,C) or (B,T,C)
-    device='cpu'    # where
+    device='cpu',   # where
+    prior=None      # reflectance to expect of each band where nothing was seen, (C,); None = not said
 )->Sample: # on the device
     "Make a batch of windows of a scene"
     put = lambda a: torch.from_numpy(np.require(a, requirements='CW')).to(device, non_blocking=True)
@@ -90,7 +91,8 @@ def as_sample(
     x = x.masked_fill_(hidden[:,:,None], 0)
     B,T = gap.shape[:2]
     when = [put(np.broadcast_to(np.float32(d), (B,T)).copy()) for d in (days-np.asarray(days)[...,:1], doy)]
-    return Sample(x, hidden, *when, x, ~hidden, torch.arange(B, device=x.device))
+    if prior is not None: prior = torch.as_tensor(prior, dtype=torch.float32, device=x.device).repeat(B, 1)
+    return Sample(x, hidden, *when, x, ~hidden, torch.arange(B, device=x.device), prior)
 
 # %% ../../nbs/scenes/05_windows.ipynb #800bba3c
 def _bounds(units, ndim, device):
@@ -224,7 +226,8 @@ def fill_pixels(
     want, # positions of the dates to fill
     device='cpu', # where
     at_once:int=2**13, # pixels shown together
-    can:np.ndarray=None # True = there was something to fill from, bool, (T,h,W); False is put where a prediction is not finite
+    can:np.ndarray=None, # True = there was something to fill from, bool, (T,h,W); False is put where a prediction is not finite
+    prior=None # reflectance to expect of each band where nothing was seen, (C,)
 )->float: # seconds in the filler
     "Fill each pixel from its own dates"
     T,C = dn.shape[:2]
@@ -234,7 +237,7 @@ def fill_pixels(
     for k in range(0, len(todo), at_once):
         at = todo[k:k+at_once]
         here = hidden.take(at, 1)
-        s = as_sample(flat.take(at, 2)[None,:,:,None], here[None,:,None], days, doy, units, device)
+        s = as_sample(flat.take(at, 2)[None,:,:,None], here[None,:,None], days, doy, units, device, prior)
         start = time.perf_counter()
         p = filler.predict(s).mean
         spent += time.perf_counter()-start

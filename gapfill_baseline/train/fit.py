@@ -23,7 +23,7 @@ from ..models import get_filler
 from ..networks.base import NetFill, save_weights
 from ..program import out_of_memory, whole
 from .batches import ResidentDataset, SeriesDataset, stays_on
-from .kinds import build_networks, kind, load_filler
+from .kinds import build_networks, kind, load_filler, refuse_bands
 from .options import check_options, options_that, plain_options, rules
 from .runs import epoch_line, find_run, job_name, open_run, read_config, refuse, usable_folder, used_chips, weight_files
 
@@ -158,6 +158,7 @@ def refuse_seen(
     if not o.checkpoint_dir: return
     run = find_run(o.checkpoint_dir, o.out_dir)
     c = read_config(run) if (run/'config.yml').exists() else {}
+    refuse_bands(c, valid.bands, f'checkpoint_dir {run.name}')
     if c.get('dataroot') != o.dataroot: return # elsewhere names mean other chips
     if seen := sorted(used_chips(run, c) & set(valid.chips.chip_id)): raise ValueError(f"checkpoint_dir {run.name} was trained on {seen[0]} ({len(seen)} of the chips to report on). Start from another run, or pass the --split it was trained with.")
 
@@ -184,6 +185,7 @@ def _prepare(o, acc):
     usable_folder(o.out_dir)
     if o.cache_dir: usable_folder(o.cache_dir, 'cache_dir')
     data = open_data(o, catalog)
+    o.bands = list(data[0].bands) or None
     o.job_id = broadcast_object_list([job or job_name(len(data[0]), o.seed, o.suffix)])[0]
     o.processes = acc.num_processes
     nets,prepare = build_networks(o),partial(to_sample, resize=as_pair(o.resize, 'resize'))

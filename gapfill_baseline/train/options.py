@@ -75,6 +75,7 @@ rules = dict(
     uncertainty=_flag(shapes=('net',), in_weights=True),
     time_steps=_at_least(1, shapes=('cgan',), in_weights=True),
     n_bands=_at_least(1, shapes=('cgan','net'), in_weights=True),
+    bands=Rule((list,tuple), 'pass names of bands', optional=True), # of the dataset; not asked
     model_cap=_at_least(1, shapes=('cgan',), in_weights=True),
     n_sampling=Rule((int,), 'pass a whole number from 1 to 8', lambda v: 1 <= v <= 8, shapes=('cgan',), in_weights=True),
     n_scales=_at_least(1, shapes=('cgan',), in_weights=True, before=2),
@@ -128,6 +129,7 @@ def plain_options(
 )->SimpleNamespace: # a copy in one form, without `training_len`
     "Bring options into one form"
     o = SimpleNamespace(**vars(given))
+    vars(o).setdefault('bands', None)
     length = vars(o).pop('training_len', None)
     if length is not None:
         if o.training_length not in (None, length): raise ValueError(f"training_length is {o.training_length} and training_len is {length}; pass one of them.")
