@@ -199,8 +199,8 @@ def write_calibration(
     "Check the predicted scale of a run, and write table and figure"
     run,dest = run_and_dest(o.checkpoint_dir, o.out_dir)
     ev = open_evaluation(run, o.dataroot, o.dataset, o.batch_size, o.mask_position, o.device, o.cache_dir,
-                         skip_bad=o.skip_bad or None, local_rank=o.local_rank, critic=False)
-    refuse_other_chips(run, ev.ds, dest, o.dataroot or ev.config['dataroot'])
+                         skip_bad=o.skip_bad or None, local_rank=o.local_rank, critic=False, model=o.model)
+    refuse_other_chips(run, ev.ds, dest, o.dataroot or ev.config.get('dataroot'))
     steps = progress(ev.samples(), 'calibration', -(-len(ev.ds)//ev.batch_size), 'batch')
     try: c = calibrate(NetFill(ev.generator), steps)
     except ValueError as e: raise ValueError(f"{run.name}: {e}") from None

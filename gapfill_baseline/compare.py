@@ -174,7 +174,7 @@ def open_chips(
     if not root or not Path(root).is_dir(): raise FileNotFoundError(f"dataroot {root} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
     split = o.split or first.get('split') or 'published'
     chosen = dict(dataset=o.dataset, dataroot=root, split=split, select_on='validation')
-    catalog = open_catalog(config_options(first | chosen))
+    catalog = open_catalog(config_options(first, **chosen))
     T = o.time_steps or first.get('time_steps') or 3
     C = o.n_bands or first.get('n_bands') or len(HLS.bands)
     cache = usable_folder(o.cache_dir or Path(o.out_dir)/'.cache', 'cache_dir')
@@ -239,7 +239,7 @@ def compare(
     with clock('open'):
         names = filler_entries(o.fillers, o.seeds)
         ds = open_chips(o)
-        entries = names + run_entries(o.runs, ds, o.seeds, {e.row for e in names}, o.transfer)
+        entries = names + run_entries(o.runs, ds, o.seeds, {e.row for e in names}, o.transfer, o.model)
         if o.ensemble: entries += ensembles(entries)
     return _compare(o, out, ds, entries, make_accelerator(o.device).device, clock)
 

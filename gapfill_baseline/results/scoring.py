@@ -22,7 +22,7 @@ from ..program import Clock, changed, hold, progress, whole
 from .intervals import not_told, row_names
 from .open_run import same_chips, BatchFill
 from ..train.kinds import load_filler
-from ..train.runs import find_run, read_config, used_chips
+from ..train.runs import find_run, read_config, refuse_unasked, starts, used_chips
 
 # %% ../../nbs/results/02_scoring.ipynb #670d7aaf
 class Entry(NamedTuple):
@@ -68,22 +68,25 @@ def check_run(
 ):
     "Complain about a run that cannot be judged by these chips"
     for k,n in (('time_steps', ds.time_steps), ('n_bands', ds.n_bands)):
-        if config[k] != n: raise ValueError(f"runs names {run.name}, which was trained with {k} {config[k]}; these chips have {n}. Leave it out, or pass --{k} {config[k]} and runs of that kind.")
+        if config.get(k) != n: raise ValueError(f"runs names {run.name}, which was trained with {k} {config.get(k)}; these chips have {n}. Leave it out, or pass --{k} {config.get(k)} and runs of that kind.")
     if config.get('resize'): raise ValueError(f"runs names {run.name}, which was trained on chips resampled to {config['resize']}; here chips stay as they are. Leave it out.")
     if not transfer and not same_chips(run, ds): raise ValueError(f"runs names {run.name}, whose validation chips are not those of this comparison. Pass the --dataroot and --split it was trained with, or --transfer to judge it on chips of another dataset.")
     if seen := sorted(used_chips(run, config) & set(ds.chips.chip_id.astype(str))): raise ValueError(f"runs names {run.name}, which was trained on {seen[0]} ({len(seen)} of these chips), or chosen by it, or started from a run that was. Pass other data, or leave it out.")
 
 # %% ../../nbs/results/02_scoring.ipynb #0cb3ab8e
+def _told(config):
+    "Name a configuration by its network and a hash of what it decides"
+    text = json.dumps({k: v for k,v in config.items() if k not in not_told}, sort_keys=True, default=str)
+    return f"{Path(str(config.get('model') or 'cgan')).stem} {hashlib.blake2b(text.encode(), digest_size=2).hexdigest()}"
+
 def with_start(
     config:dict # of a run
 )->dict: # the same; `checkpoint_dir` says what kind of run it is
     "A run's options, with the run it started from told by its options"
-    start = config.get('checkpoint_dir')
-    try: c = with_start(read_config(find_run(str(start), config.get('out_dir') or '.'))) if start else None
-    except (OSError, ValueError): return config # that run is gone: its name is what is left
-    if not c: return config
-    text = json.dumps({k: v for k,v in c.items() if k not in not_told}, sort_keys=True, default=str)
-    return config | dict(checkpoint_dir=f"{Path(str(c.get('model') or 'cgan')).stem} {hashlib.blake2b(text.encode(), digest_size=2).hexdigest()}")
+    chain = [config, *(c for _,c in starts(config))] # of a run that is gone its name is what is left
+    told = chain.pop()
+    while chain: told = chain.pop() | dict(checkpoint_dir=_told(told))
+    return told
 
 # %% ../../nbs/results/02_scoring.ipynb #abbc24c7
 def run_entries(
@@ -91,16 +94,18 @@ def run_entries(
     ds, # validation chips
     seeds:list=None, # of the runs that take part; None = all
     taken=(), # names of other rows
-    transfer:bool=False # the runs were trained with another dataset
+    transfer:bool=False, # the runs were trained with another dataset
+    models=None # Python files of the runs' networks, named by the user
 )->list: # of `Entry`
     "Trained networks; those that differ in the seed alone share a row"
     found = sorted({find_run(str(r), 'data/results').resolve() for r in runs}); pairs = [(r, read_config(r)) for r in found]
     pairs = [(r, c) for r,c in pairs if seeds is None or c.get('seed') in seeds]
     if runs and (gone := [s for s in seeds or () if s not in {c.get('seed') for _,c in pairs}]): raise ValueError(f"seeds names {gone[0]}; no run has that seed. Leave it out, or leave --seeds out to take all.")
+    refuse_unasked([c for _,c in pairs], models)
     for r,c in pairs: check_run(r, c, ds, transfer)
     out = []
     for (r,c),name in zip(pairs, row_names([with_start(c) for _,c in pairs], taken)):
-        f = load_filler(r); n = sum(p.numel() for p in f.net.parameters())
+        f = load_filler(r, models); n = sum(p.numel() for p in f.net.parameters())
         if twin := [e.run for e in out if (e.row, e.seed)==(name, c.get('seed'))]: raise ValueError(f"runs names {Path(twin[0]).name} and {r.name}, which have the same options and the same seed. Leave one of them out.")
         out.append(Entry(name, c.get('seed'), f, BatchFill(f.net), n, selected_on(c), str(r)))
     return sorted(out, key=lambda e: (e.row, str(e.seed)))
