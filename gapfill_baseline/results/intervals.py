@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from ..datasets.splits import places
 from ..metrics import Sums, metrics, protocol_metrics, scores_of
+from ..program import regular_file
 from ..train.options import options_that
 
 # %% ../../nbs/results/03_intervals.ipynb #b5c44bd5
@@ -307,7 +308,7 @@ def validated_chips(
     "Read the chips that a run was validated on"
     p = Path(run)/'validate_tifs.csv'
     if not p.exists(): return None
-    try: own = pd.read_csv(p, dtype=str, keep_default_na=False)
+    try: own = pd.read_csv(regular_file(p), dtype=str, keep_default_na=False)
     except (ValueError, UnicodeError): own = pd.DataFrame()
     if 'chip_id' not in own: raise ValueError(f"{p} is not a table with a column chip_id. Bring it back, or remove it.")
     return own
@@ -326,7 +327,7 @@ def other_dates(
 )->str: # empty where they are the same
     "Say which chip has other dates in two tables"
     for c in [c for c in b if c.endswith('image_date') and c in a]:
-        x,y = (pd.to_datetime(t.set_index(t.chip_id.astype(str))[c].astype(str).str.replace('/', '-')) for t in (a, b))
+        x,y = (pd.to_datetime(t.set_index(t.chip_id.astype(str))[c].astype(str).str.replace('/', '-'), errors='coerce') for t in (a, b))
         off = x != y.reindex(x.index)
         if not off.any(): continue
         i = off.idxmax()

@@ -7,7 +7,7 @@ __all__ = ['references', 'Entry', 'filler_entries', 'selected_on', 'check_run', 
            'observed_error', 'score_part', 'score_batch', 'same_comparison', 'open_store', 'score_all']
 
 # %% ../../nbs/results/02_scoring.ipynb #ff9936c1
-import hashlib, inspect, json, time
+import hashlib, inspect, json, time, zipfile, zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 import numpy as np
@@ -18,7 +18,7 @@ from ..masks import to_sample
 from ..metrics import SUMS, band_sums
 from ..models import fillers, get_filler
 from ..parallel import in_order, workers, ahead
-from ..program import Clock, changed, hold, progress, whole
+from ..program import Clock, changed, hold, progress, read_json, regular_file, whole
 from .intervals import not_told, row_names
 from .open_run import same_chips, BatchFill
 from ..train.kinds import load_filler
@@ -190,7 +190,9 @@ def same_comparison(
     now:dict # what is asked for
 ):
     "Complain when a comparison is continued with other options"
-    off = changed(json.loads(path.read_text()), now)
+    try: was = read_json(path)
+    except ValueError as e: raise ValueError(f"{e} Remove the folder {path.parent}, and start again without --resume.") from None
+    off = changed(was, now)
     if off: raise ValueError(f"The comparison in {path.parents[1]} cannot be resumed with other options: {off}. Leave them as they were, or pass another --out_dir.")
 
 # %% ../../nbs/results/02_scoring.ipynb #538b39db
@@ -215,6 +217,32 @@ def _buffers(entries):
     "What networks in training mode carry from batch to batch"
     return [dict(e.published.net.named_buffers()) if e.published and not e.of else {} for e in entries]
 
+def _read_part(path, shapes):
+    "Read what is kept of a batch; None where it is not there, or damaged"
+    try:
+        with np.load(regular_file(path)) as z: part = {k: z[k] for k in shapes}
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error): return None
+    good = all(part[k].shape==shape and part[k].dtype.kind=='f' for k,shape in shapes.items())
+    return part if good else None
+
+def _read_parts(folder, sizes, entries, ds, protocols):
+    "Read what is kept of the batches, up to the first that has to be scored"
+    M,T,parts = len(entries),ds.time_steps,[]
+    for i,n in enumerate(sizes):
+        sums = dict.fromkeys(protocols, (M, n, T, ds.n_bands, len(SUMS)))
+        part = _read_part(folder/f'{i:06d}.npz', sums | dict(gap_fraction=(n,T), seconds=(M,)))
+        if part is None: break
+        parts.append(part)
+    return parts
+
+def _read_buffers(path, entries):
+    "Read what networks carried on from a batch; None where that is not known"
+    shapes = lambda many: [{k: v.shape for k,v in b.items()} for b in many]
+    try:
+        kept = torch.load(regular_file(path), map_location='cpu', weights_only=True)
+        return kept if shapes(kept)==shapes(_buffers(entries)) else None
+    except Exception: return None # whatever is wrong with it, it is made anew
+
 def score_all(
     entries:list, # of `Entry`
     ds, # validation chips
@@ -227,8 +255,13 @@ def score_all(
     "Score every chip, a batch at a time, and continue where it was stopped"
     spent = Clock() if spent is None else spent
     step = batch_size if 'published' not in protocols else 16*-(-batch_size//16); slots = [range(i, min(i+step, len(ds))) for i in range(0, len(ds), step)]
-    done = next((i for i in range(len(slots)) if not (folder/f'{i:06d}.npz').exists()), len(slots))
-    _place(entries, device, folder/f'{done-1:06d}.pt')
+    parts,kept = _read_parts(folder, list(map(len, slots)), entries, ds, protocols),[]
+    carry = 'published' in protocols and any(_buffers(entries))
+    if carry and 0 < len(parts) < len(slots):
+        kept = _read_buffers(folder/f'{len(parts)-1:06d}.pt', entries)
+        if kept is None: parts,kept = [],[]
+    done = len(parts)
+    _place(entries, device, kept)
     def clock():
         if torch.device(device).type=='cuda': torch.cuda.synchronize(device)
         return time.perf_counter()
@@ -237,14 +270,13 @@ def score_all(
     for i,s in progress(spent.wait(ahead(torch.get_num_threads()>1, samples())), 'comparing', len(slots)-done, 'batch'):
         o = score_batch(entries, s, protocols, batch_size, clock, spent)
         with spent('keep'): _keep(folder, i, o, _buffers(entries) if 'published' in protocols else [])
-    parts = [dict(np.load(folder/f'{i:06d}.npz')) for i in range(len(slots))]
+        parts.append(o)
     return ({p: np.concatenate([x[p] for x in parts], 1) for p in protocols}
             | dict(gap_fraction=np.concatenate([x['gap_fraction'] for x in parts]), seconds=np.stack([x['seconds'] for x in parts]), sizes=np.array([len(s) for s in slots])))
 
 # %% ../../nbs/results/02_scoring.ipynb #bb61f182
-def _place(entries, device, state):
+def _place(entries, device, kept):
     "Networks onto the device, in the state in which they were left"
-    kept = torch.load(state, map_location='cpu', weights_only=True) if state.exists() else []
     for e in entries:
         for f in (e.filler, e.published):
             if hasattr(f, 'net'): f.net.to(device)

@@ -15,9 +15,20 @@ import numpy as np
 import pandas as pd
 from ..core import HLS
 from ..metrics import protocol_metrics
+from ..program import regular_file
 from .intervals import gap_groups, other_chips, other_dates, pooled_interval, validated_chips
 
 # %% ../../nbs/results/04_tables.ipynb #dd4b87c5
+_numbers = re.compile(r'(strict|published)_.*|(gap_fraction|time_gap|time_step|n_pixels|truth_mean|value)(_\d+)?') # columns
+
+def _refuse_text(df, path):
+    "Complain about text where numbers are, or dates that are none"
+    off = next((c for c in df if _numbers.fullmatch(c) and not pd.api.types.is_numeric_dtype(df[c])), None)
+    if off: raise ValueError(f"{path} is damaged: column {off} is not numeric. Make it again with gapfill_stats.")
+    for c in (c for c in df if c.endswith('_image_date')):
+        bad = pd.to_datetime(df[c], errors='coerce').isna() & df[c].notna()
+        if bad.any(): raise ValueError(f"{path} is damaged: {c} is {str(df[c][bad].iloc[0])[:80]!r}, which is no date. Make it again with gapfill_stats.")
+
 def read_stats(
     run, # folder of the tables
     name:str='chip_stats.csv' # which of them
@@ -25,10 +36,11 @@ def read_stats(
     "Read a table of `gapfill_stats`"
     p = Path(run)/name
     if not p.exists(): raise FileNotFoundError(f"{p} does not exist. Make it with gapfill_stats --checkpoint_dir {run}.")
-    try: df = pd.read_csv(p, dtype=dict.fromkeys(('chip_id','combination','mask_id','band','dates'), str), keep_default_na=True)
+    try: df = pd.read_csv(regular_file(p), dtype=dict.fromkeys(('chip_id','combination','mask_id','band','dates'), str), keep_default_na=True)
     except (ValueError, UnicodeError): raise ValueError(f"{p} is not a table. Make it again with gapfill_stats.") from None
     if 'strict_mae' not in df and 'published_mae' in df: raise ValueError(f"{p} holds the published protocol alone. Run gapfill_stats --checkpoint_dir {run} for both.")
     if 'strict_mae' not in df and name != 'scores.csv': raise ValueError(f"{p} was not made by gapfill_stats: it has no strict_mae. Make it with gapfill_stats --checkpoint_dir {run}.")
+    _refuse_text(df, p)
     text = [c for c in df if c in ('combination','mask_id') or c.startswith('mask_id_')]
     return df.assign(**{c: df[c].astype(object).where(df[c].notna(), '').astype(str) for c in text} | {c: pd.to_datetime(df[c]) for c in df if c.endswith('_image_date')})
 

@@ -7,7 +7,7 @@ __all__ = ['weight_files', 'published_columns', 'colors', 'parts', 'job_name', '
            'software', 'write_config', 'from_published', 'read_config', 'refuse_unasked', 'named_file', 'run_options',
            'same_options', 'same_tables', 'refuse', 'open_run', 'usable_folder', 'epoch_line', 'parse_log',
            'read_history', 'best_row', 'best_by', 'chosen_by', 'curve_columns', 'epoch_axes', 'plot_column',
-           'curve_panels', 'shared_legend', 'plot_history', 'starts', 'used_chips']
+           'curve_panels', 'shared_legend', 'plot_history', 'starts', 'chip_ids', 'used_chips']
 
 # %% ../../nbs/train/01_runs.ipynb #912b615e
 import math, os, platform, re, subprocess, sys
@@ -433,7 +433,9 @@ def starts(
         seen.add(run)
         yield run,config
 
-def _chip_ids(path):
+def chip_ids(
+    path:Path # CSV of the chips of a run
+)->set: # empty where there is none
     "Read the names of the chips in a table that training wrote"
     if not path.exists(): return set()
     try: return set(pd.read_csv(regular_file(path), dtype=str, usecols=['chip_id'], keep_default_na=False).chip_id)
@@ -448,4 +450,4 @@ def used_chips(
     for r,c in starts(config):
         if c.get('dataroot') != config.get('dataroot'): break # elsewhere names mean other chips
         runs.append(r)
-    return set().union(*(_chip_ids(r/f'{k}_tifs.csv') for r in runs for k in ('training','holdout')))
+    return set().union(*(chip_ids(r/f'{k}_tifs.csv') for r in runs for k in ('training','holdout')))
