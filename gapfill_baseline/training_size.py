@@ -118,6 +118,7 @@ def size_runs(
     for f in map(Path, folders):
         c,r,h = read_config(f),_result(f),read_history(f)
         row = h[h.epoch==r.epoch].iloc[0] if 'epoch' in r and (h.epoch==r.epoch).any() else best_row(h, best_by(h, c.get('monitor')))
+        if row is None: raise ValueError(f"{f/'history.csv'} has no number by which an epoch is best. Remove the run, and the same command trains it again.")
         n = c.get('training_length') or len(chip_ids(f/'training_tifs.csv'))
         out.append(dict(model=Path(c.get('model') or 'cgan').stem, training_length=n, seed=c.get('seed'), epoch=int(row.epoch), mae=r.valid_gap_mae, rmse=r.valid_gap_rmse,
                         published_ssim=row.get('valid_ssim', np.nan), published_mae=row.get('valid_mae', np.nan), selected_on=selected_on(c)))

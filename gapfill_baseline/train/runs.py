@@ -215,7 +215,7 @@ def same_tables(
     tables:dict # file name -> text, as the dataset gives them now
 ):
     "Complain when the dataset is no longer the one that a run began with"
-    off = [n for n,text in tables.items() if (Path(folder)/n).exists() and (Path(folder)/n).read_text() != text]
+    off = [n for n,text in tables.items() if (Path(folder)/n).exists() and regular_file(Path(folder)/n).read_bytes() != text.encode()]
     if off: raise ValueError(f"{Path(folder).name} cannot be resumed: the dataset gives another {', '.join(off)} than when it began. Bring the data back, or start under another --job_id.")
 
 # %% ../../nbs/train/01_runs.ipynb #362177e6
