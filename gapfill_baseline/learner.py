@@ -200,12 +200,18 @@ def _is_history(rows):
     numbers = all(isinstance(k, str) and _is_number(v) for r in rows for k,v in r.items())
     return numbers and all({'seconds','chips_per_second'} <= r.keys() for r in rows)
 
+def _is_meter(sums):
+    "Are these a sum and a weight by name"
+    if not isinstance(sums, dict) or not all(isinstance(k, str) for k in sums): return False
+    return all(isinstance(v, (list,tuple)) and len(v)==2 and all(map(_is_number, v)) for v in sums.values())
+
 def _refuse_odd(s, learn):
     "Complain about a state that such a run cannot have reached"
     if s['parts'].keys() != learn.parts.keys(): raise ValueError(f"its parts are not {', '.join(learn.parts)}")
     if not _is_history(s['history']): raise ValueError("its history is not one row of numbers an epoch")
     if not _is_count(s['epoch'], 10**9) or s['epoch'] != len(s['history']): raise ValueError(f"its history has {len(s['history'])} epochs, and it counts {str(s['epoch'])[:80]}")
     if not _is_count(s['i'], len(learn.train_dl.sampler.batches)): raise ValueError(f"it is at batch {str(s['i'])[:80]} of {len(learn.train_dl.sampler.batches)}")
+    if not _is_meter(s['meter']): raise ValueError("its sums are not a number and a weight by name")
     if not _is_number(s['seconds']) or not 0 <= s['seconds'] < math.inf: raise ValueError("its seconds are not a time")
 
 class CheckpointCB(Callback):
@@ -220,11 +226,14 @@ class CheckpointCB(Callback):
         s = read_state(self.path)
         try: self.restore(learn, s)
         except (KeyError, IndexError, TypeError, AttributeError, RuntimeError, ValueError) as e:
-            raise ValueError(f"{self.path} is not a checkpoint of this run: {one_line(e)[:200]}. Start again under another --job_id.") from e
+            why = one_line(e) if type(e) is ValueError else f'{type(e).__name__}: {one_line(e)}'
+            raise ValueError(f"{self.path} is not a checkpoint of this run: {why[:200]}. Start again under another --job_id.") from e
         if learn.epoch > learn.epochs: raise ValueError(f"{self.path} has {learn.epoch} epochs, and epochs is {learn.epochs}. Pass --epochs {learn.epoch} or more.")
     def restore(self, learn, s):
         _refuse_odd(s, learn)
         for k,v in s['parts'].items(): learn.parts[k].load_state_dict(v)
+        best = getattr(learn.parts.get('best'), 'epoch', None)
+        if best and best > s['epoch']: raise ValueError(f"its best epoch is {best} of {s['epoch']}")
         learn.epoch,learn.i,learn.seconds,learn.history = s['epoch'],s['i'],s['seconds'],s['history']
         if learn.main: learn.meter.load(s['meter'], learn.accelerator.device)
     def save(self, learn):

@@ -151,7 +151,7 @@ def read_archive(
 def _parse_options(path):
     "Read `filling.yml`. Raises ValueError where it is damaged"
     try: c = yaml.safe_load(read_small(path))
-    except (yaml.YAMLError, ValueError, RecursionError): c = None
+    except Exception: c = None # whatever is wrong with it, it is not what was written
     if isinstance(c, dict) and is_plain(c, depth=2): return c
     raise ValueError(f"{path} is damaged, so what the folder was filled with is not known. Bring it back, pass --overwrite to fill anew, or another --out_dir.")
 

@@ -114,7 +114,7 @@ def from_published(
 def _parse(text):
     "Read YAML; None where it is none, or more than plain values"
     try: c = yaml.load(text, _Tuples)
-    except (yaml.YAMLError, ValueError, RecursionError): return None
+    except Exception: return None # whatever is wrong with it, it is no configuration
     return c if isinstance(c, dict) and is_plain(c, depth=4, most=100_000) else None
 
 def _is_software(value):
