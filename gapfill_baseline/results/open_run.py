@@ -20,7 +20,7 @@ from ..train.kinds import kind, run_weights
 from ..train.fit import open_catalog
 from ..learner import make_accelerator
 from ..masks import GapDataset, as_pair, open_split, to_sample
-from ..metrics import band_sums
+from ..metrics import SUMS, band_sums
 from ..program import as_list, progress
 from .intervals import other_chips, validated_chips
 from ..train.runs import find_run, named_file, read_config, refuse_unasked, run_options, usable_folder, weight_files
@@ -183,7 +183,9 @@ def fill_sums(
     "Fill every validation chip and keep the sums of its errors"
     n = batch_size or ev.batch_size
     todo = progress(ev.samples(batch_size=n), desc, -(-len(ev.ds)//n), 'batch')
-    return torch.cat([band_sums(filler(s).mean, s.target, s.scored) for s in todo]).cpu()
+    sums = torch.cat([band_sums(filler(s).mean, s.target, s.scored) for s in todo]).cpu()
+    if not sums[...,SUMS.index('absolute')].isfinite().all(): raise ValueError(f"{filler} of {ev.run.name} predicts values that are not finite. Take weights of another epoch or run.")
+    return sums
 
 # %% ../../nbs/results/01_open_run.ipynb #b0131e68
 class BatchFill(NetFill):

@@ -124,7 +124,8 @@ def observed_error(
     s, # the `Sample`
     name:str # of the filler
 )->float: # largest difference outside the gap, reflectance: 0
-    "Complain about a filler that changes what was observed"
+    "Complain about a filler that changes what was observed, or predicts what is no number"
+    if not filled.isfinite().all(): raise ValueError(f"The filler {name} predicts values that are not finite. Leave it out, or take weights of another epoch or run.")
     off = (filled-s.target).where(~s.gap[:,:,None], 0.).abs().max().item()
     if off != 0: raise ValueError(f"The filler {name} changes observed pixels, by up to {off:.3g}. A filler passes them through; Filler.__call__ does.")
     return off

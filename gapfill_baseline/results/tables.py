@@ -21,13 +21,20 @@ from .intervals import gap_groups, other_chips, other_dates, pooled_interval, va
 # %% ../../nbs/results/04_tables.ipynb #dd4b87c5
 _numbers = re.compile(r'(strict|published)_.*|(gap_fraction|time_gap|time_step|n_pixels|truth_mean|value)(_\d+)?') # columns
 
-def _refuse_text(df, path):
-    "Complain about text where numbers are, or dates that are none"
-    off = next((c for c in df if _numbers.fullmatch(c) and not pd.api.types.is_numeric_dtype(df[c])), None)
-    if off: raise ValueError(f"{path} is damaged: column {off} is not numeric. Make it again with gapfill_stats.")
-    for c in (c for c in df if c.endswith('_image_date')):
-        bad = pd.to_datetime(df[c], errors='coerce').isna() & df[c].notna()
-        if bad.any(): raise ValueError(f"{path} is damaged: {c} is {str(df[c][bad].iloc[0])[:80]!r}, which is no date. Make it again with gapfill_stats.")
+def _odd(column):
+    "Where a column of a table has what it cannot have, bool, one a row"
+    name = str(column.name)
+    if name.endswith('_image_date'): return pd.to_datetime(column, errors='coerce').isna() & column.notna()
+    if name=='combination': return ~column.fillna('').astype(str).str.fullmatch(r'(\d{1,99}(,\d{1,3}){0,99})?')
+    if not _numbers.fullmatch(name): return pd.Series(False, column.index)
+    v = pd.to_numeric(column, errors='coerce')
+    return (v.isna() & column.notna()) | (v.abs() > 1e9) & ~(np.isposinf(v) & ('psnr' in name)) | (v < 0) & name.startswith('gap_fraction')
+
+def _refuse_odd(df, path):
+    "Complain about a value that a table cannot have: text for a number, a number beyond all sense, a date that is none"
+    for c in df:
+        bad = df[c][_odd(df[c])]
+        if len(bad): raise ValueError(f"{path} is damaged: {c} is {str(bad.iloc[0])[:80]!r} in row {bad.index[0]+2}. Make it again with gapfill_stats.")
 
 def read_stats(
     run, # folder of the tables
@@ -40,7 +47,7 @@ def read_stats(
     except (ValueError, UnicodeError): raise ValueError(f"{p} is not a table. Make it again with gapfill_stats.") from None
     if 'strict_mae' not in df and 'published_mae' in df: raise ValueError(f"{p} holds the published protocol alone. Run gapfill_stats --checkpoint_dir {run} for both.")
     if 'strict_mae' not in df and name != 'scores.csv': raise ValueError(f"{p} was not made by gapfill_stats: it has no strict_mae. Make it with gapfill_stats --checkpoint_dir {run}.")
-    _refuse_text(df, p)
+    _refuse_odd(df, p)
     text = [c for c in df if c in ('combination','mask_id') or c.startswith('mask_id_')]
     return df.assign(**{c: df[c].astype(object).where(df[c].notna(), '').astype(str) for c in text} | {c: pd.to_datetime(df[c]) for c in df if c.endswith('_image_date')})
 
@@ -105,7 +112,7 @@ def check_table(
         raise ValueError(f"{name} lacks the column {lacks[0]}{old}. Run gapfill_stats to make it anew.")
     if not len(table): raise ValueError(f"{name} has no rows. Run gapfill_stats to make it anew.")
     if (twice := table.duplicated(key)).any():
-        raise ValueError(f"{name} lists {' '.join(str(v) for v in table.loc[twice, key].iloc[0])} twice. Run gapfill_stats to make it anew.")
+        raise ValueError(f"{name} lists {' '.join(str(v)[:80] for v in table.loc[twice, key].iloc[0])} twice. Run gapfill_stats to make it anew.")
 
 # %% ../../nbs/results/04_tables.ipynb #a3558110
 def same_gaps(

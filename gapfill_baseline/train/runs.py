@@ -230,6 +230,11 @@ def refuse(
     if resume and not there: raise FileNotFoundError(f"There is no run {job_id} in {out_dir} to resume. Leave out --resume to start it.")
 
 # %% ../../nbs/train/01_runs.ipynb #965e271a
+def _tell_changed(folder, o):
+    "Say which Python file of a resumed run has changed"
+    for k in runnable:
+        if is_python(getattr(o, k, None)): named_file(folder, read_config(folder), k, getattr(o, k))
+
 def open_run(
     folder:Path, # of the run
     o:SimpleNamespace, # every option
@@ -243,6 +248,7 @@ def open_run(
     if (folder/'config.yml').exists():
         same_options(folder, vars(o), may_change)
         same_tables(folder, tables)
+        _tell_changed(folder, o)
     elif (folder/'checkpoints/last/state.pt').exists(): raise FileNotFoundError(f"{folder/'config.yml'} does not exist, so the options of {folder.name} cannot be compared. Start again under another --job_id.")
     (folder/'checkpoints/last').mkdir(parents=True, exist_ok=True)
     lock = hold(folder/'checkpoints/lock', f"The run {folder.name} is being trained by another process. Wait for it, or start under another --job_id.")
