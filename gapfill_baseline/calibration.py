@@ -200,10 +200,10 @@ def write_calibration(
     "Check the predicted scale of a run, and write table and figure"
     run,dest = run_and_dest(o.checkpoint_dir, o.out_dir)
     ev = open_evaluation(run, o.dataroot, o.dataset, o.batch_size, o.mask_position, o.device, o.cache_dir,
-                         skip_bad=o.skip_bad or None, local_rank=o.local_rank, critic=False)
+                         skip_bad=o.skip_bad or None, local_rank=o.local_rank, critic=False, model=o.model)
     files = {'calibration.csv': 'band,level,', 'calibration_scale.csv': 'band,group,', 'figures/calibration.png': ''}
     if not dest.is_relative_to(run): refuse_foreign(dest, files, 'out_dir')
-    refuse_other_chips(run, ev.ds, dest, o.dataroot or ev.config['dataroot'])
+    refuse_other_chips(run, ev.ds, dest, o.dataroot or ev.config.get('dataroot'))
     steps = progress(ev.samples(), 'calibration', -(-len(ev.ds)//ev.batch_size), 'batch')
     try: c = calibrate(NetFill(ev.generator), steps)
     except ValueError as e: raise ValueError(f"{run.name}: {e}") from None

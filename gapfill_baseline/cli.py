@@ -38,7 +38,7 @@ def gapfill_sample(
 @program
 def gapfill_check(
     dataroot:Param('folder of the dataset', str, opt=False, nargs='?')=None,
-    dataset:str='gapfill', # a registered dataset, or a Python file that registers one
+    dataset:str='gapfill', # a registered dataset, or a Python file that registers one and is run
     time_steps:int=3, # dates a chip
     n_bands:int=len(HLS.bands), # bands a date
     out:str=None, # also write the table to this CSV file
@@ -80,7 +80,7 @@ def gapfill_download(
 def gapfill_train(
     dataroot:str='data/training_data', # folder of the dataset
     out_dir:str='data/results', # folder of runs
-    dataset:str='gapfill', # a registered dataset, or a Python file that registers one
+    dataset:str='gapfill', # a registered dataset, or a Python file that registers one and is run
     epochs:int=200, # passes over the training chips
     batch_size:int=16, # chips a batch and process
     model_cap:int=64, # width of the generator's first layer; 16, 32, 48 or 64 were published
@@ -114,7 +114,7 @@ def gapfill_train(
     monitor:str='valid_gap_mae', # column of the history that decides which epoch is best; valid_ are the chips of select_on
     minutes:float=None, # stop cleanly after so long
     skip_bad:bool=False, # leave unreadable chips and masks out, and say so
-    model:str='cgan', # cgan, unet, ridgeunet, vit, or a Python file that registers a network
+    model:str='cgan', # cgan, unet, ridgeunet, vit, or a Python file that registers a network and is run
     width:int=None, # channels of the first layer of any network but cgan; its own default unless given
     lr:float=2e-3, # highest learning rate of any network but cgan
     uncertainty:bool=False, # also predict the scale of the error, for each pixel; not for cgan
@@ -166,7 +166,8 @@ def gapfill_visualize(
     checkpoint_dir:str=None, # run to draw: a path, or a name under out_dir
     out_dir:str=None, # folder of runs that holds the run, or where the pictures go; data/results and images in the run unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
-    dataset:str=None, # a registered dataset, or a Python file that registers one; the run's unless given
+    dataset:str=None, # a registered dataset, or a Python file that registers one and is run; the run's registered one unless given
+    model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
     batch_size:int=None, # chips a batch; the run's unless given
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; those of the run unless given', str, nargs='+')=None,
     every:int=5, # draw the first chip of every so many batches
@@ -196,7 +197,8 @@ def gapfill_stats(
     checkpoint_dir:str=None, # the run: a path, or a name under out_dir
     out_dir:str=None, # folder of runs that holds the run, or where the tables go; data/results and the run's own folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
-    dataset:str=None, # a registered dataset, or a Python file that registers one; the run's unless given
+    dataset:str=None, # a registered dataset, or a Python file that registers one and is run; the run's registered one unless given
+    model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
     batch_size:int=None, # chips at a time under the strict protocol; the run's unless given; the published protocol takes 16
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given', str, nargs='+')=None,
     cloud_range:Param('of training masks; taken as the published program takes it, changes nothing here', float, nargs=2)=None,
@@ -246,6 +248,8 @@ def gapfill_band_correlations(
     n_chips:int=200, # validation chips, the first in catalog order
     figures_dir:str=None, # folder to write to; figures in the run's folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
+    dataset:str=None, # a registered dataset, or a Python file that registers one and is run; the run's registered one unless given
+    model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
     batch_size:int=None, # chips at a time; the run's unless given
     device:str='auto', # auto, cpu or cuda
     cache_dir:str=None, # folder of packed files; the run's unless given
@@ -261,6 +265,7 @@ def gapfill_compare(
     dataroot:str=None, # folder of the dataset; that of the first run unless given
     fillers:Param('fillers without training by name, or all', str, nargs='+')=None,
     runs:Param('folders of trained runs; those that differ in the seed alone are one row', str, nargs='+')=None,
+    model:Param('Python files of the networks of runs, which are then run; a file that only a run names is not', str, nargs='+')=None,
     out_dir:str=None, # folder for tables and figures
     protocol:str='both', # strict, published or both
     split:str=None, # published, blocked or swapped: which chips are for validation; the first run's, or published, unless given
@@ -268,7 +273,7 @@ def gapfill_compare(
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,
     ensemble:bool=False, # a row for the mean of the predictions of each row of several seeds
     transfer:bool=False, # judge runs on chips of another dataset than they were trained with
-    dataset:str='gapfill', # a registered dataset, or a Python file that registers one
+    dataset:str='gapfill', # a registered dataset, or a Python file that registers one and is run
     time_steps:int=None, # dates a chip; the first run's, or 3, unless given
     n_bands:int=None, # bands a date; the first run's, or 6, unless given
     batch_size:int=16, # chips at a time under the strict protocol; the published protocol takes 16
@@ -315,7 +320,8 @@ def gapfill_calibration(
     checkpoint_dir:str=None, # the run: a path, or a name under out_dir
     out_dir:str=None, # folder of runs that holds the run, or where the results go; data/results and the run's own folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
-    dataset:str=None, # a registered dataset, or a Python file that registers one; the run's unless given
+    dataset:str=None, # a registered dataset, or a Python file that registers one and is run; the run's registered one unless given
+    model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
     batch_size:int=None, # chips at a time; the run's unless given
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given', str, nargs='+')=None,
     device:str='auto', # auto, cpu or cuda
@@ -352,6 +358,7 @@ def gapfill_fill(
     dates:Param('dates of the scenes, YYYY-MM-DD, as the files say unless given; of a cube, those wanted', str, nargs='+')=None,
     dates_file:str=None, # the same from a text file, a date a line
     filler:str='linear', # name of a filler without training, or folder of a run
+    model:str=None, # Python file of the network of a run, which is then run; a file that only the run names is not
     out_dir:str=None, # folder for the filled scenes
     bands:Param('names of the bands; those of the files, or of HLS, unless given', str, nargs='+')=None,
     mask_band:str=None, # band of the scenes or of the cube that is their mask; Fmask, SCL or QA_PIXEL where there is one; none

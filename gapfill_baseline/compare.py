@@ -174,7 +174,7 @@ def find_chips(
     if not root or not Path(root).is_dir(): raise FileNotFoundError(f"dataroot {root} does not exist. Pass --dataroot the folder that holds chip_catalog.csv.")
     split = o.split or first.get('split') or 'published'
     chosen = dict(dataset=o.dataset, dataroot=root, split=split, select_on='validation')
-    catalog = open_catalog(config_options(first | chosen))
+    catalog = open_catalog(config_options(first, **chosen))
     T = o.time_steps or first.get('time_steps') or 3
     C = o.n_bands or first.get('n_bands') or len(HLS.bands)
     return catalog,T,C
@@ -251,7 +251,7 @@ def compare(
         catalog,T,C = found = find_chips(o)
         names = filler_entries(o.fillers, o.seeds, dataset_bands(catalog.chips.path, T, C) or [None]*C)
         ds = open_chips(o, found)
-        entries = names + run_entries(o.runs, ds, o.seeds, {e.row for e in names}, o.transfer)
+        entries = names + run_entries(o.runs, ds, o.seeds, {e.row for e in names}, o.transfer, o.model)
         if o.ensemble: entries += ensembles(entries)
     return _compare(o, out, ds, entries, make_accelerator(o.device).device, clock)
 

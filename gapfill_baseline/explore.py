@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from matplotlib.image import imsave
 from matplotlib.figure import Figure
 from .core import HLS
-from .program import drawn_text
+from .program import drawn_text, regular_file
 from .results.open_run import Evaluation, open_evaluation
 from .results.pictures import FilledChip, average, caption, chip_images, date_label, gap_colour, paint
 from .visualize import filled_chips
@@ -137,8 +137,9 @@ def stored_errors(
     "Errors of the chips from `chip_stats.csv`"
     p,T = ev.run/'chip_stats.csv',ev.ds.time_steps; want = ['chip_id','strict_mae',*(f'mask_id_{t+1}' for t in range(T))]
     if not p.exists(): return None
-    stats = pd.read_csv(p, dtype={k: str for k in want if k != 'strict_mae'}, keep_default_na=False, na_values={'strict_mae': ['']})
-    if not set(want) <= set(stats) or stats.chip_id.duplicated().any(): return None
+    try: stats = pd.read_csv(regular_file(p), dtype={k: str for k in want if k != 'strict_mae'}, keep_default_na=False, na_values={'strict_mae': ['']})
+    except (ValueError, UnicodeError): return None # damaged: they are computed
+    if not set(want) <= set(stats) or stats.chip_id.duplicated().any() or stats.strict_mae.dtype.kind not in 'fi': return None
     stats = stats.set_index('chip_id').reindex(ev.ds.chips.chip_id.astype(str)); masks = np.append(ev.ds.masks.mask_id.to_numpy(object), '')[ev.ds.plan(0).masks]
     return stats.strict_mae if (stats[want[2:]].to_numpy() == masks.astype(str)).all() else None
 

@@ -7,19 +7,18 @@ __all__ = ['weights_hash', 'open_filler', 'pick_bands', 'summary', 'score_one', 
            'row_done', 'fill_list', 'fill']
 
 # %% ../nbs/12_fill.ipynb #28d48e65
-import hashlib
 from pathlib import Path
 from functools import partial
 from types import SimpleNamespace
 from .models import fillers, get_filler
-from .program import Clock, as_list, save_profile, whole
+from .program import Clock, as_list, file_hash, save_profile, whole
 from .reading.bands import band_words
 from .scenes.fill_stack import fill_stack, is_finished
 from .scenes.many import archive_summary, fill_archive
 from .scenes.open import first_lines, open_stack, report, understood
 from .scenes.score import pool_scores, score_stack
 from .train.kinds import load_filler, run_bands
-from .train.runs import find_weights, read_config, usable_folder
+from .train.runs import find_weights, read_config, refuse_unasked, usable_folder
 
 # %% ../nbs/12_fill.ipynb #7224c0c8
 def weights_hash(
@@ -30,16 +29,21 @@ def weights_hash(
     if not Path(name).is_dir(): raise ValueError(f"filler is {name}; pass one of {', '.join(fillers)}, or the folder of a run.")
     file = find_weights(name)
     if file is None: raise FileNotFoundError(f"{name} has no weights: it is no run, or no epoch of it has ended yet.")
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return file_hash(file)
 
 def open_filler(
     name:str, # of a filler without training, or a folder of a run
     n_bands:int, # of the scenes
-    time_steps:int=None # dates it sees; None = as in its training
+    time_steps:int=None, # dates it sees; None = as in its training
+    model=None # Python file of a run's network, which opening runs; None = it has none
 )->tuple: # `Filler`, dates it sees or None, hash of its weights or ''
     "The filler that an option names"
-    if not (weights := weights_hash(name)): return get_filler(name),time_steps,''
-    o = read_config(name); f = load_filler(Path(name))
+    if not (weights := weights_hash(name)):
+        if model: raise ValueError(f"model is {model}, and {name} is no run. Leave it out.")
+        return get_filler(name),time_steps,''
+    o = read_config(name)
+    refuse_unasked([o], model)
+    f = load_filler(Path(name), model)
     if o.get('n_bands', n_bands) != n_bands: raise ValueError(f"{name} was trained with {o['n_bands']} bands; these scenes have {n_bands}. Pass --bands, or another --filler.")
     if time_steps and f.time_steps not in (None, time_steps): raise ValueError(f"time_steps is {time_steps}; {name} sees {f.time_steps} dates, no more and no fewer. Leave it out.")
     return f, f.time_steps or time_steps or o.get('time_steps'), weights
@@ -79,7 +83,7 @@ def score_one(
     "Score a filler on the scenes that the options name, and write scores.csv"
     out = Path(usable_folder(o.out_dir))/'scores.csv'
     if out.exists() and not o.overwrite: raise ValueError(f"{out} exists already. Pass --overwrite to replace it, or another --out_dir.")
-    filler,steps,_ = open_filler(o.filler, len(stack.bands), o.time_steps)
+    filler,steps,_ = open_filler(o.filler, len(stack.bands), o.time_steps, o.model)
     table = score_stack(stack, filler, out.parent, device=o.device, batch_size=o.batch_size, size=o.window,
                         overlap=o.overlap, time_steps=steps)
     table.insert(0, 'filler', Path(o.filler).name)
@@ -93,7 +97,7 @@ def score_one(
 def _asked(o):
     "Give the scenes and the filler that the options name, what else decides the result, and what is worth telling"
     stack,said = pick_bands(o.filler, open_stack(o))
-    f,steps,weights = open_filler(o.filler, len(stack.bands), o.time_steps)
+    f,steps,weights = open_filler(o.filler, len(stack.bands), o.time_steps, o.model)
     dates = as_list(o.dates_out)
     ways = {k: getattr(o, k) for k in ('device','batch_size','overlap','fill_all','uncertainty')}
     dates_out = 'all' if dates in (None, ['all']) else dates
@@ -127,7 +131,7 @@ def fill_one(
 
 # %% ../nbs/12_fill.ipynb #ebed52f4
 _sources = ('granules','scenes','stack','cube','masks','dates','dates_file')
-_where = (*_sources,'out_dir','profile','resume','overwrite','dry_run','archive','scheduler','workers','memory_limit') # decides nothing of the result
+_where = (*_sources,'out_dir','profile','resume','overwrite','dry_run','archive','scheduler','workers','memory_limit','model') # decides nothing of the result
 
 def _row_options(row, folder, o):
     "Give the options of a row as if it had been given alone"
@@ -167,7 +171,8 @@ def fill_list(
     "Fill a list of places, say how it went, and raise where one is left"
     _check_list(o)
     weights,name = weights_hash(o.filler),Path(o.filler).name
-    far = SimpleNamespace(**vars(o) | dict(filler=str(Path(o.filler).resolve()) if weights else name))
+    model = o.model and str(Path(o.model).resolve())
+    far = SimpleNamespace(**vars(o) | dict(filler=str(Path(o.filler).resolve()) if weights else name, model=model))
     ways = {k: v for k,v in vars(o).items() if k not in _where} | dict(filler=name, weights=weights)
     cluster = {k: getattr(o, k) for k in ('scheduler','workers','memory_limit','overwrite')}
     t = fill_archive(o.archive, o.out_dir, partial(fill_row, o=far), partial(row_done, o=far), ways, **cluster)

@@ -7,7 +7,7 @@ __all__ = ['leave_group', 'pick_device', 'make_accelerator', 'Meter', 'Callback'
            'CheckpointCB', 'log_to', 'write_history', 'HistoryCB', 'BestCB', 'FiniteCB', 'StopCB', 'ProgressCB']
 
 # %% ../nbs/05_learner.ipynb #a8556cf0
-import atexit, csv, logging, os, sys, time
+import atexit, csv, logging, math, os, sys, time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 import numpy as np, torch
@@ -16,7 +16,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from accelerate.utils import gather_object
 from .metrics import epoch_scores, merit
-from .program import progress, whole
+from .program import one_line, progress, regular_file, whole
 
 # %% ../nbs/05_learner.ipynb #e2417b5a
 def leave_group():
@@ -184,11 +184,36 @@ def read_state(
     path # file of `write_state`
 )->dict: # tensors and plain values
     "Read a checkpoint, or say in one line why not"
-    try: return torch.load(path, map_location='cpu', weights_only=True)
+    try: return torch.load(regular_file(path), map_location='cpu', weights_only=True)
     except FileNotFoundError: raise FileNotFoundError(f"{path} does not exist: the run saved no state yet. Start it again under another --job_id.") from None
     except Exception: raise ValueError(f"{path} is not a whole checkpoint. Start the run again under another --job_id.") from None
 
 # %% ../nbs/05_learner.ipynb #806d9171
+def _is_number(v): return isinstance(v, (int,float)) and not isinstance(v, bool)
+
+def _is_count(v, most): return isinstance(v, int) and not isinstance(v, bool) and 0 <= v <= most
+
+def _is_history(rows):
+    "Are these rows of numbers, one an epoch, in order"
+    if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows): return False
+    if [r.get('epoch') for r in rows] != list(range(1, len(rows)+1)): return False
+    numbers = all(isinstance(k, str) and _is_number(v) for r in rows for k,v in r.items())
+    return numbers and all({'seconds','chips_per_second'} <= r.keys() for r in rows)
+
+def _is_meter(sums):
+    "Are these a sum and a weight by name"
+    if not isinstance(sums, dict) or not all(isinstance(k, str) for k in sums): return False
+    return all(isinstance(v, (list,tuple)) and len(v)==2 and all(map(_is_number, v)) for v in sums.values())
+
+def _refuse_odd(s, learn):
+    "Complain about a state that such a run cannot have reached"
+    if s['parts'].keys() != learn.parts.keys(): raise ValueError(f"its parts are not {', '.join(learn.parts)}")
+    if not _is_history(s['history']): raise ValueError("its history is not one row of numbers an epoch")
+    if not _is_count(s['epoch'], 10**9) or s['epoch'] != len(s['history']): raise ValueError(f"its history has {len(s['history'])} epochs, and it counts {str(s['epoch'])[:80]}")
+    if not _is_count(s['i'], len(learn.train_dl.sampler.batches)): raise ValueError(f"it is at batch {str(s['i'])[:80]} of {len(learn.train_dl.sampler.batches)}")
+    if not _is_meter(s['meter']): raise ValueError("its sums are not a number and a weight by name")
+    if not _is_number(s['seconds']) or not 0 <= s['seconds'] < math.inf: raise ValueError("its seconds are not a time")
+
 class CheckpointCB(Callback):
     "Saves the state after each epoch and when stopped; picks it up again where asked to"
     order = 90
@@ -200,9 +225,15 @@ class CheckpointCB(Callback):
         if not self.resume or not self.path.exists(): return
         s = read_state(self.path)
         try: self.restore(learn, s)
-        except (KeyError, TypeError, AttributeError, RuntimeError, ValueError): raise ValueError(f"{self.path} is not a checkpoint of this run. Start again under another --job_id.") from None
+        except (KeyError, IndexError, TypeError, AttributeError, RuntimeError, ValueError) as e:
+            why = one_line(e) if type(e) is ValueError else f'{type(e).__name__}: {one_line(e)}'
+            raise ValueError(f"{self.path} is not a checkpoint of this run: {why[:200]}. Start again under another --job_id.") from e
+        if learn.epoch > learn.epochs: raise ValueError(f"{self.path} has {learn.epoch} epochs, and epochs is {learn.epochs}. Pass --epochs {learn.epoch} or more.")
     def restore(self, learn, s):
+        _refuse_odd(s, learn)
         for k,v in s['parts'].items(): learn.parts[k].load_state_dict(v)
+        best = getattr(learn.parts.get('best'), 'epoch', None)
+        if best and best > s['epoch']: raise ValueError(f"its best epoch is {best} of {s['epoch']}")
         learn.epoch,learn.i,learn.seconds,learn.history = s['epoch'],s['i'],s['seconds'],s['history']
         if learn.main: learn.meter.load(s['meter'], learn.accelerator.device)
     def save(self, learn):
@@ -265,7 +296,9 @@ class BestCB(Callback):
         save:Callable # called without arguments
     ): self.monitor,self.save,self.best,self.epoch = monitor,save,None,None
     def state_dict(self): return dict(best=self.best, epoch=self.epoch)
-    def load_state_dict(self, s): self.best,self.epoch = s['best'],s['epoch']
+    def load_state_dict(self, s):
+        if not (s['best'] is None or _is_number(s['best'])) or not (s['epoch'] is None or _is_count(s['epoch'], 10**9)): raise ValueError("its best epoch is not a number")
+        self.best,self.epoch = s['best'],s['epoch']
     def before_fit(self, learn): learn.parts['best'] = self
     def after_epoch(self, learn):
         row = learn.history[-1]

@@ -25,8 +25,13 @@ def mask_positions(
     time_steps:int=3 # dates a chip
 )->list: # tuples of dates, counted from 0
     "Combinations of dates as written on the command line"
-    if positions is None or list(positions)==['all']: return gap_patterns(time_steps)
+    if positions is None or list(positions)==['all']: return _all_patterns(time_steps)
     return [_position(str(p), time_steps) for p in positions]
+
+def _all_patterns(time_steps):
+    "All combinations, or one line where they are too many to go through"
+    if time_steps <= 16: return gap_patterns(time_steps)
+    raise ValueError(f"mask_position is all; {time_steps} dates have 2^{time_steps} - 1 combinations. Name some, such as 1 2 12.")
 
 def _position(p, time_steps):
     "One combination, checked"

@@ -5,13 +5,16 @@
 # %% auto #0
 __all__ = ['one_line', 'drawn_text', 'keep_pages', 'out_of_memory', 'failure', 'Terminated', 'raise_on_term', 'stopped',
            'program', 'notebook_options', 'to_disk', 'whole', 'sweep', 'user_cache', 'hold', 'alone', 'as_list',
-           'plain', 'changed', 'run_file', 'close', 'Clock', 'save_profile', 'in_notebook', 'progress']
+           'plain', 'changed', 'run_file', 'regular_file', 'read_small', 'file_hash', 'is_plain', 'read_json', 'close',
+           'Clock', 'save_profile', 'in_notebook', 'progress']
 
 # %% ../nbs/00a_program.ipynb #ab35a580
-import csv, errno, importlib.util, inspect, os, signal, sys, threading, time
+import csv, errno, importlib.util, inspect, json, os, signal, sys, threading, time
 from contextlib import contextmanager, nullcontext, suppress
 from difflib import get_close_matches
 from functools import cache, wraps
+from hashlib import sha256
+from itertools import chain, islice
 from pathlib import Path
 from fastcore.script import call_parse, is_cli
 from filelock import FileLock, Timeout
@@ -258,9 +261,71 @@ def run_file(
     if not Path(path).exists(): raise FileNotFoundError(f"{option} {path} does not exist.")
     before = dict(registry)
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    try: spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    module = importlib.util.module_from_spec(spec)
+    try: exec(compile(Path(path).read_bytes(), str(path), 'exec'), vars(module))
     except Exception as e: raise ValueError(f"{option} {path} cannot be run: {type(e).__name__}: {e}") from e
     return [v for k,v in registry.items() if before.get(k) is not v]
+
+# %% ../nbs/00a_program.ipynb #b27ed9c3
+def regular_file(
+    path # to be read
+)->Path:
+    "Refuse a path that is not a regular file: a folder, a pipe, a device, or nothing"
+    path = Path(path)
+    if path.is_file(): return path
+    if not path.exists(): raise FileNotFoundError(f"{path} does not exist.")
+    raise ValueError(f"{path} is not a regular file but a folder, a pipe or a device. Put the file itself there.")
+
+def read_small(
+    path, # a text file in UTF-8
+    most:int=2**20 # bytes that such a file can have
+)->str:
+    "Read a small text file. Raises ValueError where it is large or not text, FileNotFoundError where there is none"
+    with open(regular_file(path), 'rb') as f: raw = f.read(most+1)
+    if len(raw) > most: raise ValueError(f"{path} has more than {most:,} bytes, and such a file is small. Is it another file?")
+    try: return raw.decode()
+    except UnicodeDecodeError: raise ValueError(f"{path} is not a text file in UTF-8.") from None
+
+def file_hash(
+    path # file
+)->str: # SHA-256 of its content
+    "Hash a file"
+    return sha256(regular_file(path).read_bytes()).hexdigest()
+
+# %% ../nbs/00a_program.ipynb #ee88a1ef
+def _inside(value):
+    "Give what a list or a dictionary holds, keys included"
+    if isinstance(value, dict): return chain(value, value.values())
+    return value if isinstance(value, (list,tuple)) else ()
+
+def _is_scalar(value):
+    "Is this a short text, a number, a truth value or nothing"
+    if isinstance(value, str): return len(value) <= 4096
+    return value is None or isinstance(value, (bool,int,float))
+
+def is_plain(
+    value, # as YAML or JSON gave it
+    depth:int=1, # lists or dictionaries within each other
+    most:int=10_000 # values in all
+)->bool:
+    "Ask whether data are few values, in few levels, each a short text, a number, a truth value or nothing"
+    level = [value]
+    for _ in range(depth):
+        if not all(_is_scalar(v) or isinstance(v, (dict,list,tuple)) for v in level): return False
+        level = list(islice(chain.from_iterable(map(_inside, level)), most+1))
+        most -= len(level)
+        if most < 0: return False
+    return all(map(_is_scalar, level))
+
+def read_json(
+    path, # JSON file
+    depth:int=3 # lists and dictionaries within each other
+)->dict:
+    "Read a small JSON file that holds a dictionary. Raises ValueError where it is damaged"
+    try: d = json.loads(read_small(path))
+    except (ValueError, RecursionError) as e: raise ValueError(f"{path} is damaged: {one_line(e)[:200]}") from None
+    if not isinstance(d, dict) or not is_plain(d, depth): raise ValueError(f"{path} is damaged: it is not a dictionary of plain values.")
+    return d
 
 # %% ../nbs/00a_program.ipynb #ebb74f2b
 def close(

@@ -130,9 +130,9 @@ def write_stats(
     heads = {'chip_stats.csv': 'chip_id,', 'band_stats.csv': 'chip_id,time_step,', 'scores.csv': 'protocol,dates,metric,'}
     if not dest.is_relative_to(run): refuse_foreign(dest, heads, 'out_dir')
     ev = open_evaluation(run, o.dataroot, o.dataset, o.batch_size, o.mask_position, o.device, o.cache_dir,
-                         skip_bad=o.skip_bad or None, local_rank=o.local_rank, critic=False, model_cap=o.model_cap,
+                         skip_bad=o.skip_bad or None, local_rank=o.local_rank, critic=False, model=o.model, model_cap=o.model_cap,
                          n_sampling=o.n_sampling, n_scales=o.n_scales, n_bands=o.n_bands, time_steps=o.time_steps)
-    refuse_other_chips(run, ev.ds, dest, o.dataroot or ev.config['dataroot'])
+    refuse_other_chips(run, ev.ds, dest, o.dataroot or ev.config.get('dataroot'))
     usable_folder(dest)
     tables = run_tables(ev, o.protocol)
     for name,df in tables.items():

@@ -15,13 +15,13 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from .data import select_chips
-from .program import as_list, changed, drawn_text, whole
+from .program import as_list, changed, drawn_text, regular_file, whole
 from .results.pictures import save_figure
 from .results.scoring import selected_on
 from .train.fit import open_catalog
 from .train.kinds import kind
 from .train.options import check_options, options_that, plain_options
-from .train.runs import best_by, best_row, read_config, read_history, usable_folder
+from .train.runs import best_by, best_row, chip_ids, read_config, read_history, usable_folder
 
 # %% ../nbs/11a_training_size.ipynb #2b3507b7
 def published_sizes()->pd.DataFrame: # one row a model and length
@@ -101,16 +101,26 @@ def train_all(
     return out
 
 # %% ../nbs/11a_training_size.ipynb #d0b4e1ce
+def _result(folder):
+    "Read the first row of `result.csv`, the trained network's"
+    p = folder/'result.csv'
+    try: r = pd.read_csv(regular_file(p)).iloc[0]
+    except (ValueError, IndexError): r = {}
+    numbers = [r.get(k) for k in ('valid_gap_mae','valid_gap_rmse')]
+    if all(isinstance(v, float) for v in numbers): return r
+    raise ValueError(f"{p} is damaged: its first row has no valid_gap_mae and valid_gap_rmse. Remove it, and the same command scores the run again.")
+
 def size_runs(
     folders:list # of runs
 )->pd.DataFrame: # one row a run: model, training_length, seed, epoch, mae, rmse, published_ssim, published_mae, selected_on
     "What each run reached"
     out = []
     for f in map(Path, folders):
-        c,r,h = read_config(f),pd.read_csv(f/'result.csv').iloc[0],read_history(f)
+        c,r,h = read_config(f),_result(f),read_history(f)
         row = h[h.epoch==r.epoch].iloc[0] if 'epoch' in r and (h.epoch==r.epoch).any() else best_row(h, best_by(h, c.get('monitor')))
-        n = c.get('training_length') or len(pd.read_csv(f/'training_tifs.csv'))
-        out.append(dict(model=Path(c.get('model') or 'cgan').stem, training_length=n, seed=c['seed'], epoch=int(row.epoch), mae=r.valid_gap_mae, rmse=r.valid_gap_rmse,
+        if row is None: raise ValueError(f"{f/'history.csv'} has no number by which an epoch is best. Remove the run, and the same command trains it again.")
+        n = c.get('training_length') or len(chip_ids(f/'training_tifs.csv'))
+        out.append(dict(model=Path(c.get('model') or 'cgan').stem, training_length=n, seed=c.get('seed'), epoch=int(row.epoch), mae=r.valid_gap_mae, rmse=r.valid_gap_rmse,
                         published_ssim=row.get('valid_ssim', np.nan), published_mae=row.get('valid_mae', np.nan), selected_on=selected_on(c)))
     return pd.DataFrame(out).sort_values(['model','training_length','seed'], ignore_index=True)
 

@@ -14,7 +14,8 @@ pages = dict(Data='00 01 02', Fillers='03', Metrics='04', Training='05 06', Resu
 numbers = {n: s for s,ns in pages.items() for n in ns.split()} # of the pages at the top
 folders = dict(reading='Data', datasets='Data', fillers='Fillers', networks='Fillers', train='Training', results='Results', scenes='Scenes',
                experiments='Speed')
-tutorials = dict(two_protocols='Metrics', resume='Training', published='Results', many_scenes='Scenes', own_scenes='Scenes', other_files='Scenes')
+tutorials = dict(two_protocols='Metrics', resume='Training', published='Results', strangers_run='Results',
+                 many_scenes='Scenes', own_scenes='Scenes', other_files='Scenes')
 
 def section(
     path:Path # of a notebook, from nbs

@@ -479,7 +479,7 @@ def program_sides(
     def ours(tmp=tmp):
         with redirect_stdout(io.StringIO()): return gapfill_stats(str(run), **options)
     def plain(tmp=tmp):
-        net.load_state_dict(torch.load(run/'plain.pt', map_location=s.device))
+        net.load_state_dict(torch.load(run/'plain.pt', map_location=s.device, weights_only=True))
         return plain_stats(net, items, HLS.bands, run/'plain.csv', 16, s.device)
     def check(a, b):
         a = pd.read_csv(a/'chip_stats.csv')

@@ -41,7 +41,7 @@ def _digest(path):
 def _json(path):
     "A JSON dictionary, empty where there is none that can be read"
     try: d = json.loads(Path(path).read_text())
-    except (OSError, ValueError): return {}
+    except (OSError, ValueError, RecursionError): return {}
     return d if isinstance(d, dict) else {}
 
 # %% ../../nbs/datasets/01_cache.ipynb #a6c62388
@@ -52,7 +52,8 @@ def digests(
     "Content hashes of files; only what changed since the last call is read"
     old = _json(index)
     stamps = {str(Path(p).absolute()): _stamp(p) for p in paths}
-    todo = [p for p,s in stamps.items() if not isinstance(old.get(p), list) or len(old[p]) != 2 or old[p][0] != s]
+    known = lambda p: isinstance(old.get(p), list) and len(old[p])==2 and isinstance(old[p][1], str)
+    todo = [p for p,s in stamps.items() if not known(p) or old[p][0] != s]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as ex: old.update({p: [stamps[p], d] for p,d in zip(todo, ex.map(_digest, todo))})
     for p in todo: # what was unreadable, or changed while it was read, is looked at again next time
         if old[p][1]=='unreadable' or _stamp(p) != old[p][0]: old[p][0] = None
@@ -99,8 +100,10 @@ def _build(file, names, paths, read, skip_bad, what):
 # %% ../../nbs/datasets/01_cache.ipynb #ba60d4fb
 def _complete(file, meta, shape, dtype):
     "Is a packed file there, described and of the size described"
-    names = _json(meta).get('names')
-    return isinstance(names, list) and file.exists() and file.stat().st_size==len(names)*int(np.prod(shape))*np.dtype(dtype).itemsize
+    m = _json(meta)
+    names = m.get('names')
+    told = isinstance(names, list) and isinstance(m.get('bad'), dict) and all(isinstance(n, str) for n in names)
+    return told and file.is_file() and file.stat().st_size==len(names)*int(np.prod(shape))*np.dtype(dtype).itemsize
 
 # %% ../../nbs/datasets/01_cache.ipynb #867855fc
 read_rules = 2 # of the rules by which files are read; what was packed by older ones is packed again

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from ..datasets.splits import places
 from ..metrics import Sums, metrics, protocol_metrics, scores_of
+from ..program import regular_file
 from ..train.options import options_that
 
 # %% ../../nbs/results/03_intervals.ipynb #b5c44bd5
@@ -307,7 +308,7 @@ def validated_chips(
     "Read the chips that a run was validated on"
     p = Path(run)/'validate_tifs.csv'
     if not p.exists(): return None
-    try: own = pd.read_csv(p, dtype=str, keep_default_na=False)
+    try: own = pd.read_csv(regular_file(p), dtype=str, keep_default_na=False)
     except (ValueError, UnicodeError): own = pd.DataFrame()
     if 'chip_id' not in own: raise ValueError(f"{p} is not a table with a column chip_id. Bring it back, or remove it.")
     return own
@@ -318,7 +319,7 @@ def other_chips(
 )->str: # empty where they are the same
     "Say which chip is in one of two tables only"
     odd = sorted(set(map(str, a)) ^ set(map(str, b)))
-    return f'{odd[0]} is in one of them only ({len(odd)} such)' if odd else ''
+    return f'{odd[0][:80]} is in one of them only ({len(odd)} such)' if odd else ''
 
 def other_dates(
     a:pd.DataFrame, # chip_id and columns of dates
@@ -326,9 +327,11 @@ def other_dates(
 )->str: # empty where they are the same
     "Say which chip has other dates in two tables"
     for c in [c for c in b if c.endswith('image_date') and c in a]:
-        x,y = (pd.to_datetime(t.set_index(t.chip_id.astype(str))[c].astype(str).str.replace('/', '-')) for t in (a, b))
-        off = x != y.reindex(x.index)
+        x,y = (pd.to_datetime(t.set_index(t.chip_id.astype(str))[c].astype(str).str.replace('/', '-'), errors='coerce') for t in (a, b))
+        y = y.reindex(x.index)
+        off = (x != y) & ~(x.isna() & y.isna())
         if not off.any(): continue
         i = off.idxmax()
-        return f'{c} of {i} is {x[i]:%Y-%m-%d} in one and {y[i]:%Y-%m-%d} in the other'
+        a,b = ('no date' if pd.isna(v) else f'{v:%Y-%m-%d}' for v in (x[i], y[i]))
+        return f'{c} of {i} is {a} in one and {b} in the other'
     return ''

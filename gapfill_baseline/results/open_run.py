@@ -21,10 +21,10 @@ from ..train.options import config_options
 from ..train.fit import open_catalog
 from ..learner import make_accelerator
 from ..masks import GapDataset, as_pair, open_split, to_sample
-from ..metrics import band_sums
+from ..metrics import SUMS, band_sums
 from ..program import as_list, progress
 from .intervals import other_chips, validated_chips
-from ..train.runs import find_run, read_config, usable_folder, weight_files
+from ..train.runs import find_run, named_file, read_config, refuse_unasked, run_options, usable_folder, weight_files
 
 # %% ../../nbs/results/01_open_run.ipynb #0b3cbe1f
 def check_architecture(
@@ -40,34 +40,42 @@ def check_architecture(
 def run_network(
     run:Path, # folder of a run
     part:str, # generator or critic
-    config:dict # of the run
+    config:dict, # of the run
+    model=None # Python file of its network, named by the user; None = it has none
 ): # network in eval mode, on the CPU; None where the run has no such weights
     "Load the best generator or critics of a run"
-    m = kind(config_options(config))
+    m = kind(run_options(run, config, model=named_file(run, config, 'model', model)))
     state = run_weights(run, part, m)
     if state is None: return None
     try: return with_state(m.builders(state.config.get('arguments'))[part], state).eval()
     except ValueError as e: raise ValueError(f"{e} These weights are not of the network that {run.name}/config.yml describes ({config['time_steps']} dates × {config['n_bands']} bands). Bring back the files that belong together.") from None
 
 # %% ../../nbs/results/01_open_run.ipynb #b43cd147
+def _cache_of(config, run):
+    "The folder of packed files that a run used, where it is there; else one beside the run"
+    own = config.get('cache_dir')
+    return Path(own) if own and (Path(own)/'digests.json').is_file() else run.parent/'.cache'
+
 def run_split(
     config:dict, # of the run
     run:Path, # its folder
     dataset:str=None, # a registered dataset or a Python file; None = the run's
     dataroot=None, # folder of the data; None = the run's
     mask_position:list=None, # combinations of dates such as '12'; None = the run's
-    cache_dir=None, # folder of packed files; None = the run's, else .cache beside the run
+    cache_dir=None, # folder of packed files; None = the run's where it is there, else .cache beside the run
     skip_bad:bool=None # leave unreadable files out; None = as the run did
 )->GapDataset: # validation chips
     "The validation chips of a run under its gaps"
-    root = Path(dataroot or config['dataroot'] or '.')
+    chosen = dataset or named_file(run, config, 'dataset')
+    root = Path(dataroot or config.get('dataroot') or '.')
+    o = run_options(run, config | dict(dataroot=str(root), select_on='validation'), dataset=chosen)
     if not dataroot and not root.is_dir(): raise FileNotFoundError(f"dataroot {root} of {run.name}/config.yml is not here. Pass --dataroot the folder that holds chip_catalog.csv.")
-    cache = usable_folder(cache_dir or config.get('cache_dir') or run.parent/'.cache', 'cache_dir')
-    o = config_options(config | dict(dataroot=root, select_on='validation'))
-    catalog = open_catalog(SimpleNamespace(**vars(o) | dict(dataset=dataset or o.dataset)))
+    cache = usable_folder(cache_dir or _cache_of(config, run), 'cache_dir')
+    catalog = open_catalog(o)
     wanted = None if mask_position is None else [str(p) for p in as_list(mask_position)]
-    return open_split(catalog, 'validate', cache, wanted or config['mask_position'], config['time_steps'], config['n_bands'], crop=config.get('crop'),
-                      skip_bad=config.get('skip_bad', False) if skip_bad is None else skip_bad, premasked=wanted is None)
+    skip = bool(config.get('skip_bad')) if skip_bad is None else skip_bad
+    return open_split(catalog, 'validate', cache, wanted or config.get('mask_position'), o.time_steps, o.n_bands,
+                      crop=config.get('crop'), skip_bad=skip, premasked=wanted is None)
 
 # %% ../../nbs/results/01_open_run.ipynb #98bb279d
 def same_chips(
@@ -148,14 +156,16 @@ def open_evaluation(
     skip_bad:bool=None, # leave unreadable files out; None = as the run did
     local_rank:int=0, # which GPU, when there are several
     critic:bool=True, # read the critics too
+    model=None, # Python file of the run's network, which opening runs; None = it has none
     **architecture # options that must not contradict the run
 )->Evaluation: # with networks on the device
     "Open a run of ours or of the published code"
     run = find_run(str(checkpoint_dir), out_dir); config = read_config(run)
     check_architecture(config, architecture, run.name)
+    refuse_unasked([config], model)
     if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1): raise ValueError(f"batch_size is {batch_size}; pass a whole number of at least 1.")
     where = make_accelerator(device, local_rank=local_rank).device
-    generator,critics = run_network(run, 'generator', config),run_network(run, 'critic', config) if critic else None
+    generator,critics = run_network(run, 'generator', config, model),run_network(run, 'critic', config, model) if critic else None
     if generator is None: raise FileNotFoundError(f"{run} has no weights: neither {' nor '.join(weight_files['generator'])}. No epoch of it has ended, or it is another folder.")
     ds = run_split(config, run, dataset, dataroot, mask_position, cache_dir, skip_bad)
     refuse_bands(config, ds.bands, run.name)
@@ -173,7 +183,9 @@ def fill_sums(
     "Fill every validation chip and keep the sums of its errors"
     n = batch_size or ev.batch_size
     todo = progress(ev.samples(batch_size=n), desc, -(-len(ev.ds)//n), 'batch')
-    return torch.cat([band_sums(filler(s).mean, s.target, s.scored) for s in todo]).cpu()
+    sums = torch.cat([band_sums(filler(s).mean, s.target, s.scored) for s in todo]).cpu()
+    if not sums[...,SUMS.index('absolute')].isfinite().all(): raise ValueError(f"{filler} of {ev.run.name} predicts values that are not finite. Take weights of another epoch or run.")
+    return sums
 
 # %% ../../nbs/results/01_open_run.ipynb #b0131e68
 class BatchFill(NetFill):

@@ -8,7 +8,7 @@ __all__ = ['references', 'store_name', 'Entry', 'filler_entries', 'selected_on',
            'score_all']
 
 # %% ../../nbs/results/02_scoring.ipynb #ff9936c1
-import hashlib, inspect, json, shutil, time
+import hashlib, inspect, json, shutil, time, zipfile, zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,11 +21,11 @@ from ..masks import to_sample
 from ..metrics import SUMS, band_sums
 from ..models import fillers, get_filler
 from ..parallel import in_order, workers, ahead
-from ..program import Clock, changed, hold, progress, sweep, whole
+from ..program import Clock, changed, hold, progress, read_json, regular_file, sweep, whole
 from .intervals import not_told, row_names
 from .open_run import same_chips, BatchFill
 from ..train.kinds import load_filler, refuse_bands
-from ..train.runs import find_run, read_config, used_chips
+from ..train.runs import find_run, read_config, refuse_unasked, starts, used_chips
 
 # %% ../../nbs/results/02_scoring.ipynb #670d7aaf
 class Entry(NamedTuple):
@@ -83,23 +83,26 @@ def check_run(
 ):
     "Complain about a run that cannot be judged by these chips"
     for k,n in (('time_steps', ds.time_steps), ('n_bands', ds.n_bands)):
-        if config[k] != n: raise ValueError(f"runs names {run.name}, which was trained with {k} {config[k]}; these chips have {n}. Leave it out, or pass --{k} {config[k]} and runs of that kind.")
+        if config.get(k) != n: raise ValueError(f"runs names {run.name}, which was trained with {k} {config.get(k)}; these chips have {n}. Leave it out, or pass --{k} {config.get(k)} and runs of that kind.")
     refuse_bands(config, ds.bands, f'runs names {run.name}, which')
     if config.get('resize'): raise ValueError(f"runs names {run.name}, which was trained on chips resampled to {config['resize']}; here chips stay as they are. Leave it out.")
     if not transfer and not same_chips(run, ds): raise ValueError(f"runs names {run.name}, whose validation chips are not those of this comparison. Pass the --dataroot and --split it was trained with, or --transfer to judge it on chips of another dataset.")
     if seen := sorted(used_chips(run, config) & set(ds.chips.chip_id.astype(str))): raise ValueError(f"runs names {run.name}, which was trained on {seen[0]} ({len(seen)} of these chips), or chosen by it, or started from a run that was. Pass other data, or leave it out.")
 
 # %% ../../nbs/results/02_scoring.ipynb #0cb3ab8e
+def _told(config):
+    "Name a configuration by its network and a hash of what it decides"
+    text = json.dumps({k: v for k,v in config.items() if k not in not_told}, sort_keys=True, default=str)
+    return f"{Path(str(config.get('model') or 'cgan')).stem} {hashlib.blake2b(text.encode(), digest_size=2).hexdigest()}"
+
 def with_start(
     config:dict # of a run
 )->dict: # the same; `checkpoint_dir` says what kind of run it is
     "A run's options, with the run it started from told by its options"
-    start = config.get('checkpoint_dir')
-    try: c = with_start(read_config(find_run(str(start), config.get('out_dir') or '.'))) if start else None
-    except (OSError, ValueError): return config # that run is gone: its name is what is left
-    if not c: return config
-    text = json.dumps({k: v for k,v in c.items() if k not in not_told}, sort_keys=True, default=str)
-    return config | dict(checkpoint_dir=f"{Path(str(c.get('model') or 'cgan')).stem} {hashlib.blake2b(text.encode(), digest_size=2).hexdigest()}")
+    chain = [config, *(c for _,c in starts(config))] # of a run that is gone its name is what is left
+    told = chain.pop()
+    while chain: told = chain.pop() | dict(checkpoint_dir=_told(told))
+    return told
 
 # %% ../../nbs/results/02_scoring.ipynb #abbc24c7
 def run_entries(
@@ -107,16 +110,18 @@ def run_entries(
     ds, # validation chips
     seeds:list=None, # of the runs that take part; None = all
     taken=(), # names of other rows
-    transfer:bool=False # the runs were trained with another dataset
+    transfer:bool=False, # the runs were trained with another dataset
+    models=None # Python files of the runs' networks, named by the user
 )->list: # of `Entry`
     "Trained networks; those that differ in the seed alone share a row"
     found = sorted({find_run(str(r), 'data/results').resolve() for r in runs}); pairs = [(r, read_config(r)) for r in found]
     pairs = [(r, c) for r,c in pairs if seeds is None or c.get('seed') in seeds]
     if runs and (gone := [s for s in seeds or () if s not in {c.get('seed') for _,c in pairs}]): raise ValueError(f"seeds names {gone[0]}; no run has that seed. Leave it out, or leave --seeds out to take all.")
+    refuse_unasked([c for _,c in pairs], models)
     for r,c in pairs: check_run(r, c, ds, transfer)
     out = []
     for (r,c),name in zip(pairs, row_names([with_start(c) for _,c in pairs], taken)):
-        f = load_filler(r); n = sum(p.numel() for p in f.net.parameters())
+        f = load_filler(r, models); n = sum(p.numel() for p in f.net.parameters())
         if twin := [e.run for e in out if (e.row, e.seed)==(name, c.get('seed'))]: raise ValueError(f"runs names {Path(twin[0]).name} and {r.name}, which have the same options and the same seed. Leave one of them out.")
         out.append(Entry(name, c.get('seed'), f, BatchFill(f.net), n, selected_on(c), str(r)))
     return sorted(out, key=lambda e: (e.row, str(e.seed)))
@@ -135,7 +140,8 @@ def observed_error(
     s, # the `Sample`
     name:str # of the filler
 )->float: # largest difference outside the gap, reflectance: 0
-    "Complain about a filler that changes what was observed"
+    "Complain about a filler that changes what was observed, or predicts what is no number"
+    if not filled.isfinite().all(): raise ValueError(f"The filler {name} predicts values that are not finite. Leave it out, or take weights of another epoch or run.")
     off = (filled-s.target).where(~s.gap[:,:,None], 0.).abs().max().item()
     if off != 0: raise ValueError(f"The filler {name} changes observed pixels, by up to {off:.3g}. A filler passes them through; Filler.__call__ does.")
     return off
@@ -201,7 +207,9 @@ def same_comparison(
     now:dict # what is asked for
 ):
     "Complain when a comparison is continued with other options"
-    off = changed(json.loads(path.read_text()), now)
+    try: was = read_json(path)
+    except ValueError as e: raise ValueError(f"{e} Remove the folder {path.parent}, and start again without --resume.") from None
+    off = changed(was, now)
     if off: raise ValueError(f"The comparison in {path.parents[1]} cannot be resumed with other options: {off}. Leave them as they were, or pass another --out_dir.")
 
 # %% ../../nbs/results/02_scoring.ipynb #567b53b5
@@ -246,6 +254,32 @@ def _buffers(entries):
     "What networks in training mode carry from batch to batch"
     return [dict(e.published.net.named_buffers()) if e.published and not e.of else {} for e in entries]
 
+def _read_part(path, shapes):
+    "Read what is kept of a batch; None where it is not there, or damaged"
+    try:
+        with np.load(regular_file(path)) as z: part = {k: z[k] for k in shapes}
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error): return None
+    good = all(part[k].shape==shape and part[k].dtype.kind=='f' for k,shape in shapes.items())
+    return part if good else None
+
+def _read_parts(folder, sizes, entries, ds, protocols):
+    "Read what is kept of the batches, up to the first that has to be scored"
+    M,T,parts = len(entries),ds.time_steps,[]
+    for i,n in enumerate(sizes):
+        sums = dict.fromkeys(protocols, (M, n, T, ds.n_bands, len(SUMS)))
+        part = _read_part(folder/f'{i:06d}.npz', sums | dict(gap_fraction=(n,T), seconds=(M,)))
+        if part is None: break
+        parts.append(part)
+    return parts
+
+def _read_buffers(path, entries):
+    "Read what networks carried on from a batch; None where that is not known"
+    shapes = lambda many: [{k: v.shape for k,v in b.items()} for b in many]
+    try:
+        kept = torch.load(regular_file(path), map_location='cpu', weights_only=True)
+        return kept if shapes(kept)==shapes(_buffers(entries)) else None
+    except Exception: return None # whatever is wrong with it, it is made anew
+
 def score_all(
     entries:list, # of `Entry`
     ds, # validation chips
@@ -258,8 +292,13 @@ def score_all(
     "Score every chip, a batch at a time, and continue where it was stopped"
     spent = Clock() if spent is None else spent
     step = batch_size if 'published' not in protocols else 16*-(-batch_size//16); slots = [range(i, min(i+step, len(ds))) for i in range(0, len(ds), step)]
-    done = next((i for i in range(len(slots)) if not (folder/f'{i:06d}.npz').exists()), len(slots))
-    _place(entries, device, folder/f'{done-1:06d}.pt')
+    parts,kept = _read_parts(folder, list(map(len, slots)), entries, ds, protocols),[]
+    carry = 'published' in protocols and any(_buffers(entries))
+    if carry and 0 < len(parts) < len(slots):
+        kept = _read_buffers(folder/f'{len(parts)-1:06d}.pt', entries)
+        if kept is None: parts,kept = [],[]
+    done = len(parts)
+    _place(entries, device, kept)
     def clock():
         if torch.device(device).type=='cuda': torch.cuda.synchronize(device)
         return time.perf_counter()
@@ -268,14 +307,13 @@ def score_all(
     for i,s in progress(spent.wait(ahead(torch.get_num_threads()>1, samples())), 'comparing', len(slots)-done, 'batch'):
         o = score_batch(entries, s, protocols, batch_size, clock, spent)
         with spent('keep'): _keep(folder, i, o, _buffers(entries) if 'published' in protocols else [])
-    parts = [dict(np.load(folder/f'{i:06d}.npz')) for i in range(len(slots))]
+        parts.append(o)
     return ({p: np.concatenate([x[p] for x in parts], 1) for p in protocols}
             | dict(gap_fraction=np.concatenate([x['gap_fraction'] for x in parts]), seconds=np.stack([x['seconds'] for x in parts]), sizes=np.array([len(s) for s in slots])))
 
 # %% ../../nbs/results/02_scoring.ipynb #bb61f182
-def _place(entries, device, state):
+def _place(entries, device, kept):
     "Networks onto the device, in the state in which they were left"
-    kept = torch.load(state, map_location='cpu', weights_only=True) if state.exists() else []
     for e in entries:
         for f in (e.filler, e.published):
             if hasattr(f, 'net'): f.net.to(device)

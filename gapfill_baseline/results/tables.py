@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from ..core import HLS
 from ..metrics import protocol_metrics
+from ..program import regular_file
 from .intervals import gap_groups, other_chips, other_dates, pooled_interval, validated_chips
 
 # %% ../../nbs/results/04_tables.ipynb #ed52e887
@@ -27,6 +28,23 @@ def _read_table(path):
     return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=empty)
 
 # %% ../../nbs/results/04_tables.ipynb #dd4b87c5
+_numbers = re.compile(r'(strict|published)_.*|(gap_fraction|time_gap|time_step|n_pixels|truth_mean|value)(_\d+)?') # columns
+
+def _odd(column):
+    "Where a column of a table has what it cannot have, bool, one a row"
+    name = str(column.name)
+    if name.endswith('_image_date'): return pd.to_datetime(column, errors='coerce').isna() & column.notna()
+    if name=='combination': return ~column.fillna('').astype(str).str.fullmatch(r'(\d{1,99}(,\d{1,3}){0,99})?')
+    if not _numbers.fullmatch(name): return pd.Series(False, column.index)
+    v = pd.to_numeric(column, errors='coerce')
+    return (v.isna() & column.notna()) | (v.abs() > 1e9) & ~(np.isposinf(v) & ('psnr' in name)) | (v < 0) & name.startswith('gap_fraction')
+
+def _refuse_odd(df, path):
+    "Complain about a value that a table cannot have: text for a number, a number beyond all sense, a date that is none"
+    for c in df:
+        bad = df[c][_odd(df[c])]
+        if len(bad): raise ValueError(f"{path} is damaged: {c} is {str(bad.iloc[0])[:80]!r} in row {bad.index[0]+2}. Make it again with gapfill_stats.")
+
 def read_stats(
     run, # folder of the tables
     name:str='chip_stats.csv' # which of them
@@ -34,10 +52,11 @@ def read_stats(
     "Read a table of `gapfill_stats`"
     p = Path(run)/name
     if not p.exists(): raise FileNotFoundError(f"{p} does not exist. Make it with gapfill_stats --checkpoint_dir {run}.")
-    try: df = _read_table(p)
+    try: df = _read_table(regular_file(p))
     except (ValueError, UnicodeError): raise ValueError(f"{p} is not a table. Make it again with gapfill_stats.") from None
     if 'strict_mae' not in df and 'published_mae' in df: raise ValueError(f"{p} holds the published protocol alone. Run gapfill_stats --checkpoint_dir {run} for both.")
     if 'strict_mae' not in df and name != 'scores.csv': raise ValueError(f"{p} was not made by gapfill_stats: it has no strict_mae. Make it with gapfill_stats --checkpoint_dir {run}.")
+    _refuse_odd(df, p)
     text = [c for c in df if c in ('combination','mask_id') or c.startswith('mask_id_')]
     return df.assign(**{c: df[c].astype(object).where(df[c].notna(), '').astype(str) for c in text} | {c: pd.to_datetime(df[c]) for c in df if c.endswith('_image_date')})
 
@@ -102,7 +121,7 @@ def check_table(
         raise ValueError(f"{name} lacks the column {lacks[0]}{old}. Run gapfill_stats to make it anew.")
     if not len(table): raise ValueError(f"{name} has no rows. Run gapfill_stats to make it anew.")
     if (twice := table.duplicated(key)).any():
-        raise ValueError(f"{name} lists {' '.join(str(v) for v in table.loc[twice, key].iloc[0])} twice. Run gapfill_stats to make it anew.")
+        raise ValueError(f"{name} lists {' '.join(str(v)[:80] for v in table.loc[twice, key].iloc[0])} twice. Run gapfill_stats to make it anew.")
 
 # %% ../../nbs/results/04_tables.ipynb #a3558110
 def same_gaps(

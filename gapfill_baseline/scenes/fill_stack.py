@@ -22,7 +22,7 @@ from ..reading.bands import expected_reflectance
 from ..reading.units import Units
 from ..core import Filler, day_of_year, days_since
 from .products import Strip, output_paths, product_kinds, products, refuse_existing, write_cog
-from ..program import Clock, changed, close, hold, out_of_memory, progress, whole
+from ..program import Clock, changed, close, hold, out_of_memory, progress, read_json, whole
 from .windows import NO_LOOK, Blend, as_dn, as_sample, blend_weights, check_windows, dates_to_see, fill_pixels, fillable, look_distance, windows_with_gap
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #ec445292
@@ -189,6 +189,20 @@ def _by_another_version(was, now):
     "Say whether two fillings differ only in the version of the package"
     return was != now and was | dict(software='')==now | dict(software='')
 
+_begin_again = 'Pass --overwrite without --resume to begin again.'
+
+def _is_count(v): return isinstance(v, int) and not isinstance(v, bool) and v >= 0
+
+def _read_state(path):
+    "Read how far a filling is. Raises ValueError where the file is damaged"
+    try: d = read_json(path)
+    except ValueError as e: raise ValueError(f"{e} {_begin_again}") from None
+    what,counts = d.get('what'),d.get('counts')
+    three = lambda v: isinstance(v, list) and len(v)==3 and all(map(_is_count, v))
+    told = isinstance(what, dict) and isinstance(counts, dict) and all(map(three, counts.values()))
+    if not told or not _is_count(d.get('done')): raise ValueError(f"{path} is damaged: it does not say what was asked and how much is done. {_begin_again}")
+    return d
+
 def open_work(
     folder:Path, # of the beginning
     what:dict, # of `identity`
@@ -199,7 +213,7 @@ def open_work(
     lock = hold(folder/'lock', f"{folder} is in use: another process fills the same scenes. Wait for it, or pass another --out_dir.")
     state = folder/'state.json'
     if state.exists() and not resume and not overwrite: raise ValueError(f"{folder} holds the beginning of a filling. Pass --resume to go on with it, or --overwrite to begin again.")
-    old = json.loads(state.read_text()) if state.exists() and resume else None
+    old = _read_state(state) if state.exists() and resume else None
     if old and _by_another_version(old['what'], what):
         print(f"{folder} was begun by {old['what'].get('software')}; this version begins again.")
         old = None
@@ -349,10 +363,21 @@ def _as_asked(filler):
     finally:
         if was: net.train()
 
+def _strips_left(stack, job, work, state, clock, pool):
+    "Give the number of strips, and those that are not done. Raises ValueError where the state is that of another filling"
+    run = pixel_strips if job.by_pixel else window_strips
+    n,strips = run(stack, job, state['done'], clock, pool)
+    odd = state['done'] > n or state.get('strips', n) != n or not set(state['counts']) <= set(stack.names)
+    if odd or state['done']==n:
+        close(strips)
+        strips = ()
+    if odd: raise ValueError(f"{work/'state.json'} is damaged: it counts {state['done']} of {str(state.get('strips', n))[:20]} strips of {', '.join(state['counts'])[:80]}; these scenes have {n}. {_begin_again}")
+    return n,strips
+
 def _fill(stack, job, work, state, tags, paths, ours, clock, pool):
     "All strips, then all files"
-    canvases = _canvases(stack, job, work, tags); run = pixel_strips if job.by_pixel else window_strips
-    n,strips = run(stack, job, state['done'], clock, pool) if state['done'] < state.get('strips', 1) else (state['strips'],())
+    n,strips = _strips_left(stack, job, work, state, clock, pool)
+    canvases = _canvases(stack, job, work, tags)
     state['strips'] = n
     try:
         for s in progress(strips, 'strips', n-state['done'], 'strip'):

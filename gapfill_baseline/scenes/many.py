@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 import pandas as pd, yaml
 from filelock import FileLock
-from ..program import alone, changed, in_notebook, one_line, progress, whole
+from ..program import alone, changed, in_notebook, is_plain, one_line, progress, read_small, regular_file, whole
 
 # %% ../../nbs/scenes/09_many.ipynb #4cb096f4
 class Row(NamedTuple):
@@ -150,12 +150,21 @@ def read_archive(
     raise ValueError(f"{path} row {n}: {bad[n]}.{more}")
 
 # %% ../../nbs/scenes/09_many.ipynb #7ebb638f
+def _parse_options(path):
+    "Read `filling.yml`. Raises ValueError where it is damaged"
+    try: c = yaml.safe_load(read_small(path))
+    except Exception: c = None # whatever is wrong with it, it is not what was written
+    if isinstance(c, dict) and is_plain(c, depth=2): return c
+    raise ValueError(f"{path} is damaged, so what the folder was filled with is not known. Bring it back, pass --overwrite to fill anew, or another --out_dir.")
+
 def _read_options(out_dir):
     "Read the options that a folder was filled with; None where it was not filled"
-    if (p := out_dir/'filling.yml').exists(): return yaml.safe_load(p.read_text(encoding='utf8'))
+    if (p := out_dir/'filling.yml').exists(): return _parse_options(p)
     if not (p := out_dir/'ledger.jsonl').exists(): return None
-    for line in reversed(p.read_text(encoding='utf8', errors='replace').splitlines()):
-        with suppress(ValueError, KeyError, TypeError): return json.loads(line)['options']
+    for line in reversed(regular_file(p).read_text(encoding='utf8', errors='replace').splitlines()):
+        with suppress(ValueError, KeyError, TypeError, RecursionError):
+            o = json.loads(line)['options']
+            if isinstance(o, dict) and is_plain(o, depth=2): return o
 
 # %% ../../nbs/scenes/09_many.ipynb #4edb712f
 def keep_options(

@@ -268,7 +268,7 @@ def report(
     "Write `result.csv` and say how the run ended"
     if learn.stopping and learn.epoch < o.epochs: log.info(f"stopped after {o.minutes:g} minutes in epoch {learn.epoch+1} of {o.epochs}, batch {learn.i}; continue with the same options, --job_id {folder.name} and --resume")
     if not best.epoch: return log.info('no epoch has ended with a score yet, so there is no result')
-    device,trained = learn.accelerator.device,load_filler(folder)
+    device,trained = learn.accelerator.device,load_filler(folder, o.model)
     trained.net.to(device)
     score = lambda f: score_filler(f, valid, prepare, o.batch_size, device)
     chosen = 'validation, as reported' if o.select_on=='validation' else o.select_on

@@ -8,6 +8,7 @@ __all__ = ['CganModel', 'NetModel', 'kind', 'run_weights', 'build_networks', 'fi
 
 # %% ../../nbs/train/06_kinds.ipynb #3c2b7ceb
 from collections.abc import Sequence
+import inspect
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,8 +19,8 @@ from ..reading.bands import band_words
 from ..networks.base import NetFill, get_network, load_state, with_state
 from ..networks.cgan_fast import Generator, MultiscaleCritic
 from .adversarial import AdversarialCB, PublishedCB
-from .options import config_options, rules
-from .runs import find_run, find_weights, read_config, weight_files
+from .options import rules
+from .runs import find_run, find_weights, named_file, read_config, run_options, weight_files
 from .supervised import SupervisedCB, augment, unchanged
 
 # %% ../../nbs/train/06_kinds.ipynb #15444af0
@@ -64,7 +65,13 @@ class NetModel:
         for k,v in given.items():
             if (arguments or {}).get(k, v) != v: raise ValueError(f"{k} is {v}; these weights were made with {arguments[k]}.")
         known = dict(n_bands=self.o.n_bands) | given | (arguments or {})
+        for k in arguments or (): self._refuse_unknown(k)
         return dict(generator=partial(self.net, **known))
+    def _refuse_unknown(self, name):
+        "Complain about an argument in a weight file that the network does not take"
+        takes = inspect.signature(self.net).parameters.values()
+        if any(p.name==name or p.kind==p.VAR_KEYWORD for p in takes): return
+        raise ValueError(f"model {self.o.model} takes no {name[:80]}, which the weight file says it was built with.")
     def objective(self, nets, prepare):
         "The training step"
         return SupervisedCB(nets['generator'], prepare, self.o.lr, augment=unchanged if self.o.no_augment else augment)
@@ -144,10 +151,12 @@ def refuse_bands(
 
 # %% ../../nbs/train/06_kinds.ipynb #b1a1ea3a
 def load_filler(
-    run:Path # folder of a run
+    run:Path, # folder of a run
+    model=None # Python files that the user named, one or several; a network that is one is run where it is among them
 ): # `NetFill`
     "Load the best network of a run as a filler"
-    m = kind(config_options(read_config(run)))
+    config = read_config(run)
+    m = kind(run_options(run, config, model=named_file(run, config, 'model', model)))
     state = run_weights(run, 'generator', m)
     if state is None: raise FileNotFoundError(f"{run} has no weights: no epoch of it has ended yet.")
     return NetFill(fitting(m, 'generator', state))

@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['weight_files', 'newer', 'published_columns', 'colors', 'parts', 'job_name', 'find_run', 'find_weights', 'git_commit',
-           'software', 'write_config', 'from_published', 'read_config', 'same_options', 'same_tables', 'refuse',
-           'open_run', 'usable_folder', 'epoch_line', 'parse_log', 'read_history', 'best_row', 'best_by', 'chosen_by',
-           'curve_columns', 'epoch_axes', 'plot_column', 'curve_panels', 'shared_legend', 'plot_history', 'used_chips']
+           'software', 'write_config', 'from_published', 'read_config', 'refuse_unasked', 'named_file', 'run_options',
+           'same_options', 'same_tables', 'refuse', 'open_run', 'usable_folder', 'epoch_line', 'parse_log',
+           'read_history', 'best_row', 'best_by', 'chosen_by', 'curve_columns', 'epoch_axes', 'plot_column',
+           'curve_panels', 'shared_legend', 'plot_history', 'starts', 'chip_ids', 'used_chips']
 
 # %% ../../nbs/train/01_runs.ipynb #912b615e
-import math, os, platform, re, subprocess
+import math, os, platform, re, subprocess, sys
+from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +25,8 @@ from filelock import FileLock
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 import gapfill_baseline
 from ..metrics import epoch_metric, merit
-from ..program import changed, drawn_text, hold, plain, whole
+from ..program import as_list, changed, drawn_text, file_hash, hold, is_plain, plain, read_small, regular_file, whole
+from .options import broken_rule, config_options, is_python, rules, runnable
 
 # %% ../../nbs/train/01_runs.ipynb #4490336d
 def job_name(
@@ -67,11 +70,13 @@ def git_commit():
 
 # %% ../../nbs/train/01_runs.ipynb #59803100
 def software(
-    device:str # what it runs on, in words
-)->dict: # versions, commit and machine
+    device:str, # what it runs on, in words
+    files:dict=None # option -> Python file that was run for it
+)->dict: # versions, commit and machine; hash of each file
     "What a run is made with"
-    return dict(device=device, git_commit=git_commit(), python=platform.python_version(),
-                versions={p: version(p) for p in ('gapfill_baseline','torch','numpy','accelerate','rasterio')})
+    versions = {p: version(p) for p in ('gapfill_baseline','torch','numpy','accelerate','rasterio')}
+    made = dict(device=device, git_commit=git_commit(), python=platform.python_version(), versions=versions)
+    return made | dict(files={k: file_hash(p) for k,p in files.items()}) if files else made
 
 # %% ../../nbs/train/01_runs.ipynb #3bc1f409
 def write_config(
@@ -83,7 +88,8 @@ def write_config(
     p = Path(folder)/'config.yml'
     before = read_config(folder).get('software', []) if p.exists() else []
     asked = {k: plain(v) for k,v in options.items() if k != 'resume'}
-    text = yaml.safe_dump(asked | dict(software=before+[software(device)]), sort_keys=False, allow_unicode=True)
+    files = {k: asked[k] for k in runnable if is_python(asked.get(k))}
+    text = yaml.safe_dump(asked | dict(software=before+[software(device, files)]), sort_keys=False, allow_unicode=True)
     with whole(p) as part: part.write_text(text)
 
 # %% ../../nbs/train/01_runs.ipynb #ddf2673e
@@ -95,24 +101,99 @@ def from_published(
     path='config.yml' # named in errors
 )->dict: # every option by name, and `published`, True
     "A configuration of the published code under our names"
-    model,training,data = (c.get(k) or {} for k in ('model','training','dataset'))
+    groups = [c.get(k) or {} for k in ('model','training','dataset')]
+    if not all(isinstance(g, dict) for g in groups): raise ValueError(f"{path} is damaged: model, training and dataset must each hold options.")
+    model,training,data = groups
     if absent := [k for k in ('time_steps','n_bands') if k not in data] + [k for k in ('model_cap','n_sampling') if k not in model]:
         raise ValueError(f"{path} has no {absent[0]}: it is not whole.")
-    dates = [''.join(map(str, p)) if isinstance(p, (list,tuple)) else str(p) for p in data.get('mask_position') or []]
+    dates = [''.join(map(str, p)) if isinstance(p, (list,tuple)) else str(p) for p in as_list(data.get('mask_position')) or []]
     return training | model | {k: v for k,v in data.items() if k not in ('name','root')} | dict(dataset='gapfill', dataroot=data.get('root'),
         mask_position=dates or None, crop=None, resize=None, monitor='valid_ssim', published=True)
 
 # %% ../../nbs/train/01_runs.ipynb #59bb39e0
+def _parse(text):
+    "Read YAML; None where it is none, or more than plain values"
+    try: c = yaml.load(text, _Tuples)
+    except Exception: return None # whatever is wrong with it, it is no configuration
+    return c if isinstance(c, dict) and is_plain(c, depth=4, most=100_000) else None
+
+def _is_software(value):
+    "Is this what `write_config` says a run was made with"
+    return isinstance(value, list) and all(isinstance(v, dict) for v in value)
+
+def _refuse_odd(c, path):
+    "Complain about the first value that no configuration can have"
+    for k,v in c.items():
+        if k in rules: said = '' if v is None else broken_rule(k, v)
+        elif k=='software': said = '' if _is_software(v) else 'software is not a list of what the run was made with.'
+        else: said = '' if isinstance(k, str) and not isinstance(v, dict) and is_plain(v) else f'{str(k)[:80]} is not a plain value or a list of some.'
+        if said: raise ValueError(f"{path} is damaged: {said}")
+
 def read_config(
     folder:Path # of the run
 )->dict: # every option by name, and `software`
-    "Read `config.yml`"
+    "Read `config.yml`. Raises ValueError where a value is none that an option can have"
     p = Path(folder)/'config.yml'
     if not p.exists(): raise FileNotFoundError(f"{p} does not exist: {Path(folder).name} is not the folder of a run.")
-    try: c = yaml.load(p.read_text(), _Tuples)
-    except (yaml.YAMLError, UnicodeError): c = None
-    if not isinstance(c, dict): raise ValueError(f"{p} is not a configuration in YAML.")
-    return from_published(c, p) if isinstance(c.get('model'), dict) else c
+    c = _parse(read_small(p))
+    if c is None: raise ValueError(f"{p} is not a configuration in YAML.")
+    if isinstance(c.get('model'), dict): c = from_published(c, p)
+    _refuse_odd(c, p)
+    return c
+
+# %% ../../nbs/train/01_runs.ipynb #6979975d
+def _hash_in(config, option):
+    "Give the hash of a Python file that a run was last trained with, or None"
+    made = config.get('software') or [{}]
+    files = made[-1].get('files')
+    return files.get(option) if isinstance(files, dict) else None
+
+def _is_same(file, config, option):
+    "Is this what a run asks for: by its path, by its content, or, where that is not known, by its name"
+    asked,known = str(config.get(option) or rules[option].before),_hash_in(config, option)
+    if not is_python(asked) or not is_python(file): return file==asked
+    if Path(file).resolve()==Path(asked).resolve(): return True
+    if known: return Path(file).is_file() and file_hash(file)==known
+    return Path(file).name==Path(asked).name
+
+def refuse_unasked(
+    configs:list, # of runs
+    files, # what the user named, one or several
+    option:str='model' # by which it was named
+):
+    "Complain about a file that no run asks for"
+    for f in map(str, as_list(files) or ()):
+        if any(_is_same(f, c, option) for c in configs): continue
+        asked = dict.fromkeys(str(c.get(option) or rules[option].before) for c in configs)
+        raise ValueError(f"{option} is {f}, and no run asks for that file: trained with {', '.join(asked)}. Leave it out, or name the file as it was then.")
+
+def named_file(
+    run:Path, # its folder
+    config:dict, # of it
+    option:str='model', # model or dataset
+    files=None # Python files that the user named, one or several
+)->str: # registered name, or the Python file that the user named
+    "Find the network or dataset that a run asks for. Raises ValueError where that is a Python file the user did not name"
+    asked = str(config.get(option) or rules[option].before)
+    if not is_python(asked): return asked
+    found = next((f for f in map(str, as_list(files) or ()) if _is_same(f, config, option)), None)
+    if not found: raise ValueError(f"config.yml of {Path(run).name} asks to run {asked}, and a run folder is data. Look at that file, then pass --{option} {asked}.")
+    known = _hash_in(config, option)
+    if known and Path(found).is_file() and file_hash(found) != known: print(f"{found} has changed since {Path(run).name} was trained with it.", file=sys.stderr)
+    return found
+
+# %% ../../nbs/train/01_runs.ipynb #a4528118
+def run_options(
+    run:Path, # its folder
+    config:dict, # of it
+    **named # model or dataset, of `named_file`
+)->SimpleNamespace: # every option, without Python files that only the configuration names
+    "Read the options of a run that is opened"
+    needed = 'time_steps','n_bands'
+    if (config.get('model') or 'cgan')=='cgan': needed += 'model_cap','n_sampling'
+    absent = [k for k in needed if config.get(k) is None]
+    if absent: raise ValueError(f"config.yml of {Path(run).name} lacks {absent[0]}: it is not whole. Bring back the file that belongs to the weights.")
+    return config_options(config, **named)
 
 # %% ../../nbs/train/01_runs.ipynb #c2587db6
 newer = 'bands', # what runs of earlier versions do not say
@@ -137,7 +218,7 @@ def same_tables(
     tables:dict # file name -> text, as the dataset gives them now
 ):
     "Complain when the dataset is no longer the one that a run began with"
-    off = [n for n,text in tables.items() if (Path(folder)/n).exists() and (Path(folder)/n).read_text() != text]
+    off = [n for n,text in tables.items() if (Path(folder)/n).exists() and regular_file(Path(folder)/n).read_bytes() != text.encode()]
     if off: raise ValueError(f"{Path(folder).name} cannot be resumed: the dataset gives another {', '.join(off)} than when it began. Bring the data back, or start under another --job_id.")
 
 # %% ../../nbs/train/01_runs.ipynb #362177e6
@@ -152,6 +233,11 @@ def refuse(
     if resume and not there: raise FileNotFoundError(f"There is no run {job_id} in {out_dir} to resume. Leave out --resume to start it.")
 
 # %% ../../nbs/train/01_runs.ipynb #965e271a
+def _tell_changed(folder, o):
+    "Say which Python file of a resumed run has changed"
+    for k in runnable:
+        if is_python(getattr(o, k, None)): named_file(folder, read_config(folder), k, getattr(o, k))
+
 def open_run(
     folder:Path, # of the run
     o:SimpleNamespace, # every option
@@ -165,6 +251,7 @@ def open_run(
     if (folder/'config.yml').exists():
         same_options(folder, vars(o), may_change)
         same_tables(folder, tables)
+        _tell_changed(folder, o)
     elif (folder/'checkpoints/last/state.pt').exists(): raise FileNotFoundError(f"{folder/'config.yml'} does not exist, so the options of {folder.name} cannot be compared. Start again under another --job_id.")
     (folder/'checkpoints/last').mkdir(parents=True, exist_ok=True)
     lock = hold(folder/'checkpoints/lock', f"The run {folder.name} is being trained by another process. Wait for it, or start under another --job_id.")
@@ -205,7 +292,7 @@ def parse_log(
     if re.search(r'(valid_ssim:\s*(-?\d+\.\d{8}|nan)|chips_per_second:\s*(\d+\.\d|nan|inf))\s*$', last): lines.append(last)
     rows = {}
     for line in lines:
-        *_,epoch,pairs = ['', *re.split(r'\bepoch\s+(\d+)\s*,', line)]
+        *_,epoch,pairs = ['', *re.split(r'\bepoch\s+(\d{1,9})\s*,', line)]
         if epoch and (found := _pair.findall(pairs)): rows[int(epoch)] = {k: float(v) for k,v in found}
     return pd.DataFrame([dict(epoch=e) | rows[e] for e in sorted(rows)])
 
@@ -218,7 +305,7 @@ def read_history(
     "The history of a run, from `history.csv` or else from `log_training.txt`"
     p,log = Path(folder)/'history.csv',Path(folder)/'log_training.txt'
     if p.exists(): h = _read_csv(p)
-    elif log.exists(): h,p = parse_log(log.read_text(errors='replace')),log
+    elif log.exists(): h,p = parse_log(regular_file(log).read_text(errors='replace')),log
     else: raise FileNotFoundError(f"{p} does not exist, and neither does {log.name}: no epoch of this run has ended yet. Wait for its first epoch, or name another run.")
     if len(h)==0: raise ValueError(f"{p} holds no epoch: the first one of this run has not ended yet. Wait for it, or name another run.")
     return h
@@ -226,11 +313,11 @@ def read_history(
 # %% ../../nbs/train/01_runs.ipynb #9cc5efee
 def _read_csv(path):
     "A `history.csv`, or one line about what is wrong with it"
-    try: h = pd.read_csv(path)
+    try: h = pd.read_csv(regular_file(path))
     except pd.errors.EmptyDataError: return []
-    except (pd.errors.ParserError, UnicodeError): h = pd.DataFrame()
+    except (pd.errors.ParserError, UnicodeError, OverflowError): h = pd.DataFrame()
     off = 'it has no column epoch' if 'epoch' not in h else next((f'column {c} is not numeric' for c in h if len(h) and not pd.api.types.is_numeric_dtype(h[c])), None)
-    if not off and len(h) and not (h.epoch%1==0).all(): off = 'epoch is not a whole number everywhere'
+    if not off and len(h) and not ((h.epoch%1==0) & h.epoch.between(0, 10**9)).all(): off = 'epoch is not a whole number everywhere'
     if off: raise ValueError(f"{path} is not a history: {off}. Resume the run, which writes it anew, or remove the file, so that log_training.txt is read.")
     return h.astype(dict(epoch=int)).drop_duplicates('epoch', keep='last')
 
@@ -343,13 +430,33 @@ def plot_history(
     return shared_legend(axs)
 
 # %% ../../nbs/train/01_runs.ipynb #23b9bfdf
+def starts(
+    config:dict # of a run
+)->Iterator: # of folder and configuration
+    "Go through the runs that a run started from, the nearest first, as far as they are there"
+    seen = set()
+    while start := config.get('checkpoint_dir'):
+        try: run = find_run(str(start), config.get('out_dir') or '.').resolve(); config = read_config(run)
+        except (OSError, ValueError): return # that run is gone
+        if run in seen: return
+        seen.add(run)
+        yield run,config
+
+def chip_ids(
+    path:Path # CSV of the chips of a run
+)->set: # empty where there is none
+    "Read the names of the chips in a table that training wrote"
+    if not path.exists(): return set()
+    try: return set(pd.read_csv(regular_file(path), dtype=str, usecols=['chip_id'], keep_default_na=False).chip_id)
+    except (ValueError, UnicodeError): raise ValueError(f"{path} is not a table with a column chip_id. Bring it back, so that its chips are known.") from None
+
 def used_chips(
     run:Path, # folder of a run
     config:dict # of it
 )->set: # chip_id
     "The chips that a run, and the runs it started from, were trained on or held out to choose by"
-    found = [Path(run)/f'{k}_tifs.csv' for k in ('training','holdout')]; ids = set().union(*(pd.read_csv(p, dtype=str, keep_default_na=False).chip_id for p in found if p.exists()))
-    if not (start := config.get('checkpoint_dir')): return ids
-    try: r = find_run(str(start), config.get('out_dir') or '.'); c = read_config(r)
-    except (OSError, ValueError): return ids # that run is gone
-    return ids | used_chips(r, c) if c.get('dataroot')==config.get('dataroot') else ids # elsewhere names mean other chips
+    runs = [Path(run)]
+    for r,c in starts(config):
+        if c.get('dataroot') != config.get('dataroot'): break # elsewhere names mean other chips
+        runs.append(r)
+    return set().union(*(chip_ids(r/f'{k}_tifs.csv') for r in runs for k in ('training','holdout')))
