@@ -4,16 +4,21 @@
     python tests/fuzz.py --share 0.1          a tenth of each reader's, chosen by --seed
     python tests/fuzz.py --only scenes/empty  cases whose name contains the text, with what the program says
 
-A case is an input of some kilobytes, one kind of damage, and the command that reads it. The programs run in processes forked
-from this one, which imports the package once, with little memory, and are stopped where they sleep or work without end.
-What may come of a damaged file: it is refused in one line that names it; or it is read, and the result is right. The right
-result is that of the undamaged input, or that of a twin that says the same so that it is understood. Where a file can be
-understood (a type, an order, a unit that its tags state), only the right result counts. Everything else is a fault: a
-traceback, a hang, another result without a word, and harm: an input changed, a broken file under a final name, a file
-outside of the output folder, code from a file run, the network asked. The exit status is 1 where there is a fault.
+A case is an input of some kilobytes, one kind of damage, and the command that reads it. The programs run in
+processes forked from this one, which imports the package once, with little memory, and are stopped where they
+sleep or work without end.
 
-`fuzzing/inputs.py` makes the inputs, `damage.py` has the kinds of damage, `cases.py` lists which meet, `judge.py` compares and
-decides, `child.py` runs. `test_fuzz.py` shows the judge programs that do each wrong thing.
+What may come of a damaged file: it is refused in one line that names it; or it is read, and the result is right.
+The right result is that of the undamaged input, or that of a twin that says the same so that it is understood.
+Where a file can be understood (a type, an order, a unit that its tags state), only the right result counts.
+Everything else is a fault: a traceback, a hang, another result without a word, and harm: an input changed, a broken
+file under a final name, a file outside of the output folder, code from a file run, the network asked. The exit
+status is 1 where there is a fault. A refusal that does not name what is wrong is counted, and is no fault.
+
+With a share of less than 1 an undamaged input is tried only where a result is compared with it.
+
+`fuzzing/inputs.py` makes the inputs, `damage.py` has the kinds of damage, `cases_*.py` list which meet, `judge.py`
+compares and decides, `child.py` runs. `test_fuzz.py` shows the judge programs that do each wrong thing.
 """
 import shutil, sys, tempfile, time
 from collections import Counter
@@ -55,7 +60,8 @@ def quick_disk():
 
 def show(case, v):
     "What a case says, for a person"
-    print(f"input {case.input}\n{' '.join(v.command)}\nexit status {v.ended.status}, {v.ended.seconds:.1f} s\n{v.ended.out}{v.ended.err}")
+    e = v.ended
+    print(f"input {case.input}\n{' '.join(v.command)}\nexit status {e.status}, {e.seconds:.1f} s\n{e.out}{e.err}")
 
 def judge_all(chosen, bench, verbose):
     "Judge cases, a line each where it is asked for; returns them with their verdicts"

@@ -1,4 +1,4 @@
-"Test the judge of fuzz.py: `python tests/test_fuzz.py`. A made-up program does each wrong thing, and each must be counted"
+"Test the judge of fuzz.py, which must count each wrong thing of a made-up program: `python tests/test_fuzz.py`"
 import os, socket, sys, tempfile, time
 from pathlib import Path
 

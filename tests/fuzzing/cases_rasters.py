@@ -218,7 +218,7 @@ def mask_cases():
         Case(name, '255 is not measured', 'scenes', on('m2.tif', pixel(255, border)),
             twin=on('m2.tif', pixel(1, border))),
         Case(name, 'a mask too few', 'scenes', lambda w: w.option('masks', 'm1.tif', 'm2.tif')),
-        Case(name, 'a mask twice', 'scenes', lambda w: w.option('masks', 'm1.tif', 'm1.tif', 'm3.tif'), refuse=True),
+        Case(name, 'a mask twice', 'scenes', lambda w: w.option('masks', 'm1.tif', 'm1.tif', 'm3.tif'), free=True),
         Case(name, 'a scene as mask', 'scenes', lambda w: w.option('masks', 'm1.tif', 's2.tif', 'm3.tif')),
         Case(name, 'class 8.5 of a classification', 'scenes',
             both(on('m?.tif', values(lambda a: np.where(a>0, 8.5, 4).astype('f4'))),
@@ -483,7 +483,7 @@ def zarr_cases():
     chunk = 'cube.zarr/B11/0.0.0'
     out = every('Zarr cube', 'zarr', chunk,
         {k: bytes_kinds[k] for k in ('empty','cut in half','zeros at the end','noise','web page','folder',
-        'named pipe','loose link')}, 'chunk ')
+        'named pipe')}, 'chunk ')
     for path,what in (('cube.zarr/.zmetadata','metadata'),
         ('cube.zarr/B11/.zarray','array')): out += every('Zarr cube', 'zarr', path,
         {k: bytes_kinds[k] for k in ('empty','cut in half','noise','web page','folder','named pipe')}, f'{what} ')
@@ -491,6 +491,7 @@ def zarr_cases():
     name = 'Zarr cube'
     return out + [
         Case(name, 'a chunk is missing', 'zarr', on(chunk, missing), free=True),
+        Case(name, 'a chunk is a loose link', 'zarr', on(chunk, loose), free=True),
         Case(name, 'no metadata', 'zarr', on('cube.zarr/.zmetadata', missing)),
         Case(name, 'an empty folder', 'zarr', on('cube.zarr', folder)),
         Case(name, 'a file instead', 'zarr', on('cube.zarr', both_remove_and_put)),
