@@ -17,7 +17,6 @@ import numpy as np, pandas as pd, torch
 from ..networks.base import NetFill, with_state
 from ..core import HLS
 from ..train.kinds import kind, refuse_bands, run_weights
-from ..train.options import config_options
 from ..train.fit import open_catalog
 from ..learner import make_accelerator
 from ..masks import GapDataset, as_pair, open_split, to_sample
