@@ -141,13 +141,17 @@ def chip_lines(
     return out
 
 def mixed_chips(
-    words:list # `chip_words` of each chip
+    words:list, # `chip_words` of each chip
+    ids:list # name of each chip
 )->list: # rows (level, where, problem)
     "Find what differs between the chips of a dataset"
     rows = []
     for title in words[0] if words else ():
-        n = len({w[title] for w in words})
-        if n > 1: rows.append(('warning', 'chips', f'{title} in {n} ways; each chip is read by its own tags'))
+        (most,_),*others = Counter(w[title] for w in words).most_common()
+        for how,n in others:
+            first = next(i for i,w in zip(ids, words) if w[title]==how)
+            more = f', as in {n-1} more' if n > 1 else ''
+            rows.append(('warning', first, f'{title} {how}{more}; most chips: {most}. Each chip is read by its own tags'))
     return rows
 
 # %% ../nbs/01b_check.ipynb #727602e0
@@ -208,7 +212,8 @@ def inspect_dataset(
     if masks is not None: rows += check_mask_table(masks)
     chips,facts = _read_all(chips, time_steps, n_bands)
     words = [f['words'] for f in facts if not isinstance(f, str)]
-    return table(rows + mixed_chips(words) + _check_files(chips, masks, facts)),chip_lines(words)
+    ids = [] if chips is None else [i for i,f in zip(chips.chip_id, facts) if not isinstance(f, str)]
+    return table(rows + mixed_chips(words, ids) + _check_files(chips, masks, facts)),chip_lines(words)
 
 def check_dataset(
     *args, # of `inspect_dataset`

@@ -53,7 +53,7 @@ def check_scale(
     where:str # file and band, or option, for the error
 ):
     "Refuse a scale or an offset that no file can mean"
-    if not math.isfinite(scale) or scale==0: raise ValueError(f"{where}: scale is {scale:g}; a number other than 0 is needed. Pass --scale and --offset.")
+    if not math.isfinite(scale) or scale <= 0: raise ValueError(f"{where}: scale is {scale:g}; a number above 0 is needed. Pass --scale and --offset.")
     if not math.isfinite(offset): raise ValueError(f"{where}: offset is {offset:g}; a number is needed. Pass --scale and --offset.")
 
 # %% ../../nbs/reading/02_units.ipynb #107415b1
@@ -129,8 +129,9 @@ def check_type(
     if dtype.kind not in 'iuf': raise ValueError(f"{name} holds {dtype} values; whole or floating-point numbers are needed.")
     return dtype
 
-def _of_band(tags, given, product, assumed):
+def _of_band(tags, given, product, assumed, dtype):
     "Scale, offset and source of a band"
+    if dtype.kind=='f': product = None # a product's rule is for its whole numbers
     if given!=(None,None): 
         base = tags or product or assumed
         return tuple(b if g is None else g for g,b in zip(given, base)),'given'
@@ -152,7 +153,7 @@ def read_units(
     dtype = check_type(np.result_type(*{src.dtypes[b-1] for b in bands}), src.name)
     assumed = (HLS.scale, 0.)
     if dtype.kind=='f' and not looks_scaled(_few_pixels(src, bands[0])): assumed = (1., 0.)
-    found = [_of_band(tags, (scale,offset), product, assumed) for tags in all_tagged_units(src, bands)]
+    found = [_of_band(tags, (scale,offset), product, assumed, dtype) for tags in all_tagged_units(src, bands)]
     for b,(units,_) in zip(bands, found): check_scale(*units, f'{src.name} band {b}')
     own = src.nodatavals[bands[0]-1] if nodata is None else nodata
     return BandUnits(dtype, tuple(u[0] for u,_ in found), tuple(u[1] for u,_ in found), written_nodata(dtype, own),

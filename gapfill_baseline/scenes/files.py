@@ -421,6 +421,14 @@ def _found_dates(files, drivers=('GTiff',)):
         with open_raster(as_list(f)[0], drivers) as src: tags.append(src.tags())
     return find_dates([as_list(f)[0] for f in files], tags)
 
+def _refuse_twice(files):
+    "Complain about a file that is given as two scenes"
+    seen = {}
+    for f in files:
+        for p in as_list(f):
+            there = seen.setdefault(os.path.realpath(p), f)
+            if there is not f: raise ValueError(f"{p} is given twice. Pass each scene once.")
+
 def stack_from_files(
     files:Sequence, # of each date a GeoTIFF, or a list of GeoTIFFs that share its bands, (T,)
     masks:Sequence=None, # of each date a GeoTIFF of one band, (T,); None = a band of the files, or what was not measured
@@ -431,6 +439,7 @@ def stack_from_files(
     "Make a stack of GeoTIFFs, one a date, with their masks"
     files = list(files)
     if not files: raise ValueError("files is empty. Pass a GeoTIFF a date.")
+    _refuse_twice(files)
     if masks is not None and len(masks)!=len(files): raise ValueError(f"{len(masks)} masks for {len(files)} scenes. Pass one mask a scene.")
     days,where = _found_dates(files) if dates is None else (to_dates(dates, len(files), once=False),'')
     scenes = [Scene(d, tuple(as_list(f)), m) for d,f,m in zip(days, files, masks or [None]*len(files))]

@@ -308,7 +308,7 @@ def granule_cases():
         Case(name, 'a band of another granule', 'granules',
             rename(f'{second}.B05.tif', lambda n: n.replace('2024132', '2024133'))),
         Case(name, 'day 400', 'granules', rename(second+'.tif', lambda n: n.replace('2024132', '2024400')),
-            mention='2024400'),
+            mention='2024400', free=True),
         Case(name, 'two of a day', 'granules', same_day),
         Case(name, 'another tile', 'granules', other_tile),
         Case(name, 'suffix in capitals', 'granules', capitals, right=True),
@@ -465,13 +465,16 @@ cube_doubts = {
     'no dates': lambda ds: ds.isel(time=[]),
     'one column': lambda ds: ds.isel(x=[0])}
 
+# what is read by its own word, and said: units by their tag, a band called SCL by its classes
+said_of_cubes = {'two stamps of a day': 'completed', 'a band without time': 'not used', 'clouds 7': 'SCL', 'one band scaled otherwise': '0.0002'}
+
 def cube_cases():
     # text for NaN: a classification that was not measured is a gap
     out = every('NetCDF cube', 'netcdf', 'cube.nc', bytes_kinds)
     out += [Case('NetCDF cube', k, 'netcdf', cube(f), right=True) for k,f in cube_right.items()]
     out += [Case('NetCDF cube', k, 'netcdf', cube(f),
-        free=k in ('no CRS','nonsense as CRS','a band is gone','two stamps of a day'),
-        mention='left out' if k=='two stamps of a day' else '') for k,f in cube_doubts.items() if k!='complex']
+        free=k in ('no CRS','nonsense as CRS','a band is gone','one column') or k in said_of_cubes,
+        mention=said_of_cubes.get(k, '')) for k,f in cube_doubts.items() if k!='complex']
     out += [Case('NetCDF cube', f'flip {k}', 'netcdf', on('cube.nc', cube_flip)) for k in range(6)]
     return out + [
         Case('NetCDF cube', 'no such band', 'netcdf', lambda w: w.option('mask_band', 'QA'), refuse=True),
@@ -520,11 +523,9 @@ chip_doubts = {
     '12 bands': order(*range(12), names=False),
     'smaller': values(lambda a: a[:,:-1]),
     'complex': dtype('c8', nodata=None),
-    'reflectance': reflectance('f4'),
     'too bright': values(lambda a: (a.astype('i4')+40000)),
     'inf': pixel(np.inf, t='f4'),
     '1e30': pixel(1e30, t='f4'),
-    'units of Landsat': landsat,
     'NaN everywhere': values(lambda a: np.full(a.shape, np.nan, 'f4'), nodata=None),
     'not measured at all': values(lambda a: np.full_like(a, -9999))}
 mask_of_chips = {
@@ -537,14 +538,20 @@ mask_of_chips = {
     'smaller': values(lambda a: a[:,:-1])}
 mask_same = {'int64': dtype('i8'), 'float of 0 and 1': dtype('f4', nodata=None), 'link': link}
 
+# gapfill_check names the chip; gapfill_compare leaves the pixels unscored
+not_measured = 'NaN everywhere','not measured at all','inf','1e30'
+
 def chip_cases():
     out = []
     for reader,input in (('chips, check','check'), ('chips, compare','compare')):
         out += every(reader, input, chip(), bytes_kinds | raster_kinds)
         out += [Case(reader, k, input, on(chip(), f), right=True) for k,f in chip_right.items()]
         out += [Case(reader, k, input, on(chip(), f),
-            mention='chip_017_000' if k in ('NaN everywhere','not measured at all') else '',
-            free=k in ('NaN everywhere','not measured at all')) for k,f in chip_doubts.items()]
+            mention='chip_017_000' if k in not_measured and input=='check' else '',
+            free=k in not_measured) for k,f in chip_doubts.items()]
+    for k,f in (('reflectance', reflectance('f4')), ('units of Landsat', landsat)):
+        out.append(Case('chips, check', k, 'check', on(chip(), f), right=True))
+        out.append(Case('chips, compare', k, 'compare', on(chip(), f)))
     out.append(Case('chips, check', 'tags of another scale', 'check', on(chip(), tags(2e-4))))
     out.append(Case('chips, compare', 'tags of another scale', 'compare', on(chip(), tags(2e-4)),
         twin=on(chip(), doubled)))
