@@ -102,7 +102,8 @@ def fill_one(
 
 # %% ../nbs/12_fill.ipynb #ebed52f4
 _sources = ('granules','scenes','cube','masks','dates')
-_where = (*_sources,'out_dir','profile','resume','overwrite','archive','scheduler','workers','memory_limit','model') # decides nothing of the result
+_where = (*_sources,'out_dir','profile','resume','overwrite','archive','scheduler','workers','memory_limit',
+          'model') # decides nothing of the result
 
 def _row_options(row, folder, o):
     "Give the options of a row as if it had been given alone"
