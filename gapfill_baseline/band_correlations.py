@@ -399,8 +399,8 @@ def draw_correlations(
     "Draw and write band against band for target, filled and clear pixels"
     if o.n_chips < 1: raise ValueError(f"n_chips is {o.n_chips}; pass 1 or more.")
     if not o.job_id: raise ValueError("No run is named. Pass --job_id, a path or a name under --out_dir.")
-    ev = open_evaluation(o.job_id, dataroot=o.dataroot, dataset=o.dataset, model=o.model, batch_size=o.batch_size, device=o.device, cache_dir=o.cache_dir,
-                         out_dir=o.out_dir, critic=False)
+    ev = open_evaluation(o.job_id, dataroot=o.dataroot, dataset=o.dataset, batch_size=o.batch_size, device=o.device,
+                         cache_dir=o.cache_dir, out_dir=o.out_dir, critic=False, model=o.model)
     folder = usable_folder(o.figures_dir or ev.run/'figures', 'figures_dir')
     if o.figures_dir: refuse_foreign(folder, _files(o.n_chips, len(ev.ds)), 'figures_dir')
     save_choices(choices(ev, o.n_chips), ev.bands, folder)

@@ -166,7 +166,7 @@ def gapfill_visualize(
     checkpoint_dir:str=None, # run to draw: a path, or a name under out_dir
     out_dir:str=None, # folder of runs that holds the run, or where the pictures go; data/results and images in the run unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
-    dataset:str=None, # a registered dataset, or a Python file that registers one and is run; the run's registered one unless given
+    dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
     model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
     batch_size:int=None, # chips a batch; the run's unless given
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; those of the run unless given', str, nargs='+')=None,
@@ -197,7 +197,7 @@ def gapfill_stats(
     checkpoint_dir:str=None, # the run: a path, or a name under out_dir
     out_dir:str=None, # folder of runs that holds the run, or where the tables go; data/results and the run's own folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
-    dataset:str=None, # a registered dataset, or a Python file that registers one and is run; the run's registered one unless given
+    dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
     model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
     batch_size:int=None, # chips at a time under the strict protocol; the run's unless given; the published protocol takes 16
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given', str, nargs='+')=None,
@@ -248,7 +248,7 @@ def gapfill_band_correlations(
     n_chips:int=200, # validation chips, the first in catalog order
     figures_dir:str=None, # folder to write to; figures in the run's folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
-    dataset:str=None, # a registered dataset, or a Python file that registers one and is run; the run's registered one unless given
+    dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
     model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
     batch_size:int=None, # chips at a time; the run's unless given
     device:str='auto', # auto, cpu or cuda
@@ -265,7 +265,7 @@ def gapfill_compare(
     dataroot:str=None, # folder of the dataset; that of the first run unless given
     fillers:Param('fillers without training by name, or all', str, nargs='+')=None,
     runs:Param('folders of trained runs; those that differ in the seed alone are one row', str, nargs='+')=None,
-    model:Param('Python files of the networks of runs, which are then run; a file that only a run names is not', str, nargs='+')=None,
+    model:Param('Python files of networks of runs, which are run; a file that only a run names is not', str, nargs='+')=None,
     out_dir:str=None, # folder for tables and figures
     protocol:str='both', # strict, published or both
     split:str=None, # published, blocked or swapped: which chips are for validation; the first run's, or published, unless given
@@ -320,7 +320,7 @@ def gapfill_calibration(
     checkpoint_dir:str=None, # the run: a path, or a name under out_dir
     out_dir:str=None, # folder of runs that holds the run, or where the results go; data/results and the run's own folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
-    dataset:str=None, # a registered dataset, or a Python file that registers one and is run; the run's registered one unless given
+    dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
     model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
     batch_size:int=None, # chips at a time; the run's unless given
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given', str, nargs='+')=None,

@@ -18,7 +18,7 @@ from .scenes.many import archive_summary, fill_archive
 from .scenes.open import first_lines, open_stack, report, understood
 from .scenes.score import pool_scores, score_stack
 from .train.kinds import load_filler, run_bands
-from .train.runs import find_weights, read_config, refuse_unasked, usable_folder
+from .train.runs import find_weights, named_file, read_config, refuse_unasked, usable_folder
 
 # %% ../nbs/12_fill.ipynb #7224c0c8
 def weights_hash(
@@ -165,12 +165,19 @@ def _check_list(o):
     if given: raise ValueError(f"--archive and --{given[0]} given; the list says where the scenes are. Pass one of them.")
     if not o.out_dir: raise ValueError("out_dir is not given. Pass --out_dir, the folder for the filled scenes.")
 
+def _refuse_unnamed(run, model):
+    "Refuse a run whose network is a Python file that the user did not name, before any row is filled"
+    config = read_config(run)
+    refuse_unasked([config], model)
+    named_file(Path(run), config, files=model)
+
 def fill_list(
     o:SimpleNamespace # every option
 ): # DataFrame, see `archive_table`
     "Fill a list of places, say how it went, and raise where one is left"
     _check_list(o)
     weights,name = weights_hash(o.filler),Path(o.filler).name
+    if weights: _refuse_unnamed(o.filler, o.model)
     model = o.model and str(Path(o.model).resolve())
     far = SimpleNamespace(**vars(o) | dict(filler=str(Path(o.filler).resolve()) if weights else name, model=model))
     ways = {k: v for k,v in vars(o).items() if k not in _where} | dict(filler=name, weights=weights)

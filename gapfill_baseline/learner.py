@@ -194,14 +194,14 @@ def _is_number(v): return isinstance(v, (int,float)) and not isinstance(v, bool)
 def _is_count(v, most): return isinstance(v, int) and not isinstance(v, bool) and 0 <= v <= most
 
 def _is_history(rows):
-    "Are these rows of numbers, one an epoch, in order"
+    "Ask whether these are rows of numbers, one an epoch, in order"
     if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows): return False
     if [r.get('epoch') for r in rows] != list(range(1, len(rows)+1)): return False
     numbers = all(isinstance(k, str) and _is_number(v) for r in rows for k,v in r.items())
     return numbers and all({'seconds','chips_per_second'} <= r.keys() for r in rows)
 
 def _is_meter(sums):
-    "Are these a sum and a weight by name"
+    "Ask whether these are a sum and a weight by name"
     if not isinstance(sums, dict) or not all(isinstance(k, str) for k in sums): return False
     return all(isinstance(v, (list,tuple)) and len(v)==2 and all(map(_is_number, v)) for v in sums.values())
 

@@ -299,7 +299,7 @@ def _inside(value):
     return value if isinstance(value, (list,tuple)) else ()
 
 def _is_scalar(value):
-    "Is this a short text, a number, a truth value or nothing"
+    "Ask whether this is a short text, a number, a truth value or nothing"
     if isinstance(value, str): return len(value) <= 4096
     return value is None or isinstance(value, (bool,int,float))
 

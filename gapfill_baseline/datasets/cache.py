@@ -30,6 +30,7 @@ def _stamp(path):
 
 def _digest(path):
     "Hash of a file's content"
+    if not os.path.isfile(path): return 'unreadable' # a pipe or a device has no end
     h = blake2b(digest_size=16)
     try:
         with open(path, 'rb') as f:

@@ -280,6 +280,14 @@ def _read_buffers(path, entries):
         return kept if shapes(kept)==shapes(_buffers(entries)) else None
     except Exception: return None # whatever is wrong with it, it is made anew
 
+def _reached(folder, sizes, entries, ds, protocols):
+    "Read the batches that are scored already, and what networks carried on from the last"
+    parts = _read_parts(folder, sizes, entries, ds, protocols)
+    carry = 'published' in protocols and any(_buffers(entries))
+    if not carry or len(parts) in (0, len(sizes)): return parts,[]
+    kept = _read_buffers(folder/f'{len(parts)-1:06d}.pt', entries)
+    return ([],[]) if kept is None else (parts,kept)
+
 def score_all(
     entries:list, # of `Entry`
     ds, # validation chips
@@ -292,11 +300,7 @@ def score_all(
     "Score every chip, a batch at a time, and continue where it was stopped"
     spent = Clock() if spent is None else spent
     step = batch_size if 'published' not in protocols else 16*-(-batch_size//16); slots = [range(i, min(i+step, len(ds))) for i in range(0, len(ds), step)]
-    parts,kept = _read_parts(folder, list(map(len, slots)), entries, ds, protocols),[]
-    carry = 'published' in protocols and any(_buffers(entries))
-    if carry and 0 < len(parts) < len(slots):
-        kept = _read_buffers(folder/f'{len(parts)-1:06d}.pt', entries)
-        if kept is None: parts,kept = [],[]
+    parts,kept = _reached(folder, list(map(len, slots)), entries, ds, protocols)
     done = len(parts)
     _place(entries, device, kept)
     def clock():

@@ -37,7 +37,9 @@ def _odd(column):
     if name=='combination': return ~column.fillna('').astype(str).str.fullmatch(r'(\d{1,99}(,\d{1,3}){0,99})?')
     if not _numbers.fullmatch(name): return pd.Series(False, column.index)
     v = pd.to_numeric(column, errors='coerce')
-    return (v.isna() & column.notna()) | (v.abs() > 1e9) & ~(np.isposinf(v) & ('psnr' in name)) | (v < 0) & name.startswith('gap_fraction')
+    large = (v.abs() > 1e9) & ~(np.isposinf(v) & ('psnr' in name))
+    negative = (v < 0) & name.startswith('gap_fraction')
+    return (v.isna() & column.notna()) | large | negative
 
 def _refuse_odd(df, path):
     "Complain about a value that a table cannot have: text for a number, a number beyond all sense, a date that is none"

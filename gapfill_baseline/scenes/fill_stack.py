@@ -364,7 +364,7 @@ def _as_asked(filler):
         if was: net.train()
 
 def _strips_left(stack, job, work, state, clock, pool):
-    "Give the number of strips, and those that are not done. Raises ValueError where the state is that of another filling"
+    "Give the number of strips, and those that are not done. Raises ValueError where the state does not fit"
     run = pixel_strips if job.by_pixel else window_strips
     n,strips = run(stack, job, state['done'], clock, pool)
     odd = state['done'] > n or state.get('strips', n) != n or not set(state['counts']) <= set(stack.names)

@@ -37,7 +37,7 @@ def _one_of(*choices, **kw):
     return Rule((str,), f"choose from {', '.join(choices)}", lambda v: v in choices, **kw)
 
 def _is_path(v):
-    "Can this be a path or a name"
+    "Ask whether this can be a path or a name"
     return len(str(v)) <= 4096 and chr(0) not in str(v)
 
 def _words(**kw):

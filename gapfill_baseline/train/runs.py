@@ -118,7 +118,7 @@ def _parse(text):
     return c if isinstance(c, dict) and is_plain(c, depth=4, most=100_000) else None
 
 def _is_software(value):
-    "Is this what `write_config` says a run was made with"
+    "Ask whether this is what `write_config` says a run was made with"
     return isinstance(value, list) and all(isinstance(v, dict) for v in value)
 
 def _refuse_odd(c, path):
@@ -126,7 +126,8 @@ def _refuse_odd(c, path):
     for k,v in c.items():
         if k in rules: said = '' if v is None else broken_rule(k, v)
         elif k=='software': said = '' if _is_software(v) else 'software is not a list of what the run was made with.'
-        else: said = '' if isinstance(k, str) and not isinstance(v, dict) and is_plain(v) else f'{str(k)[:80]} is not a plain value or a list of some.'
+        elif isinstance(k, str) and not isinstance(v, dict) and is_plain(v): said = ''
+        else: said = f'{str(k)[:80]} is not a plain value or a list of some.'
         if said: raise ValueError(f"{path} is damaged: {said}")
 
 def read_config(
@@ -149,7 +150,7 @@ def _hash_in(config, option):
     return files.get(option) if isinstance(files, dict) else None
 
 def _is_same(file, config, option):
-    "Is this what a run asks for: by its path, by its content, or, where that is not known, by its name"
+    "Ask whether a run asks for this: by its path, by its content, or, where that is not known, by its name"
     asked,known = str(config.get(option) or rules[option].before),_hash_in(config, option)
     if not is_python(asked) or not is_python(file): return file==asked
     if Path(file).resolve()==Path(asked).resolve(): return True
@@ -173,13 +174,14 @@ def named_file(
     option:str='model', # model or dataset
     files=None # Python files that the user named, one or several
 )->str: # registered name, or the Python file that the user named
-    "Find the network or dataset that a run asks for. Raises ValueError where that is a Python file the user did not name"
+    "Find the network or dataset that a run asks for. Raises ValueError for a Python file that the user did not name"
     asked = str(config.get(option) or rules[option].before)
     if not is_python(asked): return asked
     found = next((f for f in map(str, as_list(files) or ()) if _is_same(f, config, option)), None)
     if not found: raise ValueError(f"config.yml of {Path(run).name} asks to run {asked}, and a run folder is data. Look at that file, then pass --{option} {asked}.")
     known = _hash_in(config, option)
-    if known and Path(found).is_file() and file_hash(found) != known: print(f"{found} has changed since {Path(run).name} was trained with it.", file=sys.stderr)
+    differs = known and Path(found).is_file() and file_hash(found) != known
+    if differs: print(f"{found} has changed since {Path(run).name} was trained with it.", file=sys.stderr)
     return found
 
 # %% ../../nbs/train/01_runs.ipynb #a4528118
@@ -218,7 +220,8 @@ def same_tables(
     tables:dict # file name -> text, as the dataset gives them now
 ):
     "Complain when the dataset is no longer the one that a run began with"
-    off = [n for n,text in tables.items() if (Path(folder)/n).exists() and regular_file(Path(folder)/n).read_bytes() != text.encode()]
+    there = {n: Path(folder)/n for n in tables if (Path(folder)/n).exists()}
+    off = [n for n,p in there.items() if regular_file(p).read_bytes() != tables[n].encode()]
     if off: raise ValueError(f"{Path(folder).name} cannot be resumed: the dataset gives another {', '.join(off)} than when it began. Bring the data back, or start under another --job_id.")
 
 # %% ../../nbs/train/01_runs.ipynb #362177e6
