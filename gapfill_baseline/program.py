@@ -84,6 +84,18 @@ def _takes_signals():
     if threading.current_thread() is not threading.main_thread() or os.environ.get('WORLD_SIZE', '1')!='1': return False
     return signal.getsignal(signal.SIGTERM)==signal.SIG_DFL
 
+class _RaiseTerminated:
+    "Handler of a signal that raises `Terminated`, once within some seconds"
+    def __init__(self, again): self.owner,self.again,self.last = os.getpid(),again,-again
+    def __call__(self, number, frame):
+        if os.getpid()!=self.owner: # forked
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        now = time.monotonic()
+        if now-self.last < self.again: return
+        self.last = now
+        raise Terminated
+
 @contextmanager
 def raise_on_term(
     again:float=5. # seconds in which a second signal is the first one, told twice
@@ -92,17 +104,7 @@ def raise_on_term(
     if not _takes_signals():
         yield
         return
-    owner,last = os.getpid(),-again
-    def stop(number, frame):
-        nonlocal last
-        if os.getpid()!=owner: # forked
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        now = time.monotonic()
-        if now-last < again: return
-        last = now
-        raise Terminated
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, _RaiseTerminated(again))
     try: yield
     finally: signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
