@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
+import csv
 import numpy as np
 import pandas as pd
 import rasterio
@@ -20,7 +21,7 @@ from rasterio.io import MemoryFile
 from .core import HLS, Chip
 from .program import run_file, whole
 from .reading.bands import band_words, sort_names
-from .reading.files import open_raster, read_all
+from .reading.files import open_raster, read_all, regular_file
 from .reading.masks import decode, mask_rule
 from .reading.units import BandUnits, read_units
 from .reading.validity import Validity, holes, mask_holes, read_validity
@@ -295,7 +296,7 @@ def date_columns(
 # %% ../nbs/01_data.ipynb #6f470830
 def _numbers(column, path, empty=False):
     "A column as numbers, or one line about the first that is none; where it may be `empty`, that is NaN"
-    v = pd.to_numeric(column, errors='coerce')
+    v = pd.to_numeric(column, errors='coerce').replace([np.inf, -np.inf], np.nan)
     if (off := v.isna() & ~((column=='') & empty)).any(): raise ValueError(f"{path}: {column.name} is {column[off].iloc[0]!r} in row {int(off.argmax())+2}; a number is needed.")
     return v
 
@@ -307,9 +308,22 @@ def _check_ids(ids, path):
             raise ValueError(f"{path}: {ids.name} in row {row} is {name!r}, which leads out of the dataset. Give the file a name in its folder.")
 
 # %% ../nbs/01_data.ipynb #bbe996d1
+def _refuse_damaged(path):
+    "Complain about a table that pandas would read in part: columns twice, rows cut short, bytes that are no text"
+    text = Path(path).read_text(encoding='utf-8-sig')
+    if '\0' in text: raise ValueError(f"{path} has bytes that are no text. Copy it again.")
+    if text.count('"')%2: raise ValueError(f"{path} has a quote that is not closed. Save it as CSV again.")
+    head,*rows = csv.reader(text.splitlines()) if text else [[]]
+    twice = next((c for c in head if head.count(c) > 1), None)
+    if twice: raise ValueError(f"{path} has the column {twice!r} twice. Leave one out.")
+    short = next((n for n,r in enumerate(rows, 2) if r and len(r) < len(head)), None)
+    if short: raise ValueError(f"{path} row {short} has {len(rows[short-2])} of {len(head)} columns: it is cut short. Copy it again.")
+
 def _table(path, needs, empty=False):
     "A catalog as a table, or one line why not"
-    if not path.exists(): raise FileNotFoundError(f"{path} does not exist.")
+    regular_file(path, 'a table as CSV')
+    try: _refuse_damaged(path)
+    except UnicodeError: pass # the next line says so
     try: df = pd.read_csv(path, dtype=dict.fromkeys((needs[0], 'usage', 'tile'), str), keep_default_na=False, encoding='utf-8-sig')
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError, IsADirectoryError): raise ValueError(f"{path} is not a table. Save it as CSV with commas and a header, in UTF-8.") from None
     if absent := [c for c in needs if c not in df]: raise ValueError(f"{path} has no column {absent[0]!r}; it has {', '.join(df)[:200]}. Columns are separated by commas.")

@@ -19,6 +19,7 @@ def same_id(new):
         for k,a in result.items()}
     return f
 
+unused = 'usage misspelt','usage in capitals','usage with NUL','usage empty' # such rows are left out, and said to be
 catalog_wrong = {
     'no chip_id': drop('chip_id'),
     'no usage': drop('usage'),
@@ -58,7 +59,8 @@ def chip_catalog():
         # a value that does no harm may be passed over where nobody needs it
         out += [Case(reader, k, input, on('ds/chip_catalog.csv', f),
             free=k in ('a date twice in a chip','day first') or k in ('coordinates of text','NaN coordinates',
-            'NaN for a number') and input=='check') for k,f in catalog_wrong.items()]
+            'NaN for a number') and input=='check' or (k in unused and input=='compare'),
+            mention='usage' if k in unused and input=='compare' else '', right=k=='usage with a space') for k,f in catalog_wrong.items()]
         out += [Case(reader, f'id {n}', input, renumbered(n), right=True, apart=same_id(n))
             for n in ('NA','007','NaN','1e5')]
     return out
