@@ -424,10 +424,9 @@ def _found_dates(files, drivers=('GTiff',)):
 def _refuse_twice(files):
     "Complain about a file that is given as two scenes"
     seen = {}
-    for f in files:
+    for k,f in enumerate(files):
         for p in as_list(f):
-            there = seen.setdefault(os.path.realpath(p), f)
-            if there is not f: raise ValueError(f"{p} is given twice. Pass each scene once.")
+            if seen.setdefault(os.path.realpath(p), k)!=k: raise ValueError(f"{p} is given twice. Pass each scene once.")
 
 def stack_from_files(
     files:Sequence, # of each date a GeoTIFF, or a list of GeoTIFFs that share its bands, (T,)
