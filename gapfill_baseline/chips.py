@@ -289,7 +289,10 @@ def cut_chips(
     if not o.out_dir: raise ValueError("out_dir is not given. Pass --out_dir, the folder to make.")
     _ready(o.out_dir, o.overwrite)
     stacks,tiles = open_places(o)
-    for name,stack in stacks.items(): print(f'{name}: {stack.describe()}.')
+    for name,stack in stacks.items():
+        print(f'{name}: {stack.describe()}.')
+        left = [b for b in stack.bands if b not in six_bands(stack).bands]
+        if left: print(f"{name}: bands that chips do not hold: {' '.join(left)}.")
     recipe = Recipe(**{k: getattr(o, k) for k in Recipe._fields})
     cut_dataset(stacks, o.out_dir, recipe, tiles, o.overwrite)
     print(f"Next: gapfill_check {o.out_dir}{_check_arguments(stacks, o.time_steps)}")

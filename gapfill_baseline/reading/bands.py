@@ -23,7 +23,7 @@ def plain_name(
     before = _prefix.match(name)
     if before: name = name[before.end():]
     m = _number.fullmatch(name)
-    if not m: return next((k for k in _words if k.lower()==name.lower()), name)
+    if not m: return _cases.get(name.lower(), name)
     landsat,digits = name.upper().startswith('SR_'),int(m[1])
     if landsat: return f'SR_B{digits}'
     return f'B{digits}A' if m[2] else f'B{digits:02d}'
@@ -32,6 +32,7 @@ def plain_name(
 spellings = dict(blue='blue', green='green', red='red', nir='nir nir08 near_infrared nearinfrared nir_narrow',
                  swir_1='swir_1 swir1 swir16 swir_16', swir_2='swir_2 swir2 swir22 swir_22')
 _words = {s: band for band,all_of in spellings.items() for s in all_of.split()} | {s: s for s in ('Fmask','SCL','QA_PIXEL')}
+_cases = {k.lower(): k for k in _words} # spellings in any case
 
 products = dict(
     HLS_L30='B02 B03 B04 B05 B06 B07',

@@ -50,7 +50,8 @@ def read_validity(
     alpha = alpha_band(src, names)
     if nodata is not None: return Validity((_fit(nodata, dtype, src.name),)*len(bands), mask, alpha)
     nodatavals = src.nodatavals
-    own = tuple(_own(nodatavals[b-1], dtype) for b in bands)
+    held = {v: _own(v, dtype) for v in set(nodatavals)} # most files have one value for all bands
+    own = tuple(held[nodatavals[b-1]] for b in bands)
     said = mask or alpha is not None or any(n is not None for n in own)
     if said or dtype.kind=='f': return Validity(own, mask, alpha)
     if dtype.kind=='u': return Validity(own, zeros=True, assumed=True)
