@@ -19,9 +19,9 @@ import pandas as pd
 import rasterio
 from rasterio.io import MemoryFile
 from .core import HLS, Chip
-from .program import run_file, whole
+from .program import regular_file, run_file, whole
 from .reading.bands import band_words, sort_names
-from .reading.files import open_raster, read_all, regular_file
+from .reading.files import open_raster, read_all
 from .reading.masks import decode, mask_rule
 from .reading.units import BandUnits, read_units
 from .reading.validity import Validity, holes, mask_holes, read_validity
@@ -356,7 +356,15 @@ def read_chip_table(
     path # CSV: chip_id, chip_x, chip_y, first_image_date, ...; `tile` and `usage` may be absent
 )->pd.DataFrame: # one row a chip, sorted by `chip_id`
     "Read a chip catalog that has no files"
-    return _table(Path(path), ['chip_id', 'chip_x', 'chip_y', 'first_image_date'], empty=True)
+    df = _table(Path(path), ['chip_id', 'chip_x', 'chip_y', 'first_image_date'], empty=True)
+    for c in date_columns(df): _refuse_days(df[c].astype(str), df.chip_id, path)
+    return df
+
+def _refuse_days(column, ids, path):
+    "Complain about the first day that is none; empty ones are passed over"
+    days = pd.to_datetime(column.str.replace('/', '-'), format='%Y-%m-%d', errors='coerce')
+    off = days.isna() & (column!='')
+    if off.any(): raise ValueError(f"{path}: {column.name} of {ids[off].iloc[0]} is {column[off].iloc[0]!r}; a date is written YYYY-MM-DD.")
 
 # %% ../nbs/01_data.ipynb #b0529619
 def read_masks(

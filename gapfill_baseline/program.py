@@ -270,13 +270,15 @@ def run_file(
 
 # %% ../nbs/00a_program.ipynb #b27ed9c3
 def regular_file(
-    path # to be read
+    path, # to be read
+    what:str=None # to pass instead, for the error; None = the file itself
 )->Path:
     "Refuse a path that is not a regular file: a folder, a pipe, a device, or nothing"
     path = Path(path)
     if path.is_file(): return path
     if not path.exists(): raise FileNotFoundError(f"{path} does not exist.")
-    raise ValueError(f"{path} is not a regular file but a folder, a pipe or a device. Put the file itself there.")
+    way_out = f'Pass {what}.' if what else 'Put the file itself there.'
+    raise ValueError(f"{path} is not a regular file but a folder, a pipe or a device. {way_out}")
 
 def read_small(
     path, # a text file in UTF-8

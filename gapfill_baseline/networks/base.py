@@ -199,6 +199,7 @@ def with_state(
     for k in want.keys()-state.keys(): raise ValueError(f"{source} lacks {k}.")
     for k in state.keys()-want.keys(): raise ValueError(f"{source} has {k}, which the network does not.")
     for k,v in want.items():
+        if v.is_floating_point()!=state[k].is_floating_point(): raise ValueError(f"{source}: {k} holds {state[k].dtype}; the network wants {v.dtype}.")
         if v.shape!=state[k].shape: raise ValueError(f"{source}: {k} is {tuple(state[k].shape)}; the network wants {tuple(v.shape)}.")
     net = net.to_empty(device='cpu'); net.load_state_dict(state)
     return net

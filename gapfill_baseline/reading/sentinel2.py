@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
 from .dates import as_date
-from .files import regular_file
+from ..program import regular_file
 
 # %% ../../nbs/reading/07_sentinel2.ipynb #989db4ed
 baseline_with_offset = 400 # 04.00

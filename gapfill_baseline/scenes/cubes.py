@@ -23,13 +23,12 @@ import rasterio
 from fastcore.basics import patch
 from rasterio.windows import Window
 from ..core import HLS
-from ..program import as_list
+from ..program import as_list, regular_file
 from ..reading.bands import band_words, is_mask, plain_name
 from ..reading.cf import Marks, as_stored, attr_numbers, band_scale, cf_scale, crs_of_attrs, crs_of_text
 from ..reading.cf import is_degrees, is_time, metres_of, read_marks, read_times, stored_dtype
 from ..reading.cf import unit_factor, unmeasured
 from ..reading.dates import as_date
-from ..reading.files import regular_file
 from ..reading.masks import choose_rule
 from ..reading.units import BandUnits, check_type, common_dtype, looks_scaled, written_nodata
 from .files import Reading, join_units, make_reading, usual_mask

@@ -19,9 +19,10 @@ from rasterio.windows import Window
 from ..parallel import ahead, in_order, workers
 from ..learner import pick_device
 from ..reading.bands import expected_reflectance
+from ..reading.files import open_raster
 from ..reading.units import Units
 from ..core import Filler, day_of_year, days_since
-from .products import Strip, output_paths, product_kinds, products, refuse_existing, write_cog
+from .products import Strip, output_paths, product_kinds, check_ends, products, refuse_existing, write_cog
 from ..program import Clock, changed, close, hold, out_of_memory, progress, read_json, whole
 from .windows import NO_LOOK, Blend, as_dn, as_sample, blend_weights, check_windows, dates_to_see, fill_pixels, fillable, look_distance, windows_with_gap
 
@@ -226,15 +227,21 @@ def open_work(
     return dict(what=what, done=0, counts={}),lock
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #3aaee8e1
-def _canvases(stack, job, folder, tags):
+def _canvases(stack, job, folder, tags, state):
     "Open the rasters in the making: (name, kind) -> `Canvas`"
     inputs = '; '.join(Path(p).name for files in stack.sources for p in files)
+    _refuse_holes(_sizes(stack, job, folder), state)
     out = {}
     for t in job.want:
         about = tags | dict(date=str(stack.dates[t]), inputs=inputs)
         for kind in product_kinds(job.scale):
             out[stack.names[t],kind] = products[kind].canvas(folder, t, stack, about)
     return out
+
+def _sizes(stack, job, folder):
+    "Give the file and the bytes of each raster in the making"
+    kinds = product_kinds(job.scale)
+    return dict(products[kind].size(folder, t, stack) for t in job.want for kind in kinds)
 
 def _write_strip(s, stack, job, canvases, counts):
     "Write a strip of all dates, and count its pixels"
@@ -251,9 +258,22 @@ def _run_tag(what):
 def _is_ours(path, what):
     "Say whether a result is a finished one of this filling; an earlier version of the package may have written it"
     try:
-        with rasterio.open(path) as src: tags = src.tags()
-    except RasterioError: return False
+        with open_raster(path) as src: tags = src.tags()
+    except (OSError, ValueError): return False
     return tags.get('run')==_run_tag(what | dict(software=tags.get('software')))
+
+def _is_done(path, what):
+    "Say whether a result is a finished one of this filling, and whole"
+    if not Path(path).exists() or not _is_ours(path, what): return False
+    try: check_ends(path)
+    except RasterioError: return False
+    return True
+
+def _refuse_holes(canvases, state):
+    "Complain about a raster in the making that is gone or cut, though strips of it were written"
+    if not state['done']: return
+    for path,size in canvases.items():
+        if not path.exists() or path.stat().st_size != size: raise ValueError(f"{path} is not whole, so the filling cannot go on. Pass --overwrite without --resume to begin again.")
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #b4b6d384
 def _which_dates(stack, dates_out):
@@ -314,7 +334,7 @@ def is_finished(
     "Say whether all results of a filling exist and carry its tag"
     job,what,_,paths = _plan(stack, filler, Path(out_dir), **options)
     if _work_folder(Path(out_dir), [stack.names[t] for t in job.want]).exists(): return False
-    return all(p.exists() and _is_ours(p, what) for p in paths.values())
+    return all(p.exists() and _is_done(p, what) for p in paths.values())
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #cf31ce5e
 @torch.no_grad()
@@ -341,8 +361,9 @@ def fill_stack(
     start,clock,out = time.perf_counter(),Clock() if clock is None else clock,Path(out_dir)
     job,what,run,paths = _plan(stack, filler, out, device, batch_size, size, overlap, fill_all, uncertainty, dates_out, time_steps, name, weights)
     names = [stack.names[t] for t in job.want]
-    ours = {k for k,p in paths.items() if resume and p.exists() and _is_ours(p, what)}
-    refuse_existing({k: p for k,p in paths.items() if k not in ours}, [p for s in stack.sources for p in s], overwrite)
+    ours = {k for k,p in paths.items() if resume and _is_done(p, what)}
+    broken = {k for k,p in paths.items() if resume and k not in ours and p.is_file() and _is_ours(p, what)} # written again
+    refuse_existing({k: p for k,p in paths.items() if k not in ours|broken}, [p for s in stack.sources for p in s], overwrite)
     work = _work_folder(out, names)
     if len(ours)==len(paths):
         _remove_work(work)
@@ -377,7 +398,7 @@ def _strips_left(stack, job, work, state, clock, pool):
 def _fill(stack, job, work, state, tags, paths, ours, clock, pool):
     "All strips, then all files"
     n,strips = _strips_left(stack, job, work, state, clock, pool)
-    canvases = _canvases(stack, job, work, tags)
+    canvases = _canvases(stack, job, work, tags, state)
     state['strips'] = n
     try:
         for s in progress(strips, 'strips', n-state['done'], 'strip'):

@@ -30,7 +30,7 @@ class Row(NamedTuple):
 def _table(path):
     "Read the names of the columns, and the rows that are not empty, as text by number"
     as_text = dict(header=None, dtype=str, na_filter=False, skip_blank_lines=False, encoding='utf-8-sig')
-    try: t = pd.read_csv(path, sep=None, engine='python', **as_text)
+    try: t = pd.read_csv(regular_file(path, 'a list as CSV'), sep=None, engine='python', **as_text)
     except (csv.Error, ValueError) as e:
         raise ValueError(f"{path} is not CSV: {one_line(e)}. Save the spreadsheet as 'CSV UTF-8'.") from None
     rows = t.fillna('').map(str.strip).values.tolist()

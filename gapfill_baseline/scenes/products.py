@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['gdal_types', 'OBSERVED', 'FILLED', 'NOT_FILLABLE', 'qa_bands', 'NO_SCALE', 'products', 'Canvas', 'vrt_text',
-           'overview_factors', 'write_cog', 'quality', 'scale_dn', 'Strip', 'Product', 'product_kinds', 'output_paths',
-           'refuse_existing']
+           'check_ends', 'overview_factors', 'write_cog', 'quality', 'scale_dn', 'Strip', 'Product', 'product_kinds',
+           'output_paths', 'refuse_existing']
 
 # %% ../../nbs/scenes/06_products.ipynb #62e8e240
 import os, shutil
@@ -85,8 +85,10 @@ def vrt_text(
     return f'<VRTDataset rasterXSize="{g.width}" rasterYSize="{g.height}">{crs}{place}<Metadata>{tags}</Metadata>\n{bands}</VRTDataset>'
 
 # %% ../../nbs/scenes/06_products.ipynb #ddd9a81f
-def _ends(path):
-    "Read the last tile of each level of a COG"
+def check_ends(
+    path # a COG
+):
+    "Read the last tile of each level of a COG. Raises RasterioError where it is cut"
     for level in (None, *range(8)):
         try: src = rasterio.open(path, **({} if level is None else dict(overview_level=level)))
         except RasterioError:
@@ -117,7 +119,7 @@ def write_cog(
         copy_raster(vrt, flat, driver='GTiff', tiled=True, blockxsize=512, blockysize=512, interleave='band', bigtiff='if_safer')
         with rasterio.open(flat, 'r+') as src: src.build_overviews(overview_factors(*src.shape), Resampling[overviews])
         copy_raster(flat, part, driver='COG', compress='deflate', level=1, predictor='yes', blocksize=512, overviews='force_use_existing', num_threads=threads, bigtiff='if_safer')
-        _ends(part)
+        check_ends(part)
         to_disk(part)
         os.replace(part, path)
     except (RasterioError, CPLE_BaseError, OSError) as e:
@@ -181,7 +183,14 @@ class Product(NamedTuple):
         "Open the raster in the making of one date"
         given = self.bands(stack, t)
         given['tags'] = tags | given['tags']
-        return Canvas(folder/f"{t}{self.suffix.removesuffix('.tif')}.raw", stack.grid, **given)
+        return Canvas(self.file(folder, t), stack.grid, **given)
+    def file(self, folder, t):
+        "Name the raster in the making of one date"
+        return folder/f"{t}{self.suffix.removesuffix('.tif')}.raw"
+    def size(self, folder, t, stack):
+        "Give the raster in the making of one date, and its bytes"
+        given = self.bands(stack, t)
+        return self.file(folder, t),len(given['names'])*stack.grid.height*stack.grid.width*np.dtype(given['dtype']).itemsize
 
 # %% ../../nbs/scenes/06_products.ipynb #166e01e9
 def _filled_bands(stack, t):

@@ -193,7 +193,7 @@ def run_options(
     "Read the options of a run that is opened"
     needed = 'time_steps','n_bands'
     if (config.get('model') or 'cgan')=='cgan': needed += 'model_cap','n_sampling'
-    absent = [k for k in needed if config.get(k) is None]
+    absent = [k for k in needed if config.get(k) is None] + ['mask_position']*('mask_position' not in config)
     if absent: raise ValueError(f"config.yml of {Path(run).name} lacks {absent[0]}: it is not whole. Bring back the file that belongs to the weights.")
     return config_options(config, **named)
 
@@ -319,7 +319,8 @@ def _read_csv(path):
     try: h = pd.read_csv(regular_file(path))
     except pd.errors.EmptyDataError: return []
     except (pd.errors.ParserError, UnicodeError, OverflowError): h = pd.DataFrame()
-    off = 'it has no column epoch' if 'epoch' not in h else next((f'column {c} is not numeric' for c in h if len(h) and not pd.api.types.is_numeric_dtype(h[c])), None)
+    cut = Path(path).read_text(errors='replace')[-1:] != '\n'
+    off = 'its last line is cut short' if cut else 'it has no column epoch' if 'epoch' not in h else next((f'column {c} is not numeric' for c in h if len(h) and not pd.api.types.is_numeric_dtype(h[c])), None)
     if not off and len(h) and not ((h.epoch%1==0) & h.epoch.between(0, 10**9)).all(): off = 'epoch is not a whole number everywhere'
     if off: raise ValueError(f"{path} is not a history: {off}. Resume the run, which writes it anew, or remove the file, so that log_training.txt is read.")
     return h.astype(dict(epoch=int)).drop_duplicates('epoch', keep='last')

@@ -192,12 +192,12 @@ def kept_cases():
         Case(name, 'another filler', input, lambda w: w.option('filler', 'band_mean')),
         Case(name, 'another input', input, both(on('s1.tif', values(lambda a: a+1)), lambda w: w.words.add('inputs')))]
     name,input = 'begun comparison','begun comparison'
-    out += every(name, input, 'out/*artial*/options.json', few_kinds | {
+    out += every(name, input, 'out/.gapfill_compare/options.json', few_kinds | {
         'a list': jsonic(lambda o: [o]),
         'null': jsonic(lambda o: None),
         'no keys': jsonic(lambda o: {}),
         'deeply nested': put(b'['*100000)}, 'options ')
-    out += every(name, input, 'out/*artial*/000000.npz', few_kinds | {
+    out += every(name, input, 'out/.gapfill_compare/000000.npz', few_kinds | {
         'other keys': npz(lambda o: dict(a=1)),
         'other shapes': npz(lambda o: {k: v[:1] if v.ndim else v for k,v in o.items()}),
         'NaN': npz(lambda o: {k: v*float('nan') if v.dtype.kind=='f' else v for k,v in o.items()}),

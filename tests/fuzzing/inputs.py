@@ -199,7 +199,7 @@ run_inputs = dict(
     visualize=('gapfill_visualize --checkpoint_dir runs/u --out_dir out --device cpu --n 1 --cache_dir cache',
         'pictures'))
 for name,(command,kind) in run_inputs.items():
-    add(name, command, kind, writes=('out','cache'))(lambda folder: part('run', folder))
+    add(name, command, kind, writes=('out','cache','runs/.cache'))(lambda folder: part('run', folder))
 
 @add('curves', 'gapfill_training_graphs --job_id runs/u --figures_dir out', 'pictures')
 def curves(folder): part('run', folder)

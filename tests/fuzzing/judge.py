@@ -72,7 +72,7 @@ def harm(before, after, writes):
         if mine(name): continue
         if name not in after: return f'{name} was removed'
         if after[name]!=what: return f'{name} was changed'
-    new = [n for n in after if n not in before and not mine(n)]
+    new = [n for n in after if n not in before and not mine(n) and not n.startswith('here/mine/')] # `mine` is the out_dir of a case
     marks = [n for n in new if Path(n).name=='marker']
     if marks: return 'code from the input was run'
     return f'{new[0]} was written outside of {writes[0]}' if new else ''
