@@ -72,6 +72,7 @@ def run_split(
     cache = usable_folder(cache_dir or _cache_of(config, run), 'cache_dir')
     catalog = open_catalog(o)
     wanted = None if mask_position is None else [str(p) for p in as_list(mask_position)]
+    if wanted is None and 'mask_position' not in config: raise ValueError(f"config.yml of {run.name} lacks mask_position: it is not whole. Bring back the file that belongs to the weights, or pass --mask_position.")
     skip = bool(config.get('skip_bad')) if skip_bad is None else skip_bad
     return open_split(catalog, 'validate', cache, wanted or config.get('mask_position'), o.time_steps, o.n_bands,
                       crop=config.get('crop'), skip_bad=skip, premasked=wanted is None)

@@ -193,7 +193,7 @@ def run_options(
     "Read the options of a run that is opened"
     needed = 'time_steps','n_bands'
     if (config.get('model') or 'cgan')=='cgan': needed += 'model_cap','n_sampling'
-    absent = [k for k in needed if config.get(k) is None] + ['mask_position']*('mask_position' not in config)
+    absent = [k for k in needed if config.get(k) is None]
     if absent: raise ValueError(f"config.yml of {Path(run).name} lacks {absent[0]}: it is not whole. Bring back the file that belongs to the weights.")
     return config_options(config, **named)
 
