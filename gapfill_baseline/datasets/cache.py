@@ -19,7 +19,7 @@ from filelock import FileLock
 from ..core import HLS
 from ..data import chip_dates, dataset_bands, date_columns, read_chip, read_gaps, read_mask
 from ..reading.files import open_raster
-from ..program import progress, sweep, whole
+from ..program import progress, regular_file, sweep, whole
 
 # %% ../../nbs/datasets/01_cache.ipynb #076509da
 def _stamp(path):
@@ -41,7 +41,7 @@ def _digest(path):
 # %% ../../nbs/datasets/01_cache.ipynb #c936b5f2
 def _json(path):
     "A JSON dictionary, empty where there is none that can be read"
-    try: d = json.loads(Path(path).read_text())
+    try: d = json.loads(regular_file(path).read_text())
     except (OSError, ValueError, RecursionError): return {}
     return d if isinstance(d, dict) else {}
 
