@@ -373,6 +373,7 @@ def read_masks(
 )->pd.DataFrame: # one row a mask, sorted by `mask_id`, with `path`
     "Read a cloud mask catalog"
     df = _table(path, [layout.mask_key, 'cloud_pct', 'usage']).rename(columns={layout.mask_key: 'mask_id'})
+    if (df.cloud_pct < 0).any(): raise ValueError(f"{path}: cloud_pct is {df.cloud_pct.min():g}; a share of cloud lies between 0 and 1.")
     dirs = [path.parent/d for d in layout.mask_dirs]
     found = {p.name: str(p) for d in reversed(dirs) if d.is_dir() for p in d.iterdir()}
     names = df.mask_id.str.removesuffix('.tif') + '.tif'

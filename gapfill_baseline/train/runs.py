@@ -319,7 +319,8 @@ def _read_csv(path):
     try: h = pd.read_csv(regular_file(path))
     except pd.errors.EmptyDataError: return []
     except (pd.errors.ParserError, UnicodeError, OverflowError): h = pd.DataFrame()
-    lines = Path(path).read_text(errors='replace').splitlines()
+    lines = Path(path).read_text(errors='replace').split('\n')
+    lines = [line for line in lines if line.strip()]
     cut = len(lines) > 1 and lines[-1].count(',') < lines[0].count(',')
     off = 'its last line is cut short' if cut else 'it has no column epoch' if 'epoch' not in h else next((f'column {c} is not numeric' for c in h if len(h) and not pd.api.types.is_numeric_dtype(h[c])), None)
     if not off and len(h) and not ((h.epoch%1==0) & h.epoch.between(0, 10**9)).all(): off = 'epoch is not a whole number everywhere'
