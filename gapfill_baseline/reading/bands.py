@@ -47,7 +47,7 @@ def spelled(
 )->str: # such as blue, B02 or SCL
     "Give the project's own word for a band where it is a spelling of one; else its plain name"
     plain = plain_name(name)
-    return _words.get(plain, _words.get(plain.lower(), plain))
+    return _words.get(plain, plain)
 
 # %% ../../nbs/reading/03_bands.ipynb #e17d1f1f
 _surely = dict(B02='blue', B03='green', B04='red', B08='nir', B8A='nir', B11='swir_1', B12='swir_2')
@@ -61,9 +61,11 @@ def band_words(
     known = _surely if product is None else {v: k for k,v in products[product].items()}
     plain = [spelled(n) for n in names]
     words = [known.get(n, n) for n in plain]
-    twice = {w for w in words if words.count(w) > 1}
-    keep = lambda n, w: n if w in twice and n!=w and n!=products['sentinel2'].get(w) else w
-    return [keep(n, w) for n,w in zip(plain, words)]
+    return [w if words.count(w)==1 or _keeps_word(n, w) else n for n,w in zip(plain, words)]
+
+def _keeps_word(name, word):
+    "Say whether a band keeps a word that another band of the file would get as well"
+    return name in (word, products['sentinel2'].get(word))
 
 # %% ../../nbs/reading/03_bands.ipynb #ad14114d
 def is_mask(
@@ -108,7 +110,7 @@ def name_bands(
     "Decide which bands of a file are used, and what they are called"
     named = all(there)
     if given is None and named: return _all_but_masks(there, product, where)
-    if given is not None and named and _are_in(given, there, product): 
+    if given is not None and named and _are_in(given, there, product):
         return tuple(given),match_bands(given, there, where, product)
     names = tuple(given or HLS.bands)
     if len(names)!=len(there): raise ValueError(f"{where} has {len(there)} bands; {len(names)} names ({' '.join(names)}). Pass bands, a name for each.")

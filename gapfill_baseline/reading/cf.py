@@ -9,8 +9,7 @@ __all__ = ['netcdf_fill', 'crs_attrs', 'projections', 'lengths', 'attr_numbers',
 
 # %% ../../nbs/reading/08_cf.ipynb #20cd8f6e
 import math
-from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 import numpy as np

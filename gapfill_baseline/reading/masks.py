@@ -47,11 +47,15 @@ def mask_rule(
 scl_gap = (0,1,3,8,9,10,11)
 
 def scl_rule(
+    cloud:bool=True, # classes 8 and 9 are a gap
+    shadow:bool=True, # class 3 is a gap
     dilate:int=0 # pixels by which the gap grows
 )->MaskRule:
     "Make the rule of the scene classification of Sentinel-2 L2A"
-    table = bytes(int(k in scl_gap or k==255) if k in (*range(12), 255) else _refused for k in range(256))
-    return MaskRule('scl', table, _check_dilate(dilate), f"SCL {' '.join(map(str, scl_gap))}")
+    clear = (() if cloud else (8,9)) + (() if shadow else (3,))
+    gap = [k for k in scl_gap if k not in clear]
+    table = bytes(int(k in gap or k==255) if k in (*range(12), 255) else _refused for k in range(256))
+    return MaskRule('scl', table, _check_dilate(dilate), f"SCL {' '.join(map(str, gap))}")
 
 # %% ../../nbs/reading/05_masks.ipynb #bb87c69c
 def fmask_rule(
@@ -179,11 +183,11 @@ class MaskOptions(NamedTuple):
     values:Sequence=None # classes that are a gap
     threshold:float=None # of a probability
     dilate:int=0 # pixels by which the gap grows
-    cloud:bool=True # of Fmask and QA_PIXEL: is a gap
-    adjacent:bool=True # see `cloud`
+    cloud:bool=True # of Fmask, QA_PIXEL and SCL: is a gap
+    adjacent:bool=True # of Fmask and QA_PIXEL: is a gap; SCL has no class for it
     shadow:bool=True # see `cloud`
-    cirrus:bool=None # see `cloud`; None = only in QA_PIXEL
-    snow:bool=False # see `cloud`
+    cirrus:bool=None # of Fmask and QA_PIXEL: is a gap; None = only in QA_PIXEL
+    snow:bool=False # of Fmask and QA_PIXEL: is a gap
 
 def check_options(
     o:MaskOptions
@@ -204,7 +208,7 @@ def _of_kind(kind, o):
     bits = dict(cloud=o.cloud, adjacent=o.adjacent, shadow=o.shadow, snow=o.snow, dilate=o.dilate)
     if o.cirrus is not None: bits['cirrus'] = o.cirrus
     makers = dict(binary=lambda: mask_rule(None, o.dilate), classes=lambda: mask_rule(o.values, o.dilate),
-                  probability=lambda: probability_rule(o.threshold, o.dilate), scl=lambda: scl_rule(o.dilate),
+                  probability=lambda: probability_rule(o.threshold, o.dilate), scl=lambda: scl_rule(o.cloud, o.shadow, o.dilate),
                   fmask=lambda: fmask_rule(**bits), qa_pixel=lambda: qa_pixel_rule(**bits))
     return makers[kind]()
 
@@ -230,7 +234,7 @@ def choose_rule(
     if sample is None or kind=='binary': return _of_kind(kind, o),''
     v = sample[np.isfinite(sample)]
     v = v if nodata is None else v[v!=nodata]
-    if kind!='qa_pixel' and v.size and np.isin(v, (0,1)).all(): return _of_kind('binary', o),f"{name} holds 0 and 1 alone and is read as clear and cloud; --mask_kind {kind} reads it as {kind}"
+    if kind!='qa_pixel' and v.size and np.isin(v, (0,1)).all(): return _of_kind('binary', o),f"{name} holds 0 and 1 alone and is read as clear and cloud (--mask_kind {kind} reads it as {kind})"
     if kind=='fmask' and not o.cirrus: return _resampled(o, v)
     return _of_kind(kind, o),''
 
@@ -238,4 +242,4 @@ def _resampled(o, v):
     "Make the rule of an Fmask; gaps grow by a pixel more where the mask was resampled"
     odd = (v.astype(np.int64) & 1).astype(bool) & (v != 255)
     if not odd.any(): return _of_kind('fmask', o),''
-    return _of_kind('fmask', o._replace(dilate=o.dilate+1)),f"Fmask was resampled: {odd.mean():.1%} of its values have bit 0, which no Fmask has; bits 1 to 3 are read and gaps grow by 1 px"
+    return _of_kind('fmask', o._replace(dilate=o.dilate+1)),f"Fmask was resampled: {odd.mean():.1%} of its values have bit 0, which no Fmask has, so gaps of bits 1 to 3 grow by 1 px"

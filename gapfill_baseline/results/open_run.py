@@ -11,7 +11,6 @@ import copy
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 import numpy as np, pandas as pd, torch
 from ..networks.base import NetFill, with_state

@@ -452,6 +452,14 @@ def _mask_nodata(self:CubeStack, k):
     mask = self.looks[k].mask
     return _unknown_value(mask),f'{mask.path} band {mask.var}'
 
+@patch
+def mask_name(self:CubeStack,
+    t:int # position of a date
+)->str: # empty = it has none
+    "Name the mask of a date: its variable"
+    mask = self.looks[self.of[t][0]].mask
+    return mask.var if mask else ''
+
 # %% ../../nbs/scenes/03_cubes.ipynb #e787ae62
 def _unknown_value(mask):
     "Give the number in a mask that was not looked at"

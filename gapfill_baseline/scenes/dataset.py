@@ -6,7 +6,6 @@
 __all__ = ['DatasetStack', 'stack_from_dataset', 'fill_dataset']
 
 # %% ../../nbs/scenes/11_dataset.ipynb #1ebd3ef7
-from collections.abc import Sequence
 import numpy as np
 from rasterio.windows import Window
 from ..core import Filler

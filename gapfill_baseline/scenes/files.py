@@ -19,7 +19,7 @@ import numpy as np
 from rasterio.windows import Window
 from ..core import HLS
 from ..program import as_list
-from ..reading.bands import band_words, is_mask, match_bands, name_bands, plain_name, split_names
+from ..reading.bands import match_bands, name_bands, plain_name, split_names
 from ..reading.dates import as_date, find_dates
 from ..reading.files import open_raster
 from ..reading.masks import MaskOptions, choose_rule, needs_values

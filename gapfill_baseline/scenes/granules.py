@@ -21,7 +21,7 @@ from ..core import HLS
 from ..program import as_list
 from ..reading.bands import plain_name, products, spelled
 from ..reading.files import open_raster
-from ..reading.masks import MaskOptions, scl_gap
+from ..reading.masks import MaskOptions
 from ..reading.sentinel2 import sentinel2_units
 from .files import Reading, Scene, assemble
 from .stack import Stack
@@ -428,7 +428,7 @@ def _said_of_units(order, assumed):
     for said in dict.fromkeys(a for a in assumed if a):
         those = [g.name for g,a in zip(order, assumed) if a==said]
         more = f' and {len(those)-1} more' if len(those) > 1 else ''
-        out.append(f'{those[0]}{more} {said}; --offset says otherwise')
+        out.append(f'{those[0]}{more} {said} (--offset says otherwise)')
     return '; '.join(out)
 
 # %% ../../nbs/scenes/01b_granules.ipynb #cae74bff
@@ -450,11 +450,9 @@ def _check_ground(scenes, kind):
 # %% ../../nbs/scenes/01b_granules.ipynb #8137ce4b
 def _mask_options(kind, values, dilate, cloud, adjacent, shadow, cirrus, snow):
     "Bring the options of masks into the form of a kind of mask"
-    bits = dict(dilate=dilate, cloud=cloud, adjacent=adjacent, shadow=shadow, cirrus=cirrus or None, snow=snow)
-    if kind!='scl': return MaskOptions(kind, values, **bits)
-    clear = (() if cloud else (8,9)) + (() if shadow else (3,))
-    if values is None and clear: values = [v for v in scl_gap if v not in clear]
-    return MaskOptions('scl' if values is None else 'classes', values, dilate=dilate)
+    if kind=='scl' and values is not None: return MaskOptions('classes', values, dilate=dilate)
+    bits = dict(cloud=cloud, adjacent=adjacent, shadow=shadow, cirrus=cirrus or None, snow=snow)
+    return MaskOptions(kind, values, dilate=dilate, **bits)
 
 def stack_from_granules(
     paths:Sequence, # folders of granules, folders of such folders, or files

@@ -11,9 +11,9 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from copy import copy
+from pathlib import Path
 from typing import Any, NamedTuple
 import numpy as np
-import rasterio
 from fastcore.basics import patch
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
@@ -23,7 +23,7 @@ from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 from ..reading.files import open_raster
 from ..reading.masks import MaskRule, decode, grow, mask_rule
-from ..reading.units import BandUnits, describe_units, series_units
+from ..reading.units import describe_units, series_units
 from ..reading.validity import Validity, mark_holes, mask_holes
 
 try: import resource
@@ -62,7 +62,9 @@ def _crs_name(crs):
     "Name a coordinate system"
     if crs is None: return 'no CRS'
     number = crs.to_epsg()
-    return f'EPSG:{number}' if number else crs.to_wkt()[:60]
+    if number: return f'EPSG:{number}'
+    kind = crs.to_dict().get('proj', 'unknown')
+    return f'a CRS without a number (projection {kind})'
 
 # %% ../../nbs/scenes/01_stack.ipynb #62feed85
 def grid_difference(
@@ -235,13 +237,13 @@ def _which(self:Stack, dates):
 def _pixels(self:Stack, looks, window, out, gap):
     "Read the bands of some looks into `out` (n,C,h,w), and add to `gap` (n,h,w) what was not measured"
     for dn,hidden,k in zip(out, gap, looks):
-        c,maybe = 0,[]
+        first,zeros = 0,[]
         for part in self.looks[k].parts:
-            n = len(part.indexes)
-            self._one_part(part, window, dn[c:c+n], hidden)
-            if part.validity.zeros: maybe += range(c, c+n)
-            c += n
-        if maybe: hidden |= ~dn[maybe if len(maybe) < c else slice(None)].any(0) # 0 in all bands
+            bands = range(first, first+len(part.indexes))
+            self._one_part(part, window, dn[bands.start:bands.stop], hidden)
+            if part.validity.zeros: zeros += bands
+            first = bands.stop
+        if zeros: hidden |= ~dn[zeros].any(0) # 0 in all bands was not measured
 
 @patch
 def _one_part(self:Stack, part, window, dn, hidden):
@@ -286,6 +288,15 @@ def _mask_nodata(self:Stack, k):
     mask = self.looks[k].mask
     own = mask.validity.nodata[0]
     return (mask.outside if own is None and mask.warp is not None else own),mask.path
+
+@patch
+def mask_name(self:Stack,
+    t:int # position of a date
+)->str: # empty = it has none
+    "Name the mask of a date: its file, and its band where that is not the first"
+    mask = self.looks[self.of[t][0]].mask
+    if mask is None: return ''
+    return Path(mask.path).name + ('' if mask.indexes==(1,) else f' band {mask.indexes[0]}')
 
 # %% ../../nbs/scenes/01_stack.ipynb #26dbe1a8
 @patch
@@ -368,19 +379,24 @@ def has_masks(self:Stack)->bool:
 @patch
 def describe_masks(self:Stack)->str: # one phrase
     "Say in words what a gap is"
-    if not self.has_masks(): return 'gaps are what was not measured'
+    if not self.has_masks(): return 'gaps are what was not measured' + (', which does not grow' if self.rule.dilate else '')
     grown = f", grown by {self.rule.dilate} px" if self.rule.dilate else ''
     return f"gaps from masks ({self.rule.text}{grown}) and what was not measured"
 
 @patch
-def describe(self:Stack)->str: # one short text
+def describe_lines(self:Stack)->list: # of text
     "Say in words what was read: dates, bands, size, units, masks"
     n,d,g = len(self),self.dates,self.grid
     when = f"{n} date{'s'*(n>1)} {d[0]}{f' to {d[-1]}' if n>1 else ''}"
     where = f"{g.width} × {g.height} px of {abs(g.transform.a):g} in {_crs_name(g.crs)}"
     words = [when, f"{len(self.bands)} bands ({' '.join(self.bands)})", where, describe_units(self.date_units, [str(o) for o in d]),
-             self.describe_masks(), self.notes]
-    return '; '.join(w for w in words if w)
+             self.describe_masks(), *self.notes.split('; ')]
+    return [w for w in words if w]
+
+@patch
+def describe(self:Stack)->str: # one short text
+    "Say in words what was read, as one text"
+    return '; '.join(self.describe_lines())
 
 # %% ../../nbs/scenes/01_stack.ipynb #583b29c9
 def _pick_bands(parts, at):

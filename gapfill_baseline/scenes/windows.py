@@ -8,7 +8,6 @@ __all__ = ['NO_LOOK', 'window_starts', 'check_windows', 'blend_weights', 'window
 
 # %% ../../nbs/scenes/05_windows.ipynb #b3a6dbf1
 import math, time
-from typing import NamedTuple
 import numpy as np, torch
 from torch import Tensor
 from torch.nn import functional as F
