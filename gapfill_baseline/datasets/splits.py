@@ -427,6 +427,12 @@ def _check_places(names):
     raise ValueError(f"All {len(names)} chips lie in one place ({''.join(set(names))}); "
                      "a blocked split needs at least 2. Pass --split published.")
 
+def _margin(boxes, held, buffer):
+    "Find the training chips near a held-out chip, bool, (N,); refuse a margin that takes all of them"
+    margin = near_any(boxes, held, buffer) & ~held
+    if (~held & ~margin).any(): return margin
+    raise ValueError(f"buffer {buffer:g} m leaves no training chip of {(~held).sum()}. Pass a smaller one.")
+
 def _fill_in(rows, values):
     "Put the values of some rows into a bool array of all rows, False elsewhere, (N,)"
     out = np.zeros(len(rows), bool)
@@ -449,12 +455,9 @@ def blocked_split(
     names = places(used, boxes, distance).astype(str)
     _check_places(names)
     held = _draw_places(names, seed, _share(chips, fraction)*len(used))
-    is_margin = near_any(boxes, held, buffer) & ~held
-    if not (~held & ~is_margin).any():
-        raise ValueError(f"buffer {buffer:g} m leaves no training chip of {(~held).sum()}. Pass a smaller one.")
-
+    margin = _margin(boxes, held, buffer)
     split = _with_usage(chips, is_usable, _fill_in(is_usable, held))
-    return split.assign(usage=split.usage.where(~_fill_in(is_usable, is_margin), 'buffer'))
+    return split.assign(usage=split.usage.where(~_fill_in(is_usable, margin), 'buffer'))
 
 # %% ../../nbs/datasets/02_splits.ipynb #179e797a
 def _mean_leaks(chips, boxes, seed, repeats):

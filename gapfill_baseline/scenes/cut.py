@@ -59,7 +59,7 @@ def _count_strip(stack, strip, cols, groups):
         for k,t in enumerate(dates): counts[:,:,t] = [_per_window(a[k], cols, strip.height) for a in pixels]
     return counts
 
-# %% ../../nbs/scenes/10_cut.ipynb #865699d7
+# %% ../../nbs/scenes/10_cut.ipynb #6f456c1a
 def survey(
     stack, # a `Stack`
     size:int=224, # pixels of a side of a window
@@ -195,7 +195,11 @@ def _date_columns(stack, at):
     days = np.array([d.isoformat() for d in stack.dates], object)
     return {f'{name}_image_date': day for name,day in zip(ordinals[:at.shape[1]], days[at].T)}
 
-# %% ../../nbs/scenes/10_cut.ipynb #d154f04d
+def _total_columns(bad, na, size):
+    "Make the columns of the largest percentage of bad pixels and of all pixels that were not measured"
+    return dict(bad_pct_max=100*bad.max(1)/(size*size), na_count=na.sum(1))
+
+# %% ../../nbs/scenes/10_cut.ipynb #aaf678e0
 def chip_table(
     stack, # a `Stack`
     s:Survey, # of its windows
@@ -214,7 +218,7 @@ def chip_table(
     columns = dict(chip_id=_chip_names(stack, s, k, at, place))
     columns |= _place_columns(stack.grid, row, col, size, tile)
     columns |= _pixel_columns(bad, size) | _date_columns(stack, at)
-    columns |= dict(bad_pct_max=100*bad.max(1)/(size*size), na_count=na.sum(1))
+    columns |= _total_columns(bad, na, size)
     columns |= dict(row=row, col=col, at=[tuple(positions) for positions in at.tolist()])
     return pd.DataFrame(columns)
 
