@@ -32,7 +32,8 @@ def gapfill_sample(
     "Make a small simulated dataset to try things on"
     from gapfill_baseline.sample import make_sample
     make_sample(dest, n_train, n_validate, n_masks, size, time_steps, seed, layout)
-    print(f"Wrote {n_train} training chips, {n_validate} validation chips and {n_masks} cloud masks to {dest}. Next: gapfill_check {dest}")
+    print(f"Wrote {n_train} training chips, {n_validate} validation chips and {n_masks} cloud masks to {dest}. "
+          f"Next: gapfill_check {dest}")
 
 # %% ../nbs/01b_check.ipynb #c6dbc062
 @program
