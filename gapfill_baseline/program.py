@@ -322,7 +322,7 @@ def regular_file(
 
 def read_small(
     path, # a text file in UTF-8
-    most:int=1<<20 # bytes that such a file can have
+    most:int=2**20 # bytes that such a file can have
 )->str:
     "Read a small text file. Raises ValueError if it is large or not text, FileNotFoundError if it does not exist"
     with open(regular_file(path), 'rb') as f: raw = f.read(most+1)
