@@ -384,7 +384,7 @@ def _read_table_text(path):
     regular_file(path, 'a table as CSV')
     try: text = Path(path).read_bytes().decode('utf-8-sig')
     except UnicodeError: raise _not_a_table(path) from None
-    if '\0' in text: raise ValueError(f"{path} has bytes that are no text. Copy it again.")
+    if '\0' in text: raise ValueError(f"{path} has bytes that are not text. Copy it again.")
     if text.count('"')%2: raise ValueError(f"{path} has a quote that is not closed. Save it as CSV again.")
     return text
 
@@ -504,7 +504,7 @@ def chip_dates(
     "List the acquisition dates of every chip"
     columns = date_columns(chips)
     if len(columns) != time_steps:
-        raise ValueError(f"The chip catalog has {len(columns)} dates a chip; --time_steps is {time_steps}. "
+        raise ValueError(f"The chip catalog has {len(columns)} dates per chip; --time_steps is {time_steps}. "
                          f"Pass --time_steps {len(columns)}.")
     return chips[columns].to_numpy('datetime64[D]')
 

@@ -126,7 +126,9 @@ class RawBatch(NamedTuple):
         return RawBatch(*(x if x is None else x.to(device, non_blocking=non_blocking) for x in self))
 
     @property
-    def nbytes(self): return sum(x.nbytes for x in self if x is not None)
+    def nbytes(self):
+        "Size of all tensors, bytes"
+        return sum(x.nbytes for x in self if x is not None)
 
     @property
     def cloud(self):
@@ -288,13 +290,13 @@ def _pack_bits(pixels):
 # %% ../nbs/02_masks.ipynb #21ce3710
 def _next_kept(
     rows:np.ndarray, # rows of a full list, -1 = none
-    kept:np.ndarray # which rows of the full list are left, bool
+    is_left:np.ndarray # True = this row of the full list is left, bool
 )->np.ndarray: # the same among those left; a row that is gone becomes the next one left
     "Renumber rows of a list after some of it was left out"
-    n = len(kept)
-    ahead = np.flatnonzero(np.tile(kept, 2)) # twice, so that the last rows continue at the beginning
-    next_row = ahead[np.searchsorted(ahead, np.arange(n))] % n
-    new_number = np.cumsum(kept)-1
+    n = len(is_left)
+    left_rows = np.flatnonzero(np.tile(is_left, 2)) # twice, so that the last rows continue at the beginning
+    next_row = left_rows[np.searchsorted(left_rows, np.arange(n))] % n
+    new_number = np.cumsum(is_left)-1
     return np.where(rows < 0, -1, new_number[next_row[rows]])
 
 # %% ../nbs/02_masks.ipynb #dd0ecab9

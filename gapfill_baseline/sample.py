@@ -22,7 +22,9 @@ from .core import HLS, Chip, frozen_gaps, gap_patterns
 from .data import ordinals, write_chip, write_mask, layouts
 from .program import alone, user_cache, whole
 
-def _rng(*key): return np.random.default_rng(key)
+def _rng(*key):
+    "Make a generator of random numbers for one purpose"
+    return np.random.default_rng(key)
 
 # %% ../nbs/01a_sample.ipynb #9baf778f
 def _canvas(shape, length):
@@ -58,7 +60,9 @@ def _above(field, share, soft=.25):
     level = NormalDist().inv_cdf(1-share)
     return np.clip((field-level)/soft + .5, 0, 1)
 
-def _logistic(x): return 1/(1+np.exp(-np.clip(x, -40, 40)))
+def _logistic(x):
+    "Compute the logistic function, without overflow"
+    return 1/(1+np.exp(-np.clip(x, -40, 40)))
 
 # %% ../nbs/01a_sample.ipynb #f575f209
 class Region(NamedTuple):
@@ -803,7 +807,9 @@ class _Request(NamedTuple):
     layout:str
 
     @property
-    def chip_counts(self): return dict(train=self.n_train, validate=self.n_validate)
+    def chip_counts(self):
+        "Chips of each split"
+        return dict(train=self.n_train, validate=self.n_validate)
 
     @property
     def mask_counts(self):
