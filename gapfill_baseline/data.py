@@ -72,14 +72,18 @@ def _band_order(
     "Find the order of the bands of a chip by their names. Raises ValueError for other bands than those of the dataset"
     by_date = sort_names(names, time_steps)
     if not by_date: return _BandOrder((), (), list(range(len(names))))
-    if len(by_date)!=time_steps:
-        raise ValueError(f"{where} has {len(by_date)} dates in the names of its bands ({' '.join(by_date)}); "
-                         f"time_steps is {time_steps}. Pass --time_steps {len(by_date)}.")
+    _check_date_count(by_date, time_steps, where)
     positions = {day: _positions_by_word(found, n_bands, f'{where} ({day})') for day,found in by_date.items()}
     days = _day_order(positions, dates)
     words = tuple(band_words(bands)) if bands else tuple(positions[days[0]])
     for day in days: _check_same_bands(positions[day], words, day, where)
     return _BandOrder(words, tuple(days), [positions[day][word] for day in days for word in words])
+
+def _check_date_count(days, time_steps, where):
+    "Refuse a file with another number of dates in the names of its bands"
+    n = len(days)
+    if n!=time_steps: raise ValueError(f"{where} has {n} dates in the names of its bands ({' '.join(days)}); "
+                                       f"time_steps is {time_steps}. Pass --time_steps {n}.")
 
 def _positions_by_word(found, n_bands, where):
     "Find the positions of the bands of a date by the project's own words"
@@ -149,11 +153,12 @@ def chip_file(
     bands:Sequence=() # names of the dataset's bands; () = as in the file
 )->ChipFile:
     "Read the units, the validity and the order of the bands of a chip's file"
-    validity = _chip_validity(src, time_steps*n_bands)
+    n_layers = time_steps*n_bands
+    validity = _chip_validity(src, n_layers)
     indexes = [b for b in src.indexes if b!=validity.alpha]
-    if len(indexes)!=time_steps*n_bands:
+    if len(indexes)!=n_layers:
         raise ValueError(f"{src.name} has {src.count} bands; {time_steps} dates × {n_bands} bands "
-                         f"need {time_steps*n_bands}. Pass --time_steps or --n_bands.")
+                         f"need {n_layers}. Pass --time_steps or --n_bands.")
     names = [src.descriptions[b-1] for b in indexes]
     found = _band_order(names, time_steps, n_bands, dates, bands, src.name)
     units = read_units(src, indexes).pick(found.positions)
@@ -183,9 +188,12 @@ def _read(path, time_steps, n_bands, dates=(), bands=()):
         dn = numbers if about.is_dn else _scaled(src, numbers, about, n_bands)
         crs,transform = src.crs,src.transform
     shape = time_steps,n_bands,*numbers.shape[1:]
-    days = tuple(dates) or tuple(date.fromisoformat(day) for day in about.days if '-' in day)
-    chip = Chip(dn.reshape(shape), days, crs, transform, bands=about.bands)
+    chip = Chip(dn.reshape(shape), tuple(dates) or _parse_dates(about.days), crs, transform, bands=about.bands)
     return _StoredChip(chip, numbers.reshape(shape))
+
+def _parse_dates(days):
+    "Turn days such as 2022-04-21 into dates; () for dates that only have numbers"
+    return tuple(date.fromisoformat(day) for day in days if '-' in day)
 
 def _scaled(src, numbers, about, n_bands):
     "Turn the numbers of a chip's file into int16 reflectance × 10000"
@@ -297,9 +305,9 @@ def read_gaps(
     is_zero = (masked.numbers==0).all(1) & (full.numbers!=0).any(1)
     gap = is_zero | ~a.valid & b.valid
     n_other = ((a.dn!=b.dn).any(1) & ~gap).sum()
-    if n_other: raise ValueError(f"{path} differs from {clear} in {n_other} pixels that are not 0: "
-                                 "it belongs to another chip. Copy it again.")
-    return gap
+    if n_other==0: return gap
+    raise ValueError(f"{path} differs from {clear} in {n_other} pixels that are not 0: "
+                     "it belongs to another chip. Copy it again.")
 
 def _pixel_size(chip):
     "Write the height and width of a chip"

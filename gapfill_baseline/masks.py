@@ -165,7 +165,8 @@ class GapDataset(Dataset):
         self.chip_pack,self.mask_pack = chip_pack,mask_pack
         self.hide,self.frozen = hide,frozen
         self.seed,self.train = seed,frozen is None
-        self.time_steps,self.n_bands,*self.size = chip_pack.data.shape[1:]
+        self.time_steps,self.n_bands = chip_pack.data.shape[1:3]
+        self.size = list(chip_pack.data.shape[3:])
         self.bands = _bands_of(chip_pack, self.n_bands)
         self.prior = torch.tensor(expected_reflectance(self.bands or [None]*self.n_bands))
         self.crop = _checked_crop(crop, self.size)
@@ -253,6 +254,11 @@ def looks(self:GapDataset,
 
 # %% ../nbs/02_masks.ipynb #c526f34a
 @patch
+def _window(self:GapDataset, dn, bits, corner):
+    "Cut the window of each chip out of its pixels and its cloud"
+    return _crop(dn, corner, self.crop),_crop_bits(bits, self.size[1], corner, self.crop)
+
+@patch
 def __getitem__(self:GapDataset, key):
     "Load the batch of `(epoch, slots)`"
     epoch,slots = key[0],np.asarray(key[1])
@@ -261,10 +267,7 @@ def __getitem__(self:GapDataset, key):
     *which,days,doy = self.looks(epoch, slots, i)
     dn = self.pixels(*which)
     bits = self.cloud_bits(plan.masks[slots])
-    if self.crop:
-        corner = plan.corner[slots]
-        dn = _crop(dn, corner, self.crop)
-        bits = _crop_bits(bits, self.size[1], corner, self.crop)
+    if self.crop: dn,bits = self._window(dn, bits, plan.corner[slots])
     prior = self.prior.repeat(len(i), 1)
     return RawBatch(torch.as_tensor(dn), torch.as_tensor(bits), days, doy, torch.from_numpy(i), prior)
 
@@ -325,7 +328,7 @@ def _premasked_gaps(
     by_chip = pack_gaps(chips, paths, cache_dir, shape, skip_bad, bands)
     share = np.bitwise_count(by_chip.data).sum((-2,-1), dtype=np.int64)/(shape[2]*shape[3])
     frozen = np.where(share>0, np.arange(share.size).reshape(share.shape), -1)
-    chips = chips[chips.chip_id.isin(by_chip.names)].reset_index(drop=True)
+    chips = _rows_left(chips, chips.chip_id.isin(by_chip.names))
     pack = _one_mask_per_date(by_chip, shape[0])
     masks = pd.DataFrame(dict(mask_id=pack.names, cloud_pct=share.ravel(), usage='validate', path=''))
     return _Gaps(chips, masks, pack, frozen>=0, frozen)
@@ -350,6 +353,10 @@ def _find_readable(ids, pack, name):
     if not is_readable.any(): raise ValueError(f"None of the {name} asked for can be read. Run gapfill_check.")
     return is_readable
 
+def _rows_left(table, is_left):
+    "Keep some rows of a table, and number them anew"
+    return table[is_left].reset_index(drop=True)
+
 def _rule_gaps(
     catalog:Catalog, # tables of the dataset
     split:str, # train or validate
@@ -366,13 +373,11 @@ def _rule_gaps(
     of_split = catalog.masks[catalog.masks.usage==split]
     pack = pack_masks(of_split, cache_dir, shape[2:], skip_bad)
     mask_readable = _find_readable(masks.mask_id, pack, f'{split} masks')
-    hide = hidden_dates(len(chips), patterns, shape[0])[is_readable]
+    n,time_steps = len(chips),shape[0]
+    hide = hidden_dates(n, patterns, time_steps)[is_readable]
     frozen = None
-    if split!='train':
-        frozen = frozen_gaps(len(chips), len(masks), patterns, shape[0])
-        frozen = _next_kept(frozen, mask_readable)[is_readable]
-    chips,masks = (df[keep].reset_index(drop=True) for df,keep in ((chips, is_readable), (masks, mask_readable)))
-    return _Gaps(chips, masks, pack, hide, frozen)
+    if split!='train': frozen = _next_kept(frozen_gaps(n, len(masks), patterns, time_steps), mask_readable)[is_readable]
+    return _Gaps(_rows_left(chips, is_readable), _rows_left(masks, mask_readable), pack, hide, frozen)
 
 # %% ../nbs/02_masks.ipynb #ec496a2a
 def _same_pool(

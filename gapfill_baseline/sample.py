@@ -178,6 +178,12 @@ def _outside_circle(place, start, size):
     return np.hypot(x, y) > np.minimum(*size)*.49
 
 # %% ../nbs/01a_sample.ipynb #4f1516d2
+def _divide(ids, place, cuts, rng):
+    "Divide blocks into parcels, and compute the box (left, top, width, height) around each pixel, in blocks"
+    box = np.tile([0.,0,1,1], (ids.max()+1,1))
+    for _ in range(cuts): ids,box = _halve(ids, place, box, rng)
+    return ids, box[ids].transpose(2,0,1)
+
 def _parcels(
     shape:tuple, # rows and columns
     rng:np.random.Generator, # source of randomness
@@ -186,12 +192,9 @@ def _parcels(
     bend:np.ndarray=0. # field that bends the borders, (H,W)
 )->_Parcels: # of all pixels
     "Divide the land into parcels"
-    ids,place = _number_blocks(*_block_axes(shape, rng, region, angle, bend))
-    box = np.tile([0.,0,1,1], (ids.max()+1,1)) # left, top, width, height, in blocks
-    for _ in range(region.cuts): ids,box = _halve(ids, place, box, rng)
-
-    box_of = box[ids].transpose(2,0,1)
-    start,size = box_of[:2],box_of[2:]
+    blocks,place = _number_blocks(*_block_axes(shape, rng, region, angle, bend))
+    ids,box = _divide(blocks, place, region.cuts, rng)
+    start,size = box[:2],box[2:]
     edge = np.minimum(*map(_to_border, place, start, size))
     road = np.minimum(*(_to_border(position, 0, 1) for position in place))
     return _Parcels(ids, edge*region.block, road*region.block, _outside_circle(place, start, size))
@@ -336,8 +339,9 @@ def _green_dry(
     grown = _logistic((day-f['up'])/f['rise'])
     alive = _logistic((f['down']-day)/f['fall'])
     standing = day < f['cut']
-    green = f['cover']*grown*alive*_regrown(f, day)*standing + .07*f['phase']*~standing
-    dry = np.where(standing, f['cover']*grown*(1-alive), _stubble(f, day))
+    canopy = f['cover']*grown
+    green = canopy*alive*_regrown(f, day)*standing + .07*f['phase']*~standing
+    dry = np.where(standing, canopy*(1-alive), _stubble(f, day))
     litter = f['litter']*np.where(day<f['sow'], 1, .35)*(1-grown)
     return green, np.clip(dry+litter, 0, 1-green)
 
@@ -442,13 +446,16 @@ def _ground(landscape, weather, rng):
     land,region = landscape.land,landscape.region
     green_of,dry_of = _green_dry(landscape.fields, weather.day)
     rough = land.rough
-    green = np.clip(green_of[land.ids]*(1+.14*rough), 0, 1)
-    dry = np.clip(dry_of[land.ids]*(1-.12*rough), 0, 1-green)
-    wild_green = np.clip(green_of[-2]*(1+.4*rough), 0, 1)
-    wild_dry = np.clip(.5*dry_of[-2]+.25*(1-region.dry), 0, 1-wild_green)
+    green,dry = _vary(green_of[land.ids], .14*rough, dry_of[land.ids]*(1-.12*rough))
+    wild_green,wild_dry = _vary(green_of[-2], .4*rough, .5*dry_of[-2]+.25*(1-region.dry))
     needle = np.clip(region.conifer + .25*rough, 0, 1)
     soil,wet = _soil(landscape, weather, rng)
     return _Ground(green, dry, wild_green, wild_dry, green_of[-1], needle, soil, wet, _built(land))
+
+def _vary(green, texture, dry):
+    "Vary a green cover by a texture, and limit both covers to the pixel"
+    green = np.clip(green*(1+texture), 0, 1)
+    return green, np.clip(dry, 0, 1-green)
 
 def _built(land):
     "Compute the share of town that is roofs and asphalt"
@@ -771,14 +778,17 @@ def _cut_out(dest, chips, masks):
         write_chip(dest/f'{name}_masked.tif', chip._replace(dn=dn))
 
 # %% ../nbs/01a_sample.ipynb #35642fc0
+def _make_mask(k, split, size, seed):
+    "Draw mask `k` of a split, 0 = training, 1 = validation"
+    coverage = _draw_coverage(k, size, _rng(seed, 4, split, k))
+    return clouds(size, coverage, (seed, 5, split, k))
+
 def _make_masks(folder, request, layout):
     "Write the masks of both splits, and return their catalog rows and the validation masks"
-    size,seed = request.size,request.seed
     rows,validation_masks = [],[]
     for u,(usage,n) in enumerate(request.mask_counts.items()):
         for k in range(n):
-            rng = _rng(seed, 4, u, k)
-            mask = clouds(size, _draw_coverage(k, size, rng), (seed, 5, u, k))
+            mask = _make_mask(k, u, request.size, request.seed)
             if usage=='validate': validation_masks.append(mask)
             name = f'cloud_{usage}_{k:05d}'
             write_mask(folder/f'{name}.tif', mask)
