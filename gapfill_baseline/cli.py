@@ -39,40 +39,40 @@ def gapfill_sample(
 def gapfill_check(
     dataroot:Param('folder of the dataset', str, opt=False, nargs='?')=None,
     dataset:str='gapfill', # a registered dataset, or a Python file that registers one and is run
-    time_steps:int=3, # dates a chip
-    n_bands:int=len(HLS.bands), # bands a date
+    time_steps:int=3, # dates per chip
+    n_bands:int=len(HLS.bands), # bands per date
     out:str=None, # also write the table to this CSV file
     leaks:bool=False, # instead, count the validation chips that training chips give away
     catalog:str=None # with --leaks: a table of chips without images, instead of a folder
 ):
     "List every problem of a dataset; exit status 1 if it cannot be trained on"
-    o = SimpleNamespace(**locals())
+    options = SimpleNamespace(**locals())
     from gapfill_baseline.check import report_leaks, report_problems
-    if leaks: report_leaks(o)
-    else: report_problems(o)
+    if leaks: report_leaks(options)
+    else: report_problems(options)
 
 # %% ../nbs/01c_download.ipynb #f03fc049
 @program
 def gapfill_download(
     source:str=None, # published = the released dataset; hls = granules of a place
-    out_dir:str=None, # folder to fill; made where it is not there
-    repo:str=None, # published: from this dataset repository of the Hugging Face Hub, OWNER/NAME, instead of Source Cooperative
-    url:str=None, # published: HOST/ACCOUNT/PRODUCT of a bucket that lists like Source Cooperative; the authors' unless given
+    out_dir:str=None, # folder to fill; made if it does not exist
+    repo:str=None, # published: dataset repository of the Hugging Face Hub, OWNER/NAME; default: Source Cooperative
+    url:str=None, # published: HOST/ACCOUNT/PRODUCT of a bucket that lists like Source Cooperative; default: its own
     bbox:Param('hls: west, south, east and north of the place, degrees', float, nargs=4)=None,
     start:str=None, # hls: first day, YYYY-MM-DD
     end:str=None, # hls: last day, YYYY-MM-DD
     max_cloud:float=100., # hls: leave out granules with more cloud, percent; those of unknown cloud are kept
     products:Param('hls: L30 (Landsat), S30 (Sentinel-2)', str, nargs='+')=('L30','S30'),
-    tile:str=None, # hls: only this tile, such as 13TDE; all that the box touches unless given
-    one_a_day:bool=False, # hls: at most one granule a tile and day, the less cloudy one
-    stac:str=None, # hls: address of the STAC catalog; NASA's unless given
+    tile:str=None, # hls: only this tile, such as 13TDE; default: all that the box touches
+    one_a_day:bool=False, # hls: at most one granule per tile and day, the less cloudy one
+    stac:str=None, # hls: address of the STAC catalog; default: NASA's
     workers:int=8, # files at a time
-    dry_run:bool=False # only say what would be fetched
+    dry_run:bool=False # only print how much would be fetched
 ):
-    "Fetch the released dataset or HLS granules; the same command again goes on where it stopped"
-    o = SimpleNamespace(**locals())
+    "Download the released dataset or HLS granules; the same command continues a stopped download"
+    options = SimpleNamespace(**locals())
     from gapfill_baseline.download import download
-    download(o)
+    download(options)
     if source=='published' and not dry_run: gapfill_check(str(out_dir))
 
 # %% ../nbs/06_training.ipynb #96ce3b72
@@ -403,33 +403,33 @@ def gapfill_fill(
 @program
 def gapfill_chips(
     out_dir:str=None, # folder of the dataset to make
-    granules:Param('granules of HLS, Sentinel-2 L2A or Landsat, of one tile or more: folders, or folders of folders', str, nargs='+')=None,
-    scenes:Param('GeoTIFFs, one a date, or one with all dates', str, nargs='+')=None,
-    stack:Param('GeoTIFFs with all dates, one a band: NAME:FILE', str, nargs='+')=None,
+    granules:Param('granules of HLS, Sentinel-2 L2A or Landsat: folders, or folders of folders', str, nargs='+')=None,
+    scenes:Param('GeoTIFFs, one per date, or one with all dates', str, nargs='+')=None,
+    stack:Param('GeoTIFFs with all dates, one per band: NAME:FILE', str, nargs='+')=None,
     cube:Param('NetCDF or Zarr cube, or several of one place, the finest first', str, nargs='+')=None,
-    masks:Param('masks of the scenes, one a date', str, nargs='+')=None,
-    dates:Param('dates of the scenes, YYYY-MM-DD, as the files say unless given; of a cube, those wanted', str, nargs='+')=None,
-    dates_file:str=None, # the same from a text file, a date a line
-    bands:Param('names of the bands; those of the files, or of HLS, unless given', str, nargs='+')=None,
-    mask_band:str=None, # band of the scenes or of the cube that is their mask; Fmask, SCL or QA_PIXEL where there is one; none
-    mask_values:Param('values of the masks that are a gap; as the kind of the mask has it unless given', int, nargs='+')=None,
-    mask_kind:str=None, # binary, classes, scl, fmask, qa_pixel or probability; by name and values unless given
-    mask_threshold:float=None, # masks of probabilities: a gap from here on, to 1 or in percent
+    masks:Param('masks of the scenes, one per date', str, nargs='+')=None,
+    dates:Param('dates, YYYY-MM-DD: of the scenes, or those of a cube; default: by the files', str, nargs='+')=None,
+    dates_file:str=None, # text file with the dates, one per line
+    bands:Param('names of the bands; default: those of the files, or of HLS', str, nargs='+')=None,
+    mask_band:str=None, # band of the scenes or of the cube that is their mask, or none; default: Fmask, SCL or QA_PIXEL
+    mask_values:Param('values of the masks that are a gap; default: by the kind of the mask', int, nargs='+')=None,
+    mask_kind:str=None, # binary, classes, scl, fmask, qa_pixel or probability; default: by name and values
+    mask_threshold:float=None, # masks of probabilities: least value of a gap, up to 1 or in percent
     no_cloud:bool=False, # Fmask and QA_PIXEL: clouds are no gap
-    no_adjacent:bool=False, # Fmask and QA_PIXEL: the rims of clouds are no gap
+    no_adjacent:bool=False, # Fmask and QA_PIXEL: pixels adjacent to clouds are no gap
     no_shadow:bool=False, # Fmask and QA_PIXEL: shadows are no gap
     cirrus:bool=False, # Fmask: cirrus is a gap, as it always is in QA_PIXEL
     snow:bool=False, # Fmask and QA_PIXEL: snow is a gap
     dilate:int=0, # pixels by which gaps grow
-    nodata:float=None, # what was not measured; as the files say unless given
-    scale:float=None, # reflectance = DN * scale + offset; as the files say unless given
+    nodata:float=None, # value of pixels that were not measured; default: that of the files
+    scale:float=None, # reflectance = DN * scale + offset; default: that of the files
     offset:float=None, # see scale
     align:bool=False, # resample scenes that lie on another grid than the first
-    resolution:float=None, # granules of Sentinel-2: pixel size in metres, 10 or 20; the smallest that all have unless given
+    resolution:float=None, # granules of Sentinel-2: pixel size, 10 or 20 metres; default: the smallest that all have
     name:str='scene', # scenes and cubes: first part of the names of the chips
     size:int=224, # pixels of a side of a chip
-    stride:int=None, # pixels from a chip to the next; size unless given
-    time_steps:int=3, # dates a chip
+    stride:int=None, # pixels from a chip to the next; default: size
+    time_steps:int=3, # dates per chip
     min_clear:float=.98, # least share of clear pixels on each date of a chip
     min_cloud:float=.01, # least share of cloud of a mask
     min_days:int=1, # least days from one date of a chip to the next
@@ -442,6 +442,6 @@ def gapfill_chips(
     overwrite:bool=False # replace out_dir where it is a dataset of this program and nothing else
 ):
     "Cut a training dataset from scenes"
-    o = SimpleNamespace(**locals())
+    options = SimpleNamespace(**locals())
     from gapfill_baseline.chips import cut_chips
-    cut_chips(o)
+    cut_chips(options)
