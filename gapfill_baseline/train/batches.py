@@ -100,7 +100,7 @@ class ResidentDataset(GapDataset):
         self.chip_pack = Pack(OnDevice(ds.chip_pack.data, ds.rows, device), list(ds.chips.chip_id), ds.chip_pack.bad); self.rows = np.arange(len(ds))
         self.mask_pack = Pack(OnDevice(ds.mask_pack.data, ds.mask_rows, device), list(ds.masks.mask_id), ds.mask_pack.bad); self.mask_rows = np.arange(len(ds.masks))
     def looks(self, epoch, slots, i): return self.ds.looks(epoch, slots, i)
-    def clouds(self, masks):
+    def cloud_bits(self, masks):
         bits = self.mask_pack.data[np.maximum(masks, 0)]
         return bits*torch.as_tensor(masks >= 0, device=bits.device)[...,None,None]
     def __getitem__(self, key): raw = super().__getitem__(key); return raw.to(raw.dn.device)
