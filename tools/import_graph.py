@@ -7,7 +7,7 @@ from fastcore.script import call_parse
 root = Path(__file__).resolve().parent.parent
 # Each level imports from itself and from the levels above it in this list. A folder counts as one.
 levels = [
-    'core program parallel fillers reading',
+    'core program parallel glibc fillers reading',
     'data sample masks models metrics learner datasets',
     'networks train results scenes',
     'check download training_graphs visualize explore stats per_image_graphs band_correlations compare training_size calibration fill chips',

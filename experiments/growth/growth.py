@@ -28,7 +28,8 @@ from gapfill_baseline.masks import GapDataset, make_loader, to_sample
 from gapfill_baseline.models import get_filler
 from gapfill_baseline.networks.base import NetFill
 from gapfill_baseline.networks.unet import GapUNet
-from gapfill_baseline.program import keep_pages, program
+from gapfill_baseline.glibc import keep_freed_memory
+from gapfill_baseline.program import program
 from gapfill_baseline.sample import clouds, simulate
 from gapfill_baseline.scenes.fill_stack import fill_stack
 from gapfill_baseline.scenes.files import stack_from_files
@@ -227,7 +228,7 @@ def measure_here(
     "Measure time and memory of a piece of work in this process"
     torch.set_num_threads(1)
     tiny = sizes | dict(chips=1, side=32, dates=min(sizes['dates'], 3))
-    with tempfile.TemporaryDirectory() as a, tempfile.TemporaryDirectory() as b, keep_pages():
+    with tempfile.TemporaryDirectory() as a, tempfile.TemporaryDirectory() as b, keep_freed_memory():
         works[name](a, **tiny)()
         forget_peak()
         base = peak_mb()

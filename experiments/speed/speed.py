@@ -44,7 +44,8 @@ from gapfill_baseline.masks import RawBatch, make_loader, open_split, to_sample
 from gapfill_baseline.metrics import band_sums
 from gapfill_baseline.networks.cgan import PlainCritic, PlainGenerator
 from gapfill_baseline.networks.cgan_fast import Generator, MultiscaleCritic
-from gapfill_baseline.program import keep_pages, program, user_cache, whole
+from gapfill_baseline.glibc import keep_freed_memory
+from gapfill_baseline.program import program, user_cache, whole
 from gapfill_baseline.stats import score_columns
 from gapfill_baseline.train.adversarial import AdversarialCB, fill_metrics
 from gapfill_baseline.train.batches import ResidentDataset
@@ -643,7 +644,7 @@ def rows_of_epoch(
     inside = Inside(s.device)
     for o,name in ((cb.generator,'forward'), (cb.critic,'forward'), (acc,'backward'), *((o,'step') for o in cb.opts)):
         inside.watch(o, name)
-    with keep_pages(): shares = _epoch_shares(learn, inside, s.pairs+1) # as in every program
+    with keep_freed_memory(): shares = _epoch_shares(learn, inside, s.pairs+1) # as in training
     return [row(goal('an epoch outside forward, backward and optimiser'), spread(shares[1:]), s.device)]
 
 # The limit of the device. A ratio to a slower way does not say how much is left. What is: the operations of a step,
@@ -818,7 +819,7 @@ def _finish(found, out, about, quickly):
 
 _names = 'data metrics statistics program counts pairs start epoch fp32 bf16 limit, busy on a GPU'
 
-@partial(program, pages=False) # the plain way has the memory that Python has
+@program
 def measure_speed(
     rows:Param(f'what to measure: {_names}; all unless given', str, nargs='+')=None,
     pairs:int=5, # of runs, at least 5
