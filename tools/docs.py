@@ -33,7 +33,7 @@ def sidebar(
 ):
     "List the notebooks by section, pages at the top first"
     nbs = root/'nbs'
-    paths = sorted((p.relative_to(nbs) for p in notebooks(nbs)), key=lambda p: (len(p.parts), p))
+    paths = sorted((p.relative_to(nbs) for p in notebooks(nbs)), key=lambda p: (len(p.parts), p.stem!='index', p))
     listed = {s: [p.as_posix() for p in paths if section(p)==s] for s in (None, *sections)}
     parts = [dict(section=s, contents=listed[s]) for s in sections if listed[s]]
     out = dict(website=dict(sidebar=dict(contents=listed[None]+parts)))
