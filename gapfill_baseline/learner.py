@@ -228,7 +228,7 @@ def read_state(
     except Exception:
         raise ValueError(f"{path} is not a complete checkpoint. Start the run again under another --job_id.") from None
 
-# %% ../nbs/05_learner.ipynb #bf3af10f
+# %% ../nbs/05_learner.ipynb #4ad1fbd9
 def _is_number(v): return isinstance(v, (int,float)) and not isinstance(v, bool)
 
 def _is_count(v, most): return isinstance(v, int) and not isinstance(v, bool) and 0 <= v <= most
@@ -407,8 +407,8 @@ class FiniteCB(Callback):
         if not is_bad: return
         split = '' if learn.training else 'validation '
         at = f", {split}batch {int(self.bad)}" if self.bad>=0 else ', in another process'
-        kept = f'The state after epoch {learn.epoch} is kept.' if learn.epoch else 'No state was saved yet.'
-        raise ValueError(f"The loss is not finite in epoch {learn.epoch+1}{at}. {kept} "
+        state = f'The state after epoch {learn.epoch} is kept.' if learn.epoch else 'No state was saved yet.'
+        raise ValueError(f"The loss is not finite in epoch {learn.epoch+1}{at}. {state} "
                          "Start under another --job_id with lower learning rates.")
 
 # %% ../nbs/05_learner.ipynb #2e61bfc9

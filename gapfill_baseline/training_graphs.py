@@ -18,7 +18,7 @@ from .train.runs import find_run, parts, plot_history, read_config, read_history
 from .train.runs import usable_folder
 
 # %% ../nbs/06a_training_graphs.ipynb #c331dab4
-def _run_names(job_id, out_dir):
+def _names_in(job_id, out_dir):
     "List the names of runs in a name, a list of names, or a text of several names"
     if isinstance(job_id, (list,tuple)): return list(map(str, job_id))
     text = '' if job_id is None else str(job_id)
@@ -30,7 +30,7 @@ def find_runs(
     out_dir='.' # folder of runs
 )->list: # folders
     "Find the folders of one run or several, each once"
-    names = _run_names(job_id, out_dir)
+    names = _names_in(job_id, out_dir)
     if not names or '' in names:
         raise ValueError(f"job_id is {job_id!r}; pass the name or path of a run, or of several.")
     return list({p.resolve(): p for p in (find_run(name, out_dir) for name in names)}.values())
@@ -105,7 +105,7 @@ def plot_across(
     return epoch_axes(ax, values.index, column, values)
 
 # %% ../nbs/06a_training_graphs.ipynb #57f60d78
-def _mark_best(ax, column, best, how):
+def _mark_each_best(ax, column, best, how):
     "Mark the best epoch of each run with a ring"
     points = [(row.epoch, row[f'valid_{column}']) for row in best if f'valid_{column}' in row]
     if points: ax.plot(*zip(*points), 'o', mfc='none', mec='.25', mew=.9, ms=6, ls='none',
@@ -131,7 +131,7 @@ def plot_runs(
     axs = curve_panels(len(columns))
     for c,ax in zip(columns, axs.flat):
         plot_across(histories, c, ax)
-        _mark_best(ax, c, best, how)
+        _mark_each_best(ax, c, best, how)
     _mark_first_end(axs.flat[:len(columns)], histories)
     return shared_legend(axs)
 

@@ -199,7 +199,7 @@ def _loaders(
     pinned = acc.device.type=='cuda' and not resident
     return [make_loader(ds, o.batch_size, workers, pinned, acc.process_index, acc.num_processes) for ds in splits]
 
-# %% ../../nbs/train/07_fit.ipynb #4603fb64
+# %% ../../nbs/train/07_fit.ipynb #2ce729df
 class _Run(NamedTuple):
     "Everything that one training needs"
     o:SimpleNamespace # every option

@@ -54,7 +54,7 @@ class CganModel:
     def try_on(self, nets, s): "Do nothing: the published networks need no trial"
 
 # %% ../../nbs/train/06_kinds.ipynb #c4a8bd12
-def _fault_of(p, s):
+def _prediction_fault(p, s):
     "Describe the fault of the prediction for a sample; None where it has none"
     if not isinstance(p, Pred): return f"gives a {type(p).__name__}; a Pred is needed."
     if p.mean.shape != s.target.shape:
@@ -102,7 +102,7 @@ class NetModel:
         try:
             with torch.no_grad(): p = net.eval()(s)
         except Exception as e: raise ValueError(f"{name} fails on a chip with {type(e).__name__}: {e}") from e
-        if fault := _fault_of(p, s): raise ValueError(f"{name} {fault}")
+        if fault := _prediction_fault(p, s): raise ValueError(f"{name} {fault}")
 
 def kind(
     o:SimpleNamespace # every option

@@ -145,7 +145,7 @@ def _is_software(value):
     "Test whether a value has the form of the software list in `config.yml`"
     return isinstance(value, list) and all(isinstance(v, dict) for v in value)
 
-def _fault_of(name, value):
+def _entry_fault(name, value):
     "Describe the fault of an entry of a configuration; empty where it has none"
     if name in rules: return '' if value is None else broken_rule(name, value)
     if name=='software':
@@ -164,7 +164,7 @@ def read_config(
     if config is None: raise ValueError(f"{path} is not a configuration in YAML.")
     if isinstance(config.get('model'), dict): config = _from_published(config, path)
     for name,value in config.items():
-        if fault := _fault_of(name, value): raise ValueError(f"{path} is damaged: {fault}")
+        if fault := _entry_fault(name, value): raise ValueError(f"{path} is damaged: {fault}")
     return config
 
 # %% ../../nbs/train/01_runs.ipynb #6979975d
