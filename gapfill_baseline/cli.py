@@ -83,47 +83,47 @@ def gapfill_train(
     out_dir:str='data/results', # folder of runs
     dataset:str='gapfill', # a registered dataset, or a Python file that registers one and is run
     epochs:int=200, # passes over the training chips
-    batch_size:int=16, # chips a batch and process
+    batch_size:int=16, # chips per batch and process
     model_cap:int=64, # width of the generator's first layer; 16, 32, 48 or 64 were published
-    n_sampling:int=4, # times the generator halves the resolution
-    n_scales:int=2, # critics, each at half the resolution of the one before
-    n_bands:int=len(HLS.bands), # bands a date
-    time_steps:int=3, # dates a chip
+    n_sampling:int=4, # number of times that the generator halves the resolution
+    n_scales:int=2, # number of critics, each at half the resolution of the one before
+    n_bands:int=len(HLS.bands), # bands per date
+    time_steps:int=3, # dates per chip
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all', str, nargs='+')=('2',),
     cloud_range:Param('least and largest share of cloud of a training mask', float, nargs=2)=(.01, 1.),
     training_length:int=None, # training chips, drawn at random; all unless given
-    training_len:int=None, # the same as training_length
+    training_len:int=None, # another name of training_length
     alpha:float=5., # weight of the squared error against the hinge loss
     generator_lr:float=5e-4, # the generator's learning rate
     discriminator_lr:float=1e-4, # the critics' learning rate
     crop:Param('cut chips and masks to this many pixels, a side or height and width', int, nargs='+')=None,
     resize:Param('resample chips and masks to this many pixels, a side or height and width', int, nargs='+')=None,
-    seed:int=0, # of everything random: the same seed gives the same run
-    suffix:str=None, # a remark at the end of the run's name
+    seed:int=0, # seed of all random numbers; the same seed gives the same run
+    suffix:str=None, # remark at the end of the run's name
     checkpoint_dir:str=None, # run whose weights training starts from: a path, or a name under out_dir
     visualization:str='image', # image = a picture of the first validation chip after each epoch; none = no picture
-    local_rank:int=0, # which GPU, when there are several
-    job_id:str=None, # name of the run; made of length, seed and time unless given
+    local_rank:int=0, # number of the GPU, if there are several
+    job_id:str=None, # name of the run; made from length, seed and time unless given
     resume:bool=False, # continue the run job_id where it stopped
     device:str='auto', # auto, cpu or cuda
     precision:str='fp32', # fp32 or bf16
     num_workers:int=0, # processes that read ahead
-    data_on_device:str='auto', # yes = packed chips and masks stay in the memory of the device; auto = on a GPU with twice the room; no
-    compile:bool=False, # have code generated for the networks: minutes at the start, for long runs on a GPU
+    data_on_device:str='auto', # keep chips and masks on the device: yes, no, or auto = on a GPU with twice the room
+    compile:bool=False, # generate code for the networks; takes minutes at the start, for long runs on a GPU
     cache_dir:str=None, # folder of packed files; .cache in out_dir unless given
-    recipe:str='fast', # fast = one generator pass a batch; published = the published step to the letter
-    monitor:str='valid_gap_mae', # column of the history that decides which epoch is best; valid_ are the chips of select_on
-    minutes:float=None, # stop cleanly after so long
-    skip_bad:bool=False, # leave unreadable chips and masks out, and say so
+    recipe:str='fast', # fast = one generator pass per batch; published = the exact published step
+    monitor:str='valid_gap_mae', # column that decides which epoch is best; valid_ columns are of the chips of select_on
+    minutes:float=None, # stop cleanly after so many minutes
+    skip_bad:bool=False, # leave out unreadable chips and masks, and name them
     model:str='cgan', # cgan, unet, ridgeunet, vit, or a Python file that registers a network and is run
     width:int=None, # channels of the first layer of any network but cgan; its own default unless given
     lr:float=2e-3, # highest learning rate of any network but cgan
     uncertainty:bool=False, # also predict the scale of the error, for each pixel; not for cgan
     no_augment:bool=False, # no flips, turns, gains or other dates of a place; cgan never has them
     weights:str=None, # published weights that training starts from; vit reads those of Prithvi-100M
-    split:str='published', # published = the catalog's usage; blocked = whole tiles, with a buffer; swapped = train and validate exchanged
-    split_seed:int=0, # which tiles blocked takes
-    select_on:str='holdout', # the best epoch is chosen on a held-out tenth of the training places; validation = on the chips that are reported
+    split:str='published', # published, blocked (tiles with a buffer) or swapped (train and validate exchanged)
+    split_seed:int=0, # seed of the tiles that blocked takes
+    select_on:str='holdout', # chips that choose the best epoch: holdout = a tenth of the training places; or validation
 )->Path: # folder of the run
     "Train a network for cloud gap filling: the published CGAN, or another --model"
     o = SimpleNamespace(**locals())
