@@ -265,17 +265,20 @@ def gapfill_compare(
     dataroot:str=None, # folder of the dataset; that of the first run unless given
     fillers:Param('fillers without training by name, or all', str, nargs='+')=None,
     runs:Param('folders of trained runs; those that differ in the seed alone are one row', str, nargs='+')=None,
-    model:Param('Python files of networks of runs, which are run; a file that only a run names is not', str, nargs='+')=None,
+    model:Param('Python files of networks of runs, which are run; a file that only a run names is not',
+                str, nargs='+')=None,
     out_dir:str=None, # folder for tables and figures
     protocol:str='both', # strict, published or both
-    split:str=None, # published, blocked or swapped: which chips are for validation; the first run's, or published, unless given
-    seeds:Param('take runs of these seeds only, and give them to fillers that draw at random; all runs and seed 0 unless given', int, nargs='+')=None,
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,
+    split:str=None, # split of the chips: published, blocked or swapped; the first run's, or published, unless given
+    seeds:Param('take runs of these seeds only, and give them to fillers that draw at random; '
+                'all runs and seed 0 unless given', int, nargs='+')=None,
+    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, '
+                        'or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,
     ensemble:bool=False, # a row for the mean of the predictions of each row of several seeds
     transfer:bool=False, # judge runs on chips of another dataset than they were trained with
     dataset:str='gapfill', # a registered dataset, or a Python file that registers one and is run
-    time_steps:int=None, # dates a chip; the first run's, or 3, unless given
-    n_bands:int=None, # bands a date; the first run's, or 6, unless given
+    time_steps:int=None, # dates per chip; the first run's, or 3, unless given
+    n_bands:int=None, # bands per date; the first run's, or 6, unless given
     batch_size:int=16, # chips at a time under the strict protocol; the published protocol takes 16
     device:str='auto', # auto, cpu or cuda
     cache_dir:str=None, # folder of packed files; .cache in out_dir unless given
