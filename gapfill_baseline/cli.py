@@ -321,12 +321,13 @@ def gapfill_training_size(
 @program
 def gapfill_calibration(
     checkpoint_dir:str=None, # the run: a path, or a name under out_dir
-    out_dir:str=None, # folder of runs that holds the run, or where the results go; data/results and the run's own folder unless given
+    out_dir:str=None, # folder of runs, or where the results go; data/results and the run's own folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
     dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
     model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
     batch_size:int=None, # chips at a time; the run's unless given
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given', str, nargs='+')=None,
+    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given',
+                        str, nargs='+')=None,
     device:str='auto', # auto, cpu or cuda
     local_rank:int=0, # which GPU, when there are several
     cache_dir:str=None, # folder of packed files; the run's unless given, else .cache beside the run
