@@ -195,25 +195,27 @@ def gapfill_visualize(
 @program
 def gapfill_stats(
     checkpoint_dir:str=None, # the run: a path, or a name under out_dir
-    out_dir:str=None, # folder of runs that holds the run, or where the tables go; data/results and the run's own folder unless given
+    out_dir:str=None, # folder of runs, or where the tables go; data/results and the run's own folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
     dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
     model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
-    batch_size:int=None, # chips at a time under the strict protocol; the run's unless given; the published protocol takes 16
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given', str, nargs='+')=None,
-    cloud_range:Param('of training masks; taken as the published program takes it, changes nothing here', float, nargs=2)=None,
+    batch_size:int=None, # chips at a time under the strict protocol; the run's unless given; 16 under the published one
+    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given',
+                        str, nargs='+')=None,
+    cloud_range:Param('of training masks; taken as the published program takes it, changes nothing here',
+                      float, nargs=2)=None,
     model_cap:int=None, # width of the generator; an error where the run's is another
     n_sampling:int=None, # times the generator halves the resolution; an error where the run's is another
     n_scales:int=None, # critics; an error where the run's is another
-    n_bands:int=None, # bands a date; an error where the run's is another
-    time_steps:int=None, # dates a chip; an error where the run's is another
+    n_bands:int=None, # bands per date; an error where the run's is another
+    time_steps:int=None, # dates per chip; an error where the run's is another
     device:str='auto', # auto, cpu or cuda
     local_rank:int=0, # which GPU, when there are several
     cache_dir:str=None, # folder of packed files; the run's unless given, else .cache beside the run
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
     protocol:Param('tables of this protocol alone', str, choices=('strict','published','both'))='both',
 )->Path: # folder of the tables
-    "Tables of a run's errors: a row a chip, and a row a chip, date and band"
+    "Write tables of a run's errors: one row per chip, and one row per chip, date and band"
     o = SimpleNamespace(**locals())
     from gapfill_baseline.stats import write_stats
     return write_stats(o)

@@ -25,6 +25,7 @@ from .results.intervals import place_labels, published_draws, row_draws, strict_
 from .results.pictures import FilledChip
 from .results.scoring import ensembles, filler_entries, open_store, references, remove_store
 from .results.scoring import run_entries, score_all, store_name
+from .stats import combination_names
 from .train.fit import open_catalog
 from .train.options import config_options
 from .train.runs import find_run, find_weights, read_config, usable_folder
@@ -38,11 +39,6 @@ def _days_to_nearest(dates):
     apart[:,t,t] = np.inf # a date is not its own neighbour
     nearest = apart.min(2)
     return np.where(np.isfinite(nearest), nearest, np.nan)
-
-def _combination_names(hidden):
-    "Name the hidden dates of each chip by their numbers from 1: `13`, or `1,13` where there are ten dates or more"
-    separator = ',' if hidden.shape[1] > 9 else ''
-    return [separator.join(str(t+1) for t in np.flatnonzero(row)) for row in hidden]
 
 def cell_table(
     ds, # validation chips
@@ -64,7 +60,7 @@ def cell_table(
         date=dates.astype(str).ravel(),
         mask_id=mask_ids.ravel(),
         gap_fraction=gap_fraction.ravel(),
-        combination=per_date(_combination_names(masks >= 0)),
+        combination=per_date(combination_names(masks >= 0)),
         time_gap=_days_to_nearest(dates).ravel(),
         tile=per_date(tiles),
         place=per_date(place_labels(chips))))
