@@ -303,7 +303,7 @@ def gapfill_training_size(
     models:Param('networks to train', str, nargs='+')=('cgan',),
     epochs:int=None, # passes over the training chips; the default of gapfill_train unless given, and so below
     minutes:float=None, # of training, each run
-    batch_size:int=None, # chips a batch
+    batch_size:int=None, # chips per batch
     model_cap:int=None, # width of the published network
     mask_position:Param('dates to hide, in turns', str, nargs='+')=None,
     split:str=None, # published, blocked or swapped
@@ -314,7 +314,7 @@ def gapfill_training_size(
     num_workers:int=None, # processes that read ahead
     cache_dir:str=None, # folder of packed files
 )->Path: # folder of the tables
-    "Train with more and more chips over several seeds, and draw what the data brings"
+    "Train with more and more chips over several seeds, and plot error against size"
     o = SimpleNamespace(**locals())
     from gapfill_baseline.training_size import run_study
     return run_study(o, gapfill_train)
