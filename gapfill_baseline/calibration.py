@@ -41,7 +41,7 @@ class Calibration:
     ):
         self.n_bands = n_bands
         self.n_blocks = n_blocks
-        self.level = np.zeros((n_blocks,n_bands,100), np.int64) # pixels whose level lies in (k/100, (k+1)/100]
+        self.level = np.zeros((n_blocks,n_bands,100), np.int64) # pixels with a level in (k/100, (k+1)/100]
         by_scale = n_bands,_n_scale_bins
         self.count = np.zeros(by_scale, np.int64)
         self.scale = np.zeros(by_scale)

@@ -217,7 +217,7 @@ def all_tables(
     is_scored = Sums.of(_main_sums(sums)[0]).n.sum(-1).ravel() > 0
     if not is_scored.any():
         raise ValueError(f"None of the {len(ds)} chips has a pixel to score: "
-                         "their masks hide nothing, or no truth is valid. Run gapfill_check.")
+                         "their masks hide nothing, or no reference is valid. Run gapfill_check.")
     bands = ds.band_names
     rows = [entry.row for entry in entries]
     selected_on = {entry.row: entry.selected_on for entry in entries}
