@@ -196,25 +196,27 @@ def gapfill_visualize(
 @program
 def gapfill_stats(
     checkpoint_dir:str=None, # the run: a path, or a name under out_dir
-    out_dir:str=None, # folder of runs that holds the run, or where the tables go; data/results and the run's own folder unless given
+    out_dir:str=None, # folder of runs, or where the tables go; data/results and the run's own folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
     dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
     model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
-    batch_size:int=None, # chips at a time under the strict protocol; the run's unless given; the published protocol takes 16
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given', str, nargs='+')=None,
-    cloud_range:Param('of training masks; taken as the published program takes it, changes nothing here', float, nargs=2)=None,
+    batch_size:int=None, # chips at a time under the strict protocol; the run's unless given; 16 under the published one
+    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given',
+                        str, nargs='+')=None,
+    cloud_range:Param('of training masks; taken as the published program takes it, changes nothing here',
+                      float, nargs=2)=None,
     model_cap:int=None, # width of the generator; an error where the run's is another
     n_sampling:int=None, # times the generator halves the resolution; an error where the run's is another
     n_scales:int=None, # critics; an error where the run's is another
-    n_bands:int=None, # bands a date; an error where the run's is another
-    time_steps:int=None, # dates a chip; an error where the run's is another
+    n_bands:int=None, # bands per date; an error where the run's is another
+    time_steps:int=None, # dates per chip; an error where the run's is another
     device:str='auto', # auto, cpu or cuda
     local_rank:int=0, # which GPU, when there are several
     cache_dir:str=None, # folder of packed files; the run's unless given, else .cache beside the run
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
     protocol:Param('tables of this protocol alone', str, choices=('strict','published','both'))='both',
 )->Path: # folder of the tables
-    "Tables of a run's errors: a row a chip, and a row a chip, date and band"
+    "Write tables of a run's errors: one row per chip, and one row per chip, date and band"
     o = SimpleNamespace(**locals())
     from gapfill_baseline.stats import write_stats
     return write_stats(o)
@@ -266,17 +268,20 @@ def gapfill_compare(
     dataroot:str=None, # folder of the dataset; that of the first run unless given
     fillers:Param('fillers without training by name, or all', str, nargs='+')=None,
     runs:Param('folders of trained runs; those that differ in the seed alone are one row', str, nargs='+')=None,
-    model:Param('Python files of networks of runs, which are run; a file that only a run names is not', str, nargs='+')=None,
+    model:Param('Python files of networks of runs, which are run; a file that only a run names is not',
+                str, nargs='+')=None,
     out_dir:str=None, # folder for tables and figures
     protocol:str='both', # strict, published or both
-    split:str=None, # published, blocked or swapped: which chips are for validation; the first run's, or published, unless given
-    seeds:Param('take runs of these seeds only, and give them to fillers that draw at random; all runs and seed 0 unless given', int, nargs='+')=None,
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,
+    split:str=None, # split of the chips: published, blocked or swapped; the first run's, or published, unless given
+    seeds:Param('take runs of these seeds only, and give them to fillers that draw at random; '
+                'all runs and seed 0 unless given', int, nargs='+')=None,
+    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, '
+                        'or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,
     ensemble:bool=False, # a row for the mean of the predictions of each row of several seeds
     transfer:bool=False, # judge runs on chips of another dataset than they were trained with
     dataset:str='gapfill', # a registered dataset, or a Python file that registers one and is run
-    time_steps:int=None, # dates a chip; the first run's, or 3, unless given
-    n_bands:int=None, # bands a date; the first run's, or 6, unless given
+    time_steps:int=None, # dates per chip; the first run's, or 3, unless given
+    n_bands:int=None, # bands per date; the first run's, or 6, unless given
     batch_size:int=16, # chips at a time under the strict protocol; the published protocol takes 16
     device:str='auto', # auto, cpu or cuda
     cache_dir:str=None, # folder of packed files; .cache in out_dir unless given
@@ -299,7 +304,7 @@ def gapfill_training_size(
     models:Param('networks to train', str, nargs='+')=('cgan',),
     epochs:int=None, # passes over the training chips; the default of gapfill_train unless given, and so below
     minutes:float=None, # of training, each run
-    batch_size:int=None, # chips a batch
+    batch_size:int=None, # chips per batch
     model_cap:int=None, # width of the published network
     mask_position:Param('dates to hide, in turns', str, nargs='+')=None,
     split:str=None, # published, blocked or swapped
@@ -310,7 +315,7 @@ def gapfill_training_size(
     num_workers:int=None, # processes that read ahead
     cache_dir:str=None, # folder of packed files
 )->Path: # folder of the tables
-    "Train with more and more chips over several seeds, and draw what the data brings"
+    "Train with more and more chips over several seeds, and plot error against size"
     o = SimpleNamespace(**locals())
     from gapfill_baseline.training_size import run_study
     return run_study(o, gapfill_train)
@@ -319,12 +324,13 @@ def gapfill_training_size(
 @program
 def gapfill_calibration(
     checkpoint_dir:str=None, # the run: a path, or a name under out_dir
-    out_dir:str=None, # folder of runs that holds the run, or where the results go; data/results and the run's own folder unless given
+    out_dir:str=None, # folder of runs, or where the results go; data/results and the run's own folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
     dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
     model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
     batch_size:int=None, # chips at a time; the run's unless given
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given', str, nargs='+')=None,
+    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given',
+                        str, nargs='+')=None,
     device:str='auto', # auto, cpu or cuda
     local_rank:int=0, # which GPU, when there are several
     cache_dir:str=None, # folder of packed files; the run's unless given, else .cache beside the run
