@@ -355,7 +355,7 @@ def gapfill_fill(
     stack:Param('GeoTIFFs with all dates, one per band: NAME:FILE', str, nargs='+')=None,
     cube:Param('NetCDF or Zarr cube, or several of one place, the finest first', str, nargs='+')=None,
     masks:Param('masks of the scenes, one per date; without them, gaps are pixels not measured', str, nargs='+')=None,
-    dates:Param('dates of the scenes, YYYY-MM-DD; default: from the files; of a cube, dates to use', str, nargs='+')=None,
+    dates:Param('YYYY-MM-DD of each scene; default: from the files; of a cube, the dates to use', str, nargs='+')=None,
     dates_file:str=None, # the same from a text file, one date per line
     filler:str='linear', # name of a filler without training, or folder of a run
     model:str=None, # Python file of the network of a run, which is then run; a file that only the run names is not
