@@ -308,11 +308,8 @@ class _WindowFill:
         band = _RowBand(len(self.want), len(self.stack.bands), height, width, self.job)
         for k,dn,gap in self.clock.wait(ahead(self.pool, self._read(first))):
             self._predict_row(band, k, dn, gap)
-            with self.clock('rest'):
-                taken = band.take(self.heights[k])
-                if k < first: continue
-                strip = self._strip(k, dn, gap, *taken)
-            yield strip
+            with self.clock('rest'): strip = self._strip(k, dn, gap, *band.take(self.heights[k]))
+            if k >= first: yield strip
 
     def _read(self, first):
         "Yield each row of windows that reaches into strip `first` or later: number, digital numbers, gap; seconds"

@@ -184,7 +184,7 @@ def dates_to_see(
     t:np.ndarray, # the date to fill, a position for each window, (B,)
     k:int # dates that a filler takes
 )->np.ndarray: # positions of the dates to show, `t` among them, ascending, (B,k)
-    "Choose for each window the dates that tell most about the gap of date `t`"
+    "Choose for each window the dates that are most informative about the gap of date `t`"
     cost = date_costs(gap, days, t)
     order = cost.argsort(1, kind='stable') # cheapest first
     late = np.take_along_axis(days > days[t][:,None], order, 1)
