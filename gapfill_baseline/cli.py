@@ -358,47 +358,47 @@ def uncertain_run()->Path: # folder of the run
 @program
 def gapfill_fill(
     granules:Param('granules of HLS, Sentinel-2 L2A or Landsat: folders, or folders of folders', str, nargs='+')=None,
-    scenes:Param('GeoTIFFs, one a date, or one with all dates', str, nargs='+')=None,
-    stack:Param('GeoTIFFs with all dates, one a band: NAME:FILE', str, nargs='+')=None,
+    scenes:Param('GeoTIFFs, one per date, or one with all dates', str, nargs='+')=None,
+    stack:Param('GeoTIFFs with all dates, one per band: NAME:FILE', str, nargs='+')=None,
     cube:Param('NetCDF or Zarr cube, or several of one place, the finest first', str, nargs='+')=None,
-    masks:Param('masks of the scenes, one a date; gaps are what was not measured unless given', str, nargs='+')=None,
-    dates:Param('dates of the scenes, YYYY-MM-DD, as the files say unless given; of a cube, those wanted', str, nargs='+')=None,
-    dates_file:str=None, # the same from a text file, a date a line
+    masks:Param('masks of the scenes, one per date; without them, gaps are pixels not measured', str, nargs='+')=None,
+    dates:Param('YYYY-MM-DD of each scene; default: from the files; of a cube, the dates to use', str, nargs='+')=None,
+    dates_file:str=None, # the same from a text file, one date per line
     filler:str='linear', # name of a filler without training, or folder of a run
     model:str=None, # Python file of the network of a run, which is then run; a file that only the run names is not
     out_dir:str=None, # folder for the filled scenes
-    bands:Param('names of the bands; those of the files, or of HLS, unless given', str, nargs='+')=None,
-    mask_band:str=None, # band of the scenes or of the cube that is their mask; Fmask, SCL or QA_PIXEL where there is one; none
-    mask_values:Param('values of the masks that are a gap; as the kind of the mask has it unless given', int, nargs='+')=None,
-    mask_kind:str=None, # binary, classes, scl, fmask, qa_pixel or probability; by name and values unless given
+    bands:Param('names of the bands; by default those of the files, or of HLS', str, nargs='+')=None,
+    mask_band:str=None, # mask among the bands of the scenes or the cube, or none; by default Fmask, SCL or QA_PIXEL
+    mask_values:Param('values of the masks that are a gap; by default those of the kind of mask', int, nargs='+')=None,
+    mask_kind:str=None, # binary, classes, scl, fmask, qa_pixel or probability; by default from name and values
     mask_threshold:float=None, # masks of probabilities: a gap from here on, to 1 or in percent
     no_cloud:bool=False, # Fmask and QA_PIXEL: clouds are no gap
-    no_adjacent:bool=False, # Fmask and QA_PIXEL: the rims of clouds are no gap
+    no_adjacent:bool=False, # Fmask and QA_PIXEL: edges of clouds are no gap
     no_shadow:bool=False, # Fmask and QA_PIXEL: shadows are no gap
     cirrus:bool=False, # Fmask: cirrus is a gap, as it always is in QA_PIXEL
     snow:bool=False, # Fmask and QA_PIXEL: snow is a gap
     dilate:int=0, # pixels by which gaps grow
-    nodata:float=None, # what was not measured; as the files say unless given
-    scale:float=None, # reflectance = DN * scale + offset; as the files say unless given
+    nodata:float=None, # number that marks pixels without a measurement; by default that of the files
+    scale:float=None, # reflectance = DN * scale + offset; by default that of the files
     offset:float=None, # see scale
-    align:bool=False, # resample scenes that lie on another grid than the first
-    resolution:float=None, # granules of Sentinel-2: pixel size in metres, 10 or 20; the smallest that all have unless given
+    align:bool=False, # resample scenes whose grid differs from that of the first
+    resolution:float=None, # Sentinel-2: pixel size in metres, 10 or 20; by default the smallest that all bands have
     dates_out:Param('dates to write: all, or YYYY-MM-DD ...', str, nargs='+')='all',
-    time_steps:int=None, # dates that the filler sees in a window; as in its training, or all, unless given
-    window:int=224, # pixels of a window
+    time_steps:int=None, # dates that each window shows to the filler; by default as in its training, or all
+    window:int=224, # side of a window, pixels
     overlap:int=32, # pixels that neighbouring windows share
-    batch_size:int=None, # windows at a time; 1 on a CPU, 16 on a GPU, unless given
+    batch_size:int=None, # windows per batch; by default 1 on a CPU, 16 on a GPU
     device:str='auto', # auto, cpu or cuda
-    uncertainty:bool=False, # write the predicted scale of the error, where the network predicts one
-    fill_all:bool=False, # fill also pixels that there is nothing to fill from
-    score:bool=False, # instead of filling: hide clear pixels under the clouds of other dates, fill those, and write scores.csv
-    profile:bool=False, # write where the time goes to profile.csv
-    dry_run:bool=False, # only say how the scenes are read: date, file, units, mask, share of gap
-    resume:bool=False, # go on with a filling that was stopped
+    uncertainty:bool=False, # write the predicted scale of the error, if the network predicts one
+    fill_all:bool=False, # fill also pixels without any observation to fill from
+    score:bool=False, # do not fill, but hide clear pixels under clouds of other dates, fill those, and write scores.csv
+    profile:bool=False, # write the seconds of each kind of work to profile.csv
+    dry_run:bool=False, # only show how the scenes are read: date, file, units, mask, gap fraction
+    resume:bool=False, # continue a fill that was interrupted
     overwrite:bool=False, # replace filled scenes
     archive:str=None, # CSV list of places instead of scenes: name, and granules, or scenes, dates and masks, or cube
-    scheduler:str=None, # with --archive: address of a Dask scheduler, or the file it wrote
-    workers:int=None, # with --archive: processes on this machine; one row after the other unless given
+    scheduler:str=None, # with --archive: address of a Dask scheduler, or the file that it wrote
+    workers:int=None, # with --archive: processes on this machine; by default one row after the other
     memory_limit:str=None, # with --workers: of each process, as in 4GB
 ): # paths, counts, seconds by name; with --archive or --score a table
     "Fill the gaps of whole scenes"
