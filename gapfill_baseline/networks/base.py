@@ -106,7 +106,7 @@ def _turn_back(x, k):
     "Undo `k` quarter turns of a prediction"
     return None if x is None else x.rot90(-k, (-2,-1))
 
-def _average(predictions):
+def _mean_of(predictions):
     "Average predictions of the same pixels, or return None if there are none"
     if predictions[0] is None: return None
     return torch.stack(predictions).mean(0) if len(predictions) > 1 else predictions[0]
@@ -135,7 +135,7 @@ class NetFill(Filler):
         self.net.eval()
         try: means,scales = zip(*(self._ask_turned(s, k) for k in range(self.turns)))
         finally: self.net.train(training)
-        return Pred(_average(means), _average(scales))
+        return Pred(_mean_of(means), _mean_of(scales))
     def __repr__(self): return f"{type(self).__name__}({type(self.net).__name__})"
 
 # %% ../../nbs/networks/01_base.ipynb #4ac592ce

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from ..core import Pred, Sample
-from ..models import chip_mean, from_others
+from ..models import DAYS_IN_YEAR, chip_mean, from_others
 from .base import GapNet, positive, register_network
 from ..fillers.regression import looks_needed, nearest_dates, regress_dates, ridge, spread
 
@@ -89,7 +89,7 @@ UNIT = .1 # reflectance that the networks get as 1
 
 def _year_planes(v):
     "Make planes with the sine and cosine of the day of the year, (N,2,H,W)"
-    angle = v.doy*(2*math.pi/365.25)
+    angle = v.doy*(2*math.pi/DAYS_IN_YEAR)
     circle = torch.stack([angle.sin(), angle.cos()], 1)
     return circle[...,None,None].expand(-1,-1,*v.gap.shape[-2:])
 

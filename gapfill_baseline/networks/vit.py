@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor, nn
 from ..core import HLS, Pred, Sample
-from ..models import LinearFill
+from ..models import DAYS_IN_YEAR, LinearFill
 from .base import GapNet, State, positive, register_network, with_state
 
 # %% ../../nbs/networks/04_vit.ipynb #dec014bd
@@ -71,7 +71,7 @@ def day_features(
 )->Tensor: # float32, (B,T,5)
     "Encode the day of the year of each date and its distance from the mean date"
     waves_per_year = torch.tensor([1.,2.], device=s.doy.device)
-    angle = s.doy[...,None]*(2*math.pi/365.25)*waves_per_year
+    angle = s.doy[...,None]*(2*math.pi/DAYS_IN_YEAR)*waves_per_year
     from_mean = (s.days-s.days.mean(1, keepdim=True))[...,None]/100
     return torch.cat([angle.sin(), angle.cos(), from_mean], -1)
 
