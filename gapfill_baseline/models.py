@@ -197,7 +197,7 @@ class _Walk:
             filled[t].lerp_(value, weigh(before[t], self.days[t], day))
             if not self.own: value,day = self.step(t, value, day, value)
 
-# %% ../nbs/03_models.ipynb #316a5d5e
+# %% ../nbs/03_models.ipynb #3c61d40a
 def between_clear_dates(
     s:Sample, # a batch whose dates are in order
     weigh=by_days, # weight of the next clear date, from the days before, here and after
