@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.colors import LogNorm
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from .glibc import keep_freed_memory
 from .masks import gap_table
 from .program import drawn_text, progress, whole
 from .results.open_run import open_evaluation
@@ -543,6 +544,7 @@ def _files(n_chips, n_available):
     pictures = [f'band_{k}.png' for k in ('lowest', 'full', f'first_{min(n_chips, n_available)}', 'differences')]
     return dict.fromkeys(pictures, '') | {'band_correlations.csv': 'band_x,band_y,'}
 
+@keep_freed_memory()
 def draw_correlations(
     options:SimpleNamespace # of `gapfill_band_correlations`
 )->Path: # folder of the figures and the table

@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib.ticker import LogLocator, NullFormatter
 from matplotlib.figure import Figure
 from .band_correlations import jackknife
+from .glibc import keep_freed_memory
 from .networks.base import NetFill
 from .program import drawn_text, progress, whole
 from .results.open_run import open_evaluation, refuse_other_chips, run_and_dest
@@ -259,6 +260,7 @@ def _open_run(options, run, dest):
     refuse_other_chips(run, ev.ds, dest, options.dataroot or ev.config.get('dataroot'))
     return ev
 
+@keep_freed_memory()
 def write_calibration(
     options:SimpleNamespace # of `gapfill_calibration`
 )->Path: # folder of the results

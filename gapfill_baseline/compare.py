@@ -15,6 +15,7 @@ import torch
 import pandas as pd
 from .core import HLS
 from .data import chip_dates, dataset_bands
+from .glibc import keep_freed_memory
 from .learner import make_accelerator
 from .masks import open_split, to_sample
 from .metrics import Sums, metrics, published_mean, published_scores, strict_scores
@@ -363,6 +364,7 @@ def _open_rows(options):
     if options.ensemble: entries += ensembles(entries)
     return ds,entries
 
+@keep_freed_memory()
 def compare(
     asked:SimpleNamespace # options of `gapfill_compare`
 )->Path: # folder of the tables

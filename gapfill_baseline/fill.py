@@ -11,6 +11,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import NamedTuple
 from .core import Filler
+from .glibc import keep_freed_memory
 from .models import fillers, get_filler
 from .program import Clock, as_list, file_hash, save_profile, whole
 from .reading.bands import band_words
@@ -226,6 +227,7 @@ def _fill_list(options):
                      f"{Path(options.out_dir)/'status.csv'} says why. The same command tries again.")
 
 # %% ../nbs/12_fill.ipynb #ede1dae0
+@keep_freed_memory()
 def fill(
     o:SimpleNamespace # options of `gapfill_fill`
 ): # paths, counts, seconds by name; with --archive or --score a table

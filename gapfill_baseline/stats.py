@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np
 import pandas as pd
+from .glibc import keep_freed_memory
 from .masks import gap_table
 from .metrics import Sums, protocol_metrics, published_mean, published_scores, strict_scores, unit_notes
 from .networks.base import NetFill
@@ -165,6 +166,7 @@ def _open_run(options, run, dest):
     refuse_other_chips(run, ev.ds, dest, options.dataroot or ev.config.get('dataroot'))
     return ev
 
+@keep_freed_memory()
 def write_stats(
     options:SimpleNamespace # of `gapfill_stats`
 )->Path: # folder of the tables

@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from .data import select_chips
+from .glibc import keep_freed_memory
 from .program import as_list, changed, drawn_text, regular_file, whole
 from .results.pictures import save_figure
 from .results.scoring import selected_on
@@ -228,6 +229,7 @@ def _size_legend(fig, axs, summary):
     fig.suptitle(title, fontsize=9, x=.01, ha='left')
 
 # %% ../nbs/11a_training_size.ipynb #3db16a58
+@keep_freed_memory()
 def run_study(
     options:SimpleNamespace, # of `gapfill_training_size`
     train # `gapfill_train`

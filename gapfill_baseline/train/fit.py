@@ -17,6 +17,7 @@ from accelerate.utils import broadcast_object_list
 from ..data import Catalog, load_dataset, select_chips, unused_rows
 from ..datasets.cache import need_room
 from ..datasets.splits import holdout, split_catalog
+from ..glibc import keep_freed_memory
 from ..learner import BestCB, Callback, CheckpointCB, FiniteCB, HistoryCB, Learner, Meter
 from ..learner import ProgressCB, StopCB, log_to, make_accelerator
 from ..masks import as_pair, gap_table, make_loader, open_split, to_sample
@@ -278,6 +279,7 @@ def _prepare(o, acc):
     _check_start(o, nets, data, prepare)
     return nets,data,prepare
 
+@keep_freed_memory()
 def train(
     given:SimpleNamespace, # every option, as `gapfill_train` takes them
     draw=None # draws a picture after each epoch, see `PictureCB`; None = no pictures
