@@ -21,7 +21,7 @@ from .data import chip_dates
 from .core import HLS
 from .program import drawn_text, progress, whole
 from .results.open_run import open_evaluation, run_and_dest
-from .results.pictures import FilledChip, _bare, average, caption, chip_images, clear_colour, date_label, error_limit, is_own_picture, mark, refuse_foreign, save_figure, show_fill
+from .results.pictures import FilledChip, draw_image, average, caption, chip_images, clear_colour, date_label, error_limit, is_own_picture, mark, refuse_foreign, save_figure, show_fill
 from .train.runs import usable_folder
 
 # %% ../nbs/07_visualize.ipynb #1f766dbb
@@ -85,8 +85,8 @@ def contact_sheet(
     for ax in axs.flat: ax.set_axis_off()
     for k,b in enumerate(blocks):
         row = axs[k//across, 4*(k%across):][:4]
-        for ax,im,name in zip(row, b['images'].values(), b['images']): ax.set_axis_on(); _bare(ax, im)
-        row[3].set_axis_on(); row[3].set_facecolor(np.array(clear_colour)/255); shown = _bare(row[3], np.ma.masked_invalid(b['error']), cmap='viridis', vmin=0, vmax=top)
+        for ax,im,name in zip(row, b['images'].values(), b['images']): ax.set_axis_on(); draw_image(ax, im)
+        row[3].set_axis_on(); row[3].set_facecolor(np.array(clear_colour)/255); shown = draw_image(row[3], np.ma.masked_invalid(b['error']), cmap='viridis', vmin=0, vmax=top)
         row[0].set_title(f"{drawn_text(b['chip_id'])}\n{b['text']}", loc='left', fontsize=9)
         for ax,name in zip(row, (*b['images'], 'error')): ax.set_xlabel(name, fontsize=8, labelpad=2)
     bar = fig.colorbar(shown, ax=axs, location='bottom', extend='max', aspect=60, shrink=.5, pad=.02)

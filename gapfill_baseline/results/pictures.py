@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['gap_colour', 'unknown_colour', 'clear_colour', 'mark', 'FilledChip', 'average', 'stretch', 'rgb_image', 'paint',
-           'caption', 'chip_images', 'error_limit', 'date_label', 'draw_dates', 'draw_critics', 'show_fill',
-           'write_figure', 'is_own_picture', 'refuse_foreign', 'save_figure', 'save_fill']
+           'caption', 'chip_images', 'error_limit', 'date_label', 'draw_image', 'draw_dates', 'draw_critics',
+           'show_fill', 'write_figure', 'is_own_picture', 'refuse_foreign', 'save_figure', 'save_fill']
 
 # %% ../../nbs/results/05_pictures.ipynb #07ddfced
 from pathlib import Path
@@ -123,7 +123,7 @@ def date_label(
     return f'{date}\n{share}' + ('' if np.isnan(mae) else f'\nMAE {mae:.4f}')
 
 # %% ../../nbs/results/05_pictures.ipynb #ba9a495d
-def _bare(ax, im, **kw):
+def draw_image(ax, im, **kw):
     "An image without ticks"
     ax.set(xticks=[], yticks=[]); ax.spines[:].set(color='.6', linewidth=.6)
     return ax.imshow(im, interpolation='nearest', **kw)
@@ -138,8 +138,8 @@ def draw_dates(
     ims,error,T = chip_images(c, rgb),c.error,len(c.dates)
     axs = fig.subplots(T, 4, squeeze=False); kw = dict(cmap='viridis', vmin=0, vmax=limit or error_limit(error))
     for t,row in enumerate(axs):
-        for ax,im in zip(row, ims.values()): _bare(ax, im[t])
-        row[3].set_facecolor(np.array(clear_colour)/255); shown = _bare(row[3], np.ma.masked_invalid(error[t]), **kw)
+        for ax,im in zip(row, ims.values()): draw_image(ax, im[t])
+        row[3].set_facecolor(np.array(clear_colour)/255); shown = draw_image(row[3], np.ma.masked_invalid(error[t]), **kw)
         row[0].set_ylabel(date_label(c.dates[t], c.gap_fraction[t], c.mae[t]), rotation=0, ha='right', va='center', ma='left', labelpad=6, fontsize=9)
     for ax,name in zip(axs[0], (*ims, 'absolute error')): ax.set_title(name, fontsize=10)
     bar = fig.colorbar(shown, ax=axs[:,3], extend='max', aspect=14*T, pad=.04); bar.ax.tick_params(labelsize=8)
@@ -159,7 +159,7 @@ def draw_critics(
     for k,maps in enumerate(critics):
         pair = axs[k//2, 2*(k%2):][:2]; top = max(float(np.abs(maps).max()), 1e-6)
         for ax,im,name in zip(pair, maps, ('truth','filled')):
-            ax.set_axis_on(); shown = _bare(ax, im, cmap='RdBu', vmin=-top, vmax=top)
+            ax.set_axis_on(); shown = draw_image(ax, im, cmap='RdBu', vmin=-top, vmax=top)
             ax.set_title(f'critic {k+1}, {name}', fontsize=9)
         bar = fig.colorbar(shown, ax=list(pair), location='bottom', aspect=25, shrink=.8, pad=.04); bar.ax.tick_params(labelsize=8)
         bar.set_label('score, positive = looks real', fontsize=9)
