@@ -106,9 +106,9 @@ def _made_chips(n, patterns, rng):
     return pd.DataFrame(dict(chip_id=names, tile=tiles, first_image_date='2022-04-18', combination=hidden,
                              time_gap=rng.integers(35, 160, n).astype(float)))
 
-def _hardness(rows):
+def _hardness(of_chip, rows):
     "Make the error grow with the gap, the time span and the number of hidden dates"
-    return (.6 + rows.gap_fraction)*(.5 + rows.time_gap/150)*(1 + .3*(rows.combination.str.len()-1))
+    return of_chip*(.6 + rows.gap_fraction)*(.5 + rows.time_gap/150)*(1 + .3*(rows.combination.str.len()-1))
 
 def _made_dates(chips, T, rng):
     "Make the dates of each chip: gap fraction, pixels of the gap and how hard they are to fill"
@@ -117,7 +117,8 @@ def _made_dates(chips, T, rng):
     hidden = np.array([str(t) in c for t,c in zip(rows.time_step, rows.combination)])
     rows['gap_fraction'] = np.where(hidden, rng.beta(1, 1.5, len(rows)).clip(.01), 0.)
     rows['n_pixels'] = (rows.gap_fraction*4096).round().astype(int)
-    return rows.assign(hard=rng.lognormal(-.3, .5, len(chips)).repeat(T)*_hardness(rows))
+    of_chip = rng.lognormal(-.3, .5, len(chips)).repeat(T)
+    return rows.assign(hard=_hardness(of_chip, rows))
 
 def _made_band_rows(dates, bands, rng):
     "Make the bands of each date: their mean reflectance in the gap and their errors"
