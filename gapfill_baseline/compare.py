@@ -20,7 +20,7 @@ from .masks import open_split, to_sample
 from .metrics import Sums, metrics, published_mean, published_scores, strict_scores
 from .program import Clock, as_list, save_profile, sweep, whole
 import gapfill_baseline.results.figures as figures
-from .results.intervals import cell_groups, cuts, differences, draw_counts, interval, place_labels, published_draws, row_draws, strict_draws, units_of
+from .results.intervals import cell_groups, clusters_of, cuts, differences, draw_counts, interval, place_labels, published_draws, row_draws, strict_draws
 from .results.pictures import FilledChip
 from .results.scoring import ensembles, filler_entries, open_store, references, remove_store, store_name, run_entries, score_all
 from .train.fit import open_catalog
@@ -61,7 +61,7 @@ def score_table(
 def all_draws(
     sums:dict, # of `score_all`
     rows:list, # name of the row of each entry
-    units, # `Units`
+    units, # `Clusters`
     counts:np.ndarray # of `draw_counts`
 )->dict: # metric -> row -> (D,)
     "Draws of every metric of every row"
@@ -85,7 +85,7 @@ def summary_table(
     entries:list, # of `Entry`
     draws:dict, # of `all_draws`
     sums:dict, # of `score_all`
-    units # `Units`
+    units # `Clusters`
 )->pd.DataFrame: # one row a filler, best first
     "List mean over seeds, interval and spread of every score, speed and size"
     rows,fast = [e.row for e in entries],speed(sums['seconds'], sums['sizes'])
@@ -139,7 +139,7 @@ def all_tables(
     main = 'strict' if 'strict' in sums else 'published'
     scored = Sums.of(_main(sums)[0]).n.sum(-1).ravel() > 0
     if not scored.any(): raise ValueError(f"None of the {len(ds)} chips has a pixel to score: their masks hide nothing, or no truth is valid. Run gapfill_check.")
-    units = units_of(ds.chips); counts,rows,cells = draw_counts(units.n),[e.row for e in entries],cell_table(ds, sums['gap_fraction'])
+    units = clusters_of(ds.chips); counts,rows,cells = draw_counts(units.n),[e.row for e in entries],cell_table(ds, sums['gap_fraction'])
     draws = all_draws(sums, rows, units, counts); each = seed_table(entries, sums)
     off = pd.concat([differences(draws[k], k, units.n) for k in metrics if k in draws], ignore_index=True)
     parts = cuts(_main(sums), rows, cell_groups(cells, scored, bands), units, counts)
