@@ -94,6 +94,12 @@ def _draw_block(row, block, top):
     for ax,name in zip(row, (*block['images'], 'error')): ax.set_xlabel(name, fontsize=8, labelpad=2)
     return shown
 
+def _sheet_bar(fig, axs, shown):
+    "Draw the colour bar of the errors"
+    bar = fig.colorbar(shown, ax=axs, location='bottom', extend='max', aspect=60, shrink=.5, pad=.02)
+    bar.set_label('absolute error, mean over bands [reflectance]', fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+
 def contact_sheet(
     blocks:list, # of `sheet_block`
     title:str='', # above the sheet
@@ -110,9 +116,7 @@ def contact_sheet(
     for k,block in enumerate(blocks):
         first = 4*(k%across)
         shown = _draw_block(axs[k//across, first:first+4], block, top)
-    bar = fig.colorbar(shown, ax=axs, location='bottom', extend='max', aspect=60, shrink=.5, pad=.02)
-    bar.set_label('absolute error, mean over bands [reflectance]', fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+    _sheet_bar(fig, axs, shown)
     fig.suptitle(title, fontsize=11)
     return axs
 
@@ -366,6 +370,10 @@ def _open(run, options):
     overrides = {k: v for k,v in vars(options).items() if k not in _own_options}
     return open_evaluation(run, skip_bad=options.skip_bad or None, critic=options.critic, **overrides)
 
+def _report(table, ev, index):
+    "Print the number of pictures, their mean error and the page to open"
+    print(f"{len(table)} of {len(ev.ds)} chips drawn, MAE {table.mae.mean():.4f} on average. Open {index}")
+
 def draw_pictures(
     o:SimpleNamespace # options of `gapfill_visualize`
 )->Path: # index.html
@@ -381,5 +389,5 @@ def draw_pictures(
     rgb = ev.rgb(o.bands)
     table = write_pictures(chips, folder, rgb, caption(o.bands, ev.bands, rgb), ev.run.name, suffix)
     index = folder/'index.html'
-    print(f"{len(table)} of {len(ev.ds)} chips drawn, MAE {table.mae.mean():.4f} on average. Open {index}")
+    _report(table, ev, index)
     return index

@@ -405,6 +405,10 @@ def _chip_axes(fig, n, across):
     for ax in axs.flat: ax.set_axis_off()
     return fig,axs
 
+def _common_limit(chips, t):
+    "Find the end of the colour scale for the errors of all fillers"
+    return float(np.median([error_limit(c.error[t]) for c in chips.values()]))
+
 def plot_chip(
     chips:dict, # filler -> `FilledChip` of the same chip
     t:int, # date shown, from 0
@@ -416,8 +420,7 @@ def plot_chip(
     order = _by_error(chips, t)
     first = chips[order[0]]
     bands = [min(b, first.target.shape[1]-1) for b in rgb]
-    top = float(np.median([error_limit(c.error[t]) for c in chips.values()]))
-
+    top = _common_limit(chips, t)
     fig,axs = _chip_axes(fig, len(order)+1, across)
     _draw_inputs(_pair(axs, 0, across), chip_images(first, bands), t)
     for k,name in enumerate(order, 1):

@@ -152,6 +152,10 @@ def _draw_row(row, images, error, limit):
     row[3].set_facecolor(as_colour(clear_colour))
     return draw_image(row[3], np.ma.masked_invalid(error), cmap='viridis', vmin=0, vmax=limit)
 
+def _label_row(ax, text):
+    "Write a text to the left of a row"
+    ax.set_ylabel(text, rotation=0, ha='right', va='center', ma='left', labelpad=6, fontsize=9)
+
 def _error_bar(fig, axs, shown):
     "Draw the colour bar of the error"
     bar = fig.colorbar(shown, ax=axs[:,3], extend='max', aspect=14*len(axs), pad=.04)
@@ -178,8 +182,7 @@ def _draw_dates(
     axs = fig.subplots(len(c.dates), 4, squeeze=False)
     for t,row in enumerate(axs):
         shown = _draw_row(row, [im[t] for im in images.values()], error[t], limit)
-        label = date_label(c.dates[t], c.gap_fraction[t], c.mae[t])
-        row[0].set_ylabel(label, rotation=0, ha='right', va='center', ma='left', labelpad=6, fontsize=9)
+        _label_row(row[0], date_label(c.dates[t], c.gap_fraction[t], c.mae[t]))
     for ax,name in zip(axs[0], (*images, 'absolute error')): ax.set_title(name, fontsize=10)
     _error_bar(fig, axs, shown)
     _colour_key(fig, c.valid.all())

@@ -457,6 +457,12 @@ def _samples(ds, slots, done, device, clock):
         s = to_sample(ds[0,slots[i]].to(device))
         yield (i,s),dict(data=clock()-start)
 
+def _resume(entries, ds, folder, slots, protocols, device):
+    "Read the stored batches, and move the networks to the device as these left them"
+    parts,stored = _reached(folder, [len(s) for s in slots], entries, ds, protocols)
+    _place(entries, device, stored)
+    return parts
+
 def _joined(parts, protocols, slots):
     "Join the arrays of all batches"
     out = {p: np.concatenate([part[p] for part in parts], 1) for p in protocols}
@@ -477,9 +483,8 @@ def score_all(
     spent = Clock() if spent is None else spent
     clock = _device_clock(device)
     slots = _slots(len(ds), batch_size, protocols)
-    parts,stored = _reached(folder, [len(s) for s in slots], entries, ds, protocols)
+    parts = _resume(entries, ds, folder, slots, protocols, device)
     done = len(parts)
-    _place(entries, device, stored)
 
     samples = ahead(torch.get_num_threads()>1, _samples(ds, slots, done, device, clock))
     for i,s in progress(spent.wait(samples), 'comparing', len(slots)-done, 'batch'):

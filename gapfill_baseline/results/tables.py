@@ -252,6 +252,7 @@ def read_joined(
 
 # %% ../../nbs/results/04_tables.ipynb #e30cd153
 _methods = 'pearson','spearman'
+_unknown = dict.fromkeys(('r','low','high','p'), math.nan)
 _RANK_VARIANCE = 1.06 # of artanh of a rank correlation, times n-3
 
 def _is_constant(v):
@@ -280,8 +281,7 @@ def correlate(
     if method not in _methods: raise ValueError(f"method is {method}; choose from {', '.join(_methods)}.")
     x,y = _complete(x, y)
     n = len(x)
-    if n < 4 or _is_constant(x) or _is_constant(y): return dict.fromkeys(('r','low','high','p'), math.nan) | dict(n=n)
-
+    if n < 4 or _is_constant(x) or _is_constant(y): return _unknown | dict(n=n)
     ranks = method=='spearman'
     if ranks: x,y = pd.Series(x).rank(),pd.Series(y).rank()
     r = float(np.clip(np.corrcoef(x, y)[0,1], -1, 1))
