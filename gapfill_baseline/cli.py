@@ -165,29 +165,31 @@ def gapfill_training_graphs(
 @program
 def gapfill_visualize(
     checkpoint_dir:str=None, # run to draw: a path, or a name under out_dir
-    out_dir:str=None, # folder of runs that holds the run, or where the pictures go; data/results and images in the run unless given
+    out_dir:str=None, # folder of runs that holds the run, or folder of the pictures; images in the run unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
     dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
     model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
-    batch_size:int=None, # chips a batch; the run's unless given
-    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; those of the run unless given', str, nargs='+')=None,
+    batch_size:int=None, # chips per batch; the run's unless given
+    mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; those of the run unless given',
+                        str, nargs='+')=None,
     every:int=5, # draw the first chip of every so many batches
     n:int=16, # draw at most so many chips
     bands:str='true', # composite: true, cir or swir
-    critic:bool=False, # draw what the critics say as well
+    critic:bool=False, # draw the scores of the critics as well
     format:str='png', # png or jpg
-    cloud_range:Param('of training masks; taken as the published program takes it, changes nothing here', float, nargs=2)=None,
+    cloud_range:Param('of training masks; taken as the published program takes it, changes nothing here',
+                      float, nargs=2)=None,
     device:str='auto', # auto, cpu or cuda
     local_rank:int=0, # which GPU, when there are several
     cache_dir:str=None, # folder of packed files; the run's unless given
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
-    model_cap:int=None, # width of the generator's first layer; this and what follows must not contradict the run
+    model_cap:int=None, # width of the generator's first layer; this and the next options must not contradict the run
     n_sampling:int=None, # times the generator halves the resolution
     n_scales:int=None, # critics
-    n_bands:int=None, # bands a date
-    time_steps:int=None, # dates a chip
+    n_bands:int=None, # bands per date
+    time_steps:int=None, # dates per chip
 )->Path: # index.html
-    "Draw what a run makes of its validation chips"
+    "Draw the validation chips as a run fills them"
     o = SimpleNamespace(**locals())
     from gapfill_baseline.visualize import draw_pictures
     return draw_pictures(o)

@@ -22,7 +22,7 @@ from .metrics import Sums, metrics, published_mean, published_scores, strict_sco
 from .program import Clock, as_list, save_profile, sweep, whole
 import gapfill_baseline.results.figures as figures
 from .results.intervals import cell_groups, cuts, differences, draw_counts, interval
-from .results.intervals import place_labels, published_draws, row_draws, strict_draws, units_of
+from .results.intervals import clusters_of, place_labels, published_draws, row_draws, strict_draws
 from .results.pictures import FilledChip
 from .results.scoring import ensembles, filler_entries, open_store, references, remove_store
 from .results.scoring import run_entries, score_all, store_name
@@ -102,7 +102,7 @@ def score_table(
 def all_draws(
     sums:dict, # of `score_all`
     rows:list, # name of the row of each entry
-    units, # `Units`
+    units, # `Clusters`
     counts:np.ndarray # of `draw_counts`, (D,n)
 )->dict: # metric -> row -> (D,)
     "Score every row in each bootstrap sample by every metric"
@@ -145,7 +145,7 @@ def summary_table(
     entries:list, # of `Entry`
     draws:dict, # of `all_draws`
     sums:dict, # of `score_all`
-    units # `Units`
+    units # `Clusters`
 )->pd.DataFrame: # one row per filler, best first
     "List each filler's mean over seeds and interval of every score, its speed and its size"
     rows = [entry.row for entry in entries]
@@ -222,7 +222,7 @@ def all_tables(
     bands = ds.band_names
     rows = [entry.row for entry in entries]
     selected_on = {entry.row: entry.selected_on for entry in entries}
-    units = units_of(ds.chips)
+    units = clusters_of(ds.chips)
     counts = draw_counts(units.n)
     draws = all_draws(sums, rows, units, counts)
     cells = cell_table(ds, sums['gap_fraction'])

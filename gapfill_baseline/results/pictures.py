@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['gap_colour', 'unknown_colour', 'clear_colour', 'mark', 'FilledChip', 'average', 'stretch', 'rgb_image', 'paint',
-           'caption', 'chip_images', 'error_limit', 'date_label', 'draw_dates', 'draw_critics', 'show_fill',
+           'caption', 'chip_images', 'error_limit', 'date_label', 'draw_image', 'as_colour', 'show_fill',
            'write_figure', 'is_own_picture', 'refuse_foreign', 'save_figure', 'save_fill']
 
 # %% ../../nbs/results/05_pictures.ipynb #07ddfced
@@ -21,14 +21,14 @@ from ..program import drawn_text, whole
 
 # %% ../../nbs/results/05_pictures.ipynb #2dfa000f
 class FilledChip(NamedTuple):
-    "One chip with its gaps filled, beside the truth"
+    "One chip with its gaps filled, beside the reference"
     chip_id:str       # name in the catalog
     dates:tuple       # of its time steps, as text, (T,)
     filled:np.ndarray # observed outside the gap, predicted inside, reflectance, (T,C,H,W)
-    target:np.ndarray # the truth, reflectance, (T,C,H,W)
+    target:np.ndarray # the reference, reflectance, (T,C,H,W)
     gap:np.ndarray    # True = was filled, bool, (T,H,W)
-    valid:np.ndarray  # True where the truth is known, bool, (T,H,W)
-    critics:list=()   # for each scale the critic's maps of truth and filled, (2,h,w)
+    valid:np.ndarray  # True where the reference is known, bool, (T,H,W)
+    critics:list=()   # for each scale the critic's maps of reference and filled, (2,h,w)
     @property
     def error(self):
         "Absolute error, mean over bands, NaN where nothing is scored, reflectance, (T,H,W)"
@@ -46,21 +46,22 @@ class FilledChip(NamedTuple):
 def average(
     x:np.ndarray # numbers, NaN = none
 )->float: # NaN where there is no number
-    "Mean of the numbers in `x`"
+    "Average the numbers in `x`"
     return float(x[~np.isnan(x)].mean()) if (~np.isnan(x)).any() else float('nan')
 
 # %% ../../nbs/results/05_pictures.ipynb #9bfbeb55
 def stretch(
-    target:np.ndarray, # the truth, reflectance, (T,C,H,W)
+    target:np.ndarray, # the reference, reflectance, (T,C,H,W)
     valid:np.ndarray, # True where it is known, bool, (T,H,W)
     least:float=.02 # smallest width, reflectance
 )->tuple: # darkest and brightest value shown, reflectance, each (C,)
-    "Range of each band that is shown from black to full"
-    x = np.moveaxis(target, 1, 0)[:,valid]; x = x[:,np.isfinite(x).all(0)]
+    "Find the range of each band that is shown from black to full"
+    x = np.moveaxis(target, 1, 0)[:,valid]
+    x = x[:,np.isfinite(x).all(0)]
     if not x.size: return np.zeros(len(x)),np.ones(len(x))
     lo,hi = np.percentile(x, (2,98), axis=1)
-    more = np.maximum(least-(hi-lo), 0)/2
-    return lo-more,hi+more
+    widen = np.maximum(least-(hi-lo), 0)/2
+    return lo-widen,hi+widen
 
 # %% ../../nbs/results/05_pictures.ipynb #7220e619
 def rgb_image(
@@ -68,47 +69,54 @@ def rgb_image(
     rgb:list, # positions of the bands shown as red, green, blue
     limits:tuple # from `stretch`
 )->np.ndarray: # uint8, (H,W,3)
-    "Three bands as a picture"
+    "Make a picture of three bands"
     lo,hi = (np.asarray(a)[rgb][:,None,None] for a in limits)
-    return np.moveaxis(np.rint(np.clip(np.nan_to_num((x[rgb]-lo)/(hi-lo)), 0, 1)*255).astype(np.uint8), 0, -1)
+    shares = np.clip(np.nan_to_num((x[rgb]-lo)/(hi-lo)), 0, 1)
+    return np.moveaxis(np.rint(shares*255).astype(np.uint8), 0, -1)
 
 # %% ../../nbs/results/05_pictures.ipynb #5a555240
-gap_colour,unknown_colour,clear_colour = (240,150,220),(176,176,176),(236,236,236)
+gap_colour = 240,150,220
+unknown_colour = 176,176,176
+clear_colour = 236,236,236
 
 def paint(
     im:np.ndarray, # uint8, (H,W,3)
     where:np.ndarray, # True = paint over, bool, (H,W)
     colour:tuple # red, green, blue, 0 to 255
 )->np.ndarray: # a copy, uint8, (H,W,3)
-    "One flat colour over a part of a picture"
+    "Paint a part of a picture in one flat colour"
     return np.where(where[...,None], np.array(colour, np.uint8), im)
 
 # %% ../../nbs/results/05_pictures.ipynb #444a4325
+_composite_names = dict(true='true colour', cir='colour infrared', swir='short-wave infrared')
+
 def caption(
     name:str, # of a composite
     bands:tuple, # names of all bands
     rgb:list # positions of the bands shown as red, green, blue
 )->str:
-    "Which bands a picture shows"
-    shown = [bands[i] for i in rgb]; words = dict(true='true colour', cir='colour infrared', swir='short-wave infrared')
-    if tuple(shown) == tuple(HLS.composites.get(name, ())): return f"{words.get(name, name)} ({', '.join(shown)})"
-    return f"{', '.join(shown)} as red, green, blue (these bands have no composite {name})"
+    "Name the bands that a picture shows"
+    shown = tuple(bands[i] for i in rgb)
+    names = ', '.join(shown)
+    if shown==tuple(HLS.composites.get(name, ())): return f"{_composite_names.get(name, name)} ({names})"
+    return f"{names} as red, green, blue (these bands have no composite {name})"
 
 # %% ../../nbs/results/05_pictures.ipynb #4cd828e8
 def chip_images(
     c:FilledChip, # to be drawn
     rgb:list # positions of the bands shown as red, green, blue
-)->dict: # name -> a picture of each date, uint8, (T,H,W,3)
-    "Input, filled and truth in the colours of one stretch"
+)->dict: # input, filled and truth -> a picture of each date, uint8, (T,H,W,3)
+    "Draw input, filled chip and reference in the colours of one stretch"
     limits = stretch(c.target, c.valid)
-    seen,filled,truth = (np.stack([rgb_image(x, rgb, limits) for x in a]) for a in (c.filled, c.filled, c.target))
-    return dict(input=paint(seen, c.gap, gap_colour), filled=filled, truth=paint(truth, ~c.valid, unknown_colour))
+    filled = np.stack([rgb_image(x, rgb, limits) for x in c.filled])
+    target = np.stack([rgb_image(x, rgb, limits) for x in c.target])
+    return dict(input=paint(filled, c.gap, gap_colour), filled=filled, truth=paint(target, ~c.valid, unknown_colour))
 
 # %% ../../nbs/results/05_pictures.ipynb #5e9fc771
 def error_limit(
     error:np.ndarray # absolute error, NaN where nothing is scored, any shape
 )->float: # reflectance
-    "End of the error's colour scale"
+    "Find the end of the error's colour scale"
     e = error[np.isfinite(error)]
     return max(float(np.percentile(e, 98)), 1e-3) if e.size else .1
 
@@ -118,54 +126,107 @@ def date_label(
     gap:float, # gap fraction, 0 to 1
     mae:float # over the gap, reflectance; NaN where nothing is scored
 )->str:
-    "What stands beside a row of panels"
-    share = 'no gap' if gap==0 else f'gap {gap:.0%}' if gap>=.01 else 'gap < 1%'
+    "Write the date, gap and error of a row of panels"
+    if gap==0: share = 'no gap'
+    else: share = f'gap {gap:.0%}' if gap>=.01 else 'gap < 1%'
     return f'{date}\n{share}' + ('' if np.isnan(mae) else f'\nMAE {mae:.4f}')
 
 # %% ../../nbs/results/05_pictures.ipynb #ba9a495d
-def _bare(ax, im, **kw):
-    "An image without ticks"
-    ax.set(xticks=[], yticks=[]); ax.spines[:].set(color='.6', linewidth=.6)
-    return ax.imshow(im, interpolation='nearest', **kw)
+def draw_image(
+    ax, # matplotlib axes
+    im, # grey or colour image, (H,W) or (H,W,3)
+    **kwargs # of `imshow`
+): # the image of matplotlib
+    "Draw an image without ticks"
+    ax.set(xticks=[], yticks=[])
+    ax.spines[:].set(color='.6', linewidth=.6)
+    return ax.imshow(im, interpolation='nearest', **kwargs)
 
-def draw_dates(
+def as_colour(rgb):
+    "Turn a colour of 0 to 255 into one of matplotlib"
+    return np.array(rgb)/255
+
+def _draw_row(row, images, error, limit):
+    "Draw one date: its images and its error; give the image of the error"
+    for ax,im in zip(row, images): draw_image(ax, im)
+    row[3].set_facecolor(as_colour(clear_colour))
+    return draw_image(row[3], np.ma.masked_invalid(error), cmap='viridis', vmin=0, vmax=limit)
+
+def _label_row(ax, text):
+    "Write a text to the left of a row"
+    ax.set_ylabel(text, rotation=0, ha='right', va='center', ma='left', labelpad=6, fontsize=9)
+
+def _error_bar(fig, axs, shown):
+    "Draw the colour bar of the error"
+    bar = fig.colorbar(shown, ax=axs[:,3], extend='max', aspect=14*len(axs), pad=.04)
+    bar.ax.tick_params(labelsize=8)
+    bar.set_label('reflectance, mean over bands', fontsize=9)
+
+def _colour_key(fig, all_known):
+    "Draw the legend of the flat colours"
+    colours = {'gap': gap_colour, 'not in a gap, or no truth': clear_colour}
+    if not all_known: colours['no truth'] = unknown_colour
+    handles = [Patch(facecolor=as_colour(colour), edgecolor='.6', label=name) for name,colour in colours.items()]
+    fig.legend(handles=handles, loc='outside lower center', ncols=3, frameon=False, fontsize=9)
+
+def _draw_dates(
     c:FilledChip, # to be drawn
     rgb:list, # positions of the bands shown as red, green, blue
     fig, # matplotlib figure or subfigure
     limit:float=None # end of the error's scale, reflectance; None = from the chip
 ): # array of axes, (T,4)
-    "Input, filled, truth and error, one row a date"
-    ims,error,T = chip_images(c, rgb),c.error,len(c.dates)
-    axs = fig.subplots(T, 4, squeeze=False); kw = dict(cmap='viridis', vmin=0, vmax=limit or error_limit(error))
+    "Draw input, filled chip, reference and error, one row per date"
+    images = chip_images(c, rgb)
+    error = c.error
+    limit = limit or error_limit(error)
+    axs = fig.subplots(len(c.dates), 4, squeeze=False)
     for t,row in enumerate(axs):
-        for ax,im in zip(row, ims.values()): _bare(ax, im[t])
-        row[3].set_facecolor(np.array(clear_colour)/255); shown = _bare(row[3], np.ma.masked_invalid(error[t]), **kw)
-        row[0].set_ylabel(date_label(c.dates[t], c.gap_fraction[t], c.mae[t]), rotation=0, ha='right', va='center', ma='left', labelpad=6, fontsize=9)
-    for ax,name in zip(axs[0], (*ims, 'absolute error')): ax.set_title(name, fontsize=10)
-    bar = fig.colorbar(shown, ax=axs[:,3], extend='max', aspect=14*T, pad=.04); bar.ax.tick_params(labelsize=8)
-    bar.set_label('reflectance, mean over bands', fontsize=9)
-    keys = {'gap': gap_colour, 'not in a gap, or no truth': clear_colour} | ({} if c.valid.all() else {'no truth': unknown_colour})
-    fig.legend(handles=[Patch(facecolor=np.array(v)/255, edgecolor='.6', label=k) for k,v in keys.items()], loc='outside lower center', ncols=3, frameon=False, fontsize=9)
+        shown = _draw_row(row, [im[t] for im in images.values()], error[t], limit)
+        _label_row(row[0], date_label(c.dates[t], c.gap_fraction[t], c.mae[t]))
+    for ax,name in zip(axs[0], (*images, 'absolute error')): ax.set_title(name, fontsize=10)
+    _error_bar(fig, axs, shown)
+    _colour_key(fig, c.valid.all())
     return axs
 
 # %% ../../nbs/results/05_pictures.ipynb #1196495a
-def draw_critics(
-    critics:list, # for each scale the maps of truth and filled, (2,h,w)
+def _draw_critic(fig, pair, maps, name):
+    "Draw one critic's maps of the reference and the filled chip"
+    top = max(float(np.abs(maps).max()), 1e-6)
+    for ax,im,image in zip(pair, maps, ('truth','filled')):
+        ax.set_axis_on()
+        shown = draw_image(ax, im, cmap='RdBu', vmin=-top, vmax=top)
+        ax.set_title(f'{name}, {image}', fontsize=9)
+    bar = fig.colorbar(shown, ax=list(pair), location='bottom', aspect=25, shrink=.8, pad=.04)
+    bar.ax.tick_params(labelsize=8)
+    bar.set_label('score, positive = looks real', fontsize=9)
+
+def _draw_critics(
+    critics:list, # for each scale the maps of reference and filled, (2,h,w)
     fig # matplotlib figure or subfigure
-): # array of axes, two a scale
-    "What the critics say: positive = looks real"
-    rows = -(-len(critics)//2); axs = fig.subplots(rows, 4, squeeze=False)
+): # array of axes, two per scale
+    "Draw the scores of the critics"
+    axs = fig.subplots(-(-len(critics)//2), 4, squeeze=False)
     for ax in axs.flat: ax.set_axis_off()
     for k,maps in enumerate(critics):
-        pair = axs[k//2, 2*(k%2):][:2]; top = max(float(np.abs(maps).max()), 1e-6)
-        for ax,im,name in zip(pair, maps, ('truth','filled')):
-            ax.set_axis_on(); shown = _bare(ax, im, cmap='RdBu', vmin=-top, vmax=top)
-            ax.set_title(f'critic {k+1}, {name}', fontsize=9)
-        bar = fig.colorbar(shown, ax=list(pair), location='bottom', aspect=25, shrink=.8, pad=.04); bar.ax.tick_params(labelsize=8)
-        bar.set_label('score, positive = looks real', fontsize=9)
+        first = 2*(k%2)
+        _draw_critic(fig, axs[k//2, first:first+2], maps, f'critic {k+1}')
     return axs
 
 # %% ../../nbs/results/05_pictures.ipynb #c4df1bec
+_MARGIN = .45 # above and below the panels, inches
+
+def _heights(c):
+    "Find the heights of the dates and of the critics in a figure, inches"
+    T,h,w = c.gap.shape
+    panel = 1.45*min(max(h/w, .3), 3)
+    return _MARGIN + T*(panel+.06) + _MARGIN, 2.1*-(-len(c.critics)//2)
+
+def _title(c, text):
+    "Write the name and the error of a chip, and the text after them"
+    mae = average(c.error)
+    name = drawn_text(c.chip_id) + ('' if np.isnan(mae) else f', MAE {mae:.4f}')
+    return f'{name}: {text}' if text else name
+
 def show_fill(
     c:FilledChip, # to be drawn
     rgb:list=(2,1,0), # positions of the bands shown as red, green, blue
@@ -173,25 +234,24 @@ def show_fill(
     limit:float=None, # end of the error's scale, reflectance; None = from the chip
     fig=None # matplotlib figure to draw into; None = a new one of pyplot
 ): # array of axes, (T,4)
-    "A chip before and after, with its error, and what the critics say where there are any"
-    (T,h,w),more = c.gap.shape,2.1*-(-len(c.critics)//2)
-    tall = .45 + T*(1.45*min(max(h/w, .3), 3)+.06) + .45
-    fig = fig or plt.figure(layout='constrained'); fig.set_size_inches(7.6, tall+more)
-    parts = fig.subfigures(2, 1, height_ratios=(tall, more)) if more else [fig.subfigures(1, 1)]
-    axs = draw_dates(c, list(rgb), parts[0], limit)
-    if more: draw_critics(c.critics, parts[1])
-    mae = average(c.error)
-    name = drawn_text(c.chip_id) + ('' if np.isnan(mae) else f', MAE {mae:.4f}')
-    fig.suptitle(f'{name}: {title}' if title else name, fontsize=10, wrap=True)
+    "Draw a chip before and after filling, its error, and the scores of its critics if it has any"
+    of_dates,of_critics = _heights(c)
+    fig = fig or plt.figure(layout='constrained')
+    fig.set_size_inches(7.6, of_dates+of_critics)
+    parts = fig.subfigures(2, 1, height_ratios=(of_dates, of_critics)) if of_critics else [fig.subfigures(1, 1)]
+    axs = _draw_dates(c, list(rgb), parts[0], limit)
+    if of_critics: _draw_critics(c.critics, parts[1])
+    fig.suptitle(_title(c, title), fontsize=10, wrap=True)
     return axs
 
 # %% ../../nbs/results/05_pictures.ipynb #a3d150d0
-mark = 'gapfill_baseline'
+mark = 'gapfill_baseline' # in every picture of this package
+_HEAD = 4096 # characters at the beginning of a text that show who wrote it
 
 def write_figure(
     fig, # matplotlib figure
     path:Path, # PNG or JPEG
-    dpi:int=150, # pixels an inch
+    dpi:int=150, # pixels per inch
     **kwargs # of `savefig`
 ):
     "Write a figure atomically, marked as drawn by this package"
@@ -202,35 +262,37 @@ def write_figure(
 def is_own_picture(
     path:Path # PNG or JPEG
 )->bool: # False where it is no picture
-    "Tell whether this package drew a picture"
+    "Decide whether this package drew a picture"
     try:
         with Image.open(path) as im: marks = im.info.get('Software'),im.info.get('comment')
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError): return False
     return mark in marks or mark.encode() in marks
 
 def _is_own(path, holds):
-    "Was a file written by this package? A text by what stands in its beginning"
+    "Decide whether this package wrote a file: a picture by its mark, a text by its beginning"
     if not holds: return is_own_picture(path)
     try:
-        with open(path, encoding='utf8', errors='replace') as f: head = f.read(4096)
+        with open(path, encoding='utf8', errors='replace') as f: head = f.read(_HEAD)
     except OSError: return False
     return holds in head
 
 def refuse_foreign(
     folder:Path, # to write into
-    names:dict, # of the files -> what stands in the beginning of a text; '' = it is a picture
+    names:dict, # file name -> words in the beginning of its text; '' = it is a picture
     option:str # that named the folder
 ):
     "Refuse to write over files that this package did not write"
     for name,holds in names.items():
-        if (p := Path(folder)/name).exists() and not _is_own(p, holds):
-            raise ValueError(f"{p} is there already and is not of this program. Pass another --{option}, or move the file.")
+        path = Path(folder)/name
+        if path.exists() and not _is_own(path, holds):
+            raise ValueError(f"{path} is there already and is not of this program. "
+                             f"Pass another --{option}, or move the file.")
 
 # %% ../../nbs/results/05_pictures.ipynb #1ce4b82f
 def save_figure(
     path:Path, # PNG or JPEG
     draw, # called with `fig`, a matplotlib figure
-    dpi:int=150 # pixels an inch
+    dpi:int=150 # pixels per inch
 ):
     "Draw into a figure without a window, and write it atomically"
     fig = Figure(layout='constrained')
