@@ -17,6 +17,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from .data import chip_dates
 from .core import HLS
+from .glibc import keep_freed_memory
 from .program import drawn_text, progress, whole
 from .results.open_run import open_evaluation, run_and_dest
 from .results.pictures import FilledChip, as_colour, average, caption, chip_images, clear_colour
@@ -374,6 +375,7 @@ def _report(table, ev, index):
     "Print the number of pictures, their mean error and the page to open"
     print(f"{len(table)} of {len(ev.ds)} chips drawn, MAE {table.mae.mean():.4f} on average. Open {index}")
 
+@keep_freed_memory()
 def draw_pictures(
     o:SimpleNamespace # options of `gapfill_visualize`
 )->Path: # index.html
