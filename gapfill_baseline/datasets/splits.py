@@ -14,7 +14,7 @@ from math import ceil
 from typing import NamedTuple
 import numpy as np, pandas as pd
 import matplotlib.pyplot as plt
-from rasterio._err import CPLE_BaseError # not all of them are RasterioErrors
+from rasterio._err import CPLE_BaseError # some GDAL errors are not RasterioErrors, and have no public class
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.warp import transform
@@ -35,7 +35,7 @@ def _file_box(path):
 
 # %% ../../nbs/datasets/02_splits.ipynb #e496bdef
 def _file_boxes(chips):
-    "Read the coordinate system of each chip's file ('' = none), (N,), and its box there (NaN = none), (N,4)"
+    "Read the coordinate system, (N,), and bounds, (N,4), of each chip's file; '' and NaN without a georeferenced file"
     paths = chips.path if 'path' in chips else ['']*len(chips)
     found_paths = [p if os.path.isfile(p) else '' for p in paths]
     with ThreadPoolExecutor(8) as ex: found = list(ex.map(_file_box, found_paths))
@@ -56,7 +56,7 @@ def _lonlat(chips):
     if is_wrong.any():
         x,y = lonlat[is_wrong][0]
         raise ValueError(f"chip {chips.chip_id[is_wrong].iloc[0]} has chip_x {x:g} and chip_y {y:g}; "
-                         "they are longitude and latitude in degrees.")
+                         "they must be longitude and latitude in degrees.")
     return np.where(np.isnan(lonlat).any(1, keepdims=True), np.nan, lonlat)
 
 # %% ../../nbs/datasets/02_splits.ipynb #d42118b4
@@ -73,7 +73,7 @@ def flat_system(
 
 # %% ../../nbs/datasets/02_splits.ipynb #f42c7e65
 def _reproject(xy, src, dst):
-    "Move points (N,2) to another coordinate system; NaN = they have no place there"
+    "Reproject points (N,2); NaN = outside the new system"
     if not len(xy): return xy
     try: out = np.stack(transform(src, dst, xy[:,0], xy[:,1]), -1)
     except (RasterioError, CPLE_BaseError): return np.full(xy.shape, np.nan) # a system without a place on the earth
@@ -87,7 +87,7 @@ def is_metric(
     return system.is_projected and system.units_factor[1]==1
 
 def _corners(boxes, crs, dst):
-    "Move the corners of boxes of several coordinate systems to one, in turn, (N,4,2)"
+    "Reproject the corners of boxes, each from its own system, to one system, in the order around the box, (N,4,2)"
     out = boxes[:, [[0,1],[0,3],[2,3],[2,1]]]
     for system in set(crs):
         rows = crs==system
@@ -109,7 +109,7 @@ def reproject_boxes(
     src:str, # their coordinate reference system
     dst:str # the new one
 )->np.ndarray: # left, bottom, right, top in the new system, (N,4)
-    "Make the boxes around boxes in another coordinate system"
+    "Compute the bounding boxes of reprojected boxes"
     return _around(_corners(boxes, np.full(len(boxes), src, object), dst))
 
 # %% ../../nbs/datasets/02_splits.ipynb #6f1ad792
@@ -136,14 +136,14 @@ def _common_boxes(chips, systems, boxes, size):
 
     boxes[has_file] = _around(_corners(boxes[has_file], systems[has_file], flat))
     widths = boxes[has_file,2]-boxes[has_file,0]
-    side = size or (np.median(widths) if has_file.any() else _published_side)
+    side = size or (np.nanmedian(widths) if np.isfinite(widths).any() else _published_side)
     rest = is_known & ~has_file
     boxes[rest] = _square_boxes(lonlat[rest], side, flat)
     return Footprints(boxes, flat)
 
 def footprints(
     chips:pd.DataFrame, # a chip catalog
-    size:float=None # side of a chip without a file, metres; None = that of the others, or 6720
+    size:float=None # side of a chip without a file, metres; None = median width of the chips with a file, or 6720
 )->Footprints: # one box per chip
     "Locate chips by their files, else by `chip_x` and `chip_y`"
     systems,boxes = _file_boxes(chips)
@@ -168,13 +168,13 @@ class _Cells:
         self.sorted_key = self.key[self.order]
 
     def candidates(self, column):
-        "Find the boxes in three cells of a column beside each box: first place in `order` and count, (N,)"
+        "Find the boxes in three cells of the column `column` further (-1, 0 or 1): first index in `order`, count"
         first = np.searchsorted(self.sorted_key, self.key+column*self.width-1)
         end = np.searchsorted(self.sorted_key, self.key+column*self.width+1, 'right')
         return first,end-first
 
     def pairs(self, rows, first, count):
-        "List pairs of boxes (i, j), i of some rows and j of their candidates, that are near each other"
+        "List the pairs (i, j) of boxes at most `within` apart along each axis, i from `rows` and j from its candidates"
         n = count[rows]
         i = np.repeat(rows, n)
         start = first[rows]-np.cumsum(n)+n
@@ -184,7 +184,7 @@ class _Cells:
         return i[is_near],j[is_near]
 
 def _close_pairs(boxes, within=0., part=1<<20):
-    "Yield pairs (i, j) of boxes at most `within` metres apart, each pair both ways, about `part` pairs at a time"
+    "Yield pairs (i, j) of near boxes in both orders, and each box with itself, from about `part` candidates at a time"
     cells = _Cells(boxes, within)
     for column in (-1, 0, 1):
         first,count = cells.candidates(column)
@@ -195,8 +195,8 @@ def _close_pairs(boxes, within=0., part=1<<20):
 # %% ../../nbs/datasets/02_splits.ipynb #1a888049
 def near_any(
     boxes:np.ndarray, # of all chips, metres, (N,4); NaN = not known, near nothing
-    marked:np.ndarray, # the chips to be near to, bool, (N,)
-    within:float=0. # metres between two boxes; 0 = they touch
+    marked:np.ndarray, # the chips that others are tested against, bool, (N,)
+    within:float=0. # largest gap between two boxes along either axis, metres; 2 % of the largest side is added
 )->np.ndarray: # bool, (N,); a marked chip is near itself
     "Find the chips near a marked one"
     known = np.isfinite(boxes).all(1)
@@ -222,7 +222,7 @@ def _join(top, i, j):
 
 def linked(
     boxes:np.ndarray, # metres, (N,4)
-    distance:float=10_000. # longest link, metres
+    distance:float=10_000. # largest gap between linked boxes along either axis, metres; 2 % of a side is added
 )->np.ndarray: # number of the cluster, int64, (N,)
     "Number the clusters of near chips, by single linkage"
     different,place = np.unique(boxes, axis=0, return_inverse=True)
@@ -251,7 +251,8 @@ def places(
     ids = chips.chip_id[no_tile].astype(str).to_numpy(object)
     is_lost = ~np.isfinite(boxes).all(1)
     if is_lost.any():
-        raise ValueError(f"chip {ids[is_lost][0]} has neither a tile nor chip_x and chip_y: its place is not known. "
+        raise ValueError(f"chip {ids[is_lost][0]} has no tile, no chip_x and chip_y, and no georeferenced file: "
+                         "its place is not known. "
                          "Add them to the chip catalog, or pass --split published and --select_on validation.")
     clusters = linked(boxes, distance)
     names[no_tile] = 'near ' + pd.Series(ids).groupby(clusters).transform('min').to_numpy(object)
@@ -259,7 +260,7 @@ def places(
 
 # %% ../../nbs/datasets/02_splits.ipynb #6bf7b618
 def _overlap(a, b, least=.01):
-    "Test if shapes of four corners (N,4,2) overlap by more than a share of their extent, bool, (N,)"
+    "Test if convex quadrilaterals (N,4,2) overlap by more than the share `least`, by separating axes, (N,)"
     apart = np.zeros(len(a), bool)
     for shape in (a, b):
         edge = np.roll(shape, -1, 1)-shape
@@ -291,8 +292,8 @@ def _known_corners(boxes, crs):
 def on_other_grids(
     boxes:np.ndarray, # left, bottom, right, top of each chip in its own system, (N,4)
     crs, # coordinate reference system of each chip, text, (N,)
-    marked:np.ndarray # the chips to look for, bool, (N,)
-)->np.ndarray: # row of a marked chip of another system below each chip, -1 = none, (N,)
+    marked:np.ndarray # the chips that others are tested against, bool, (N,)
+)->np.ndarray: # row of one marked chip of another coordinate system that overlaps each chip, -1 = none, (N,)
     "Find chips that overlap a marked chip whose file has another coordinate system"
     boxes = np.asarray(boxes, float)
     crs = np.asarray(crs, object)
@@ -340,7 +341,7 @@ def _two_sides(chips):
                      "that can be used; at least one of each is needed.")
 
 def _leaking(chips, boxes, train):
-    "Test which chips leak in each of the three ways, a dictionary of bool arrays (N,)"
+    "Test which chips touch a training chip, share its tile, or share its tile and dates: bool arrays (N,) by name"
     tile = pd.DataFrame({'tile': _tile(chips)})
     dated = pd.concat([tile, chips[date_columns(chips)].reset_index(drop=True)], axis=1)
     has_tile = (tile.tile!='').to_numpy()
@@ -350,10 +351,10 @@ def _leaking(chips, boxes, train):
 def leaks(
     chips:pd.DataFrame, # a chip catalog with `usage`
     boxes:np.ndarray=None # of the chips, metres, (N,4); None = `footprints`
-)->pd.Series: # counts train, validate, left_out, touch, tile, tile_dates; the last three also in percent, `_pct`
-    "Count the validation chips that a training chip gives away; NaN where no tile is known"
+)->pd.Series: # train, validate, left_out; leaks touch, tile, tile_dates, also in percent of validate, `_pct`
+    "Count the validation chips that leak from training chips; the tile counts are NaN if no chip has a tile"
     if 'usage' not in chips:
-        raise ValueError("The chip table has no column 'usage'. Split it first, by random_split or blocked_split.")
+        raise ValueError("The chip catalog has no column 'usage'. Split it first, by random_split or blocked_split.")
     boxes = _known_boxes(chips, boxes)
     train,validate = _two_sides(chips)
     n = {way: int((leaking & validate).sum()) for way,leaking in _leaking(chips, boxes, train).items()}
@@ -373,7 +374,7 @@ def _share(chips, fraction):
     return fraction
 
 def _with_usage(chips, is_usable, validate):
-    "Write a split into the usable rows of a table"
+    "Write a split into the usable rows; the others keep their usage, or get train if there is none"
     old = chips.usage.to_numpy(object) if 'usage' in chips else np.full(len(chips), 'train', object)
     new = np.where(validate, 'validate', 'train')
     return chips.assign(usage=np.where(is_usable, new, old))
@@ -384,7 +385,7 @@ def random_split(
     seed:int=0, # another seed, another split
     fraction:float=None # share of validation chips; None = as in `usage`, or a fifth
 )->pd.DataFrame: # the catalog with a new `usage`
-    "Split chips one by one"
+    "Split a catalog by drawing single validation chips at random"
     is_usable = usable(chips)
     rows = np.flatnonzero(is_usable)
     rows = rows[np.argsort(chips.chip_id.astype(str).to_numpy(object)[is_usable])]
@@ -399,8 +400,8 @@ def random_split(
 def fill_up(
     sizes, # size of each group, in the order in which they are taken, (N,)
     want:float # sum of the sizes to reach
-)->np.ndarray: # bool, (N,); at least one group, never all
-    "Choose groups whose sizes sum to about a number: all that fit in turn, and one more where that comes closer"
+)->np.ndarray: # bool, (N,); of two groups or more, at least one and never all
+    "Choose groups whose sizes sum to about `want`: each that still fits, in order, and one more if that comes closer"
     sizes = np.asarray(sizes)
     taken = np.zeros(len(sizes), bool)
     room = want
@@ -408,9 +409,10 @@ def fill_up(
         if size <= room:
             taken[k] = True
             room -= size
-    too_much = np.where(taken, np.inf, np.abs(sizes-room))
-    if too_much.min() < room: taken[too_much.argmin()] = True
-    if not taken.any() or taken.all(): taken[sizes.argmin()] ^= True
+    excess = np.where(taken, np.inf, sizes-room) # over `want`, if one more is taken
+    if excess.min() < room: taken[excess.argmin()] = True
+    if not taken.any(): taken[sizes.argmin()] = True # the smallest alone
+    elif taken.all(): taken[sizes.argmin()] = False # all but the smallest
     return taken
 
 # %% ../../nbs/datasets/02_splits.ipynb #1dd5284f
@@ -431,7 +433,8 @@ def _margin(boxes, held, buffer):
     "Find the training chips near a held-out chip, bool, (N,); refuse a margin that takes all of them"
     margin = near_any(boxes, held, buffer) & ~held
     if (~held & ~margin).any(): return margin
-    raise ValueError(f"buffer {buffer:g} m leaves no training chip of {(~held).sum()}. Pass a smaller one.")
+    raise ValueError(f"All {(~held).sum()} training chips touch a validation chip or lie within {buffer:g} m of one. "
+                     "Pass a smaller buffer if it is not 0, or --split published.")
 
 def _fill_in(rows, values):
     "Put the values of some rows into a bool array of all rows, False elsewhere, (N,)"
@@ -443,7 +446,7 @@ def blocked_split(
     chips:pd.DataFrame, # a chip catalog; `usage` may be absent
     seed:int=0, # another seed, other places
     fraction:float=None, # share of validation chips; None = as in `usage`, or a fifth
-    buffer:float=0., # training chips at most so far from a validation chip are left out, metres; 0 = those that touch
+    buffer:float=0., # training chips so near to a validation chip are left out, metres; 0 = those that touch
     distance:float=10_000., # where no tile is known: longest link between chips of one place, metres
     boxes:np.ndarray=None # of the chips, metres, (N,4); None = `footprints`
 )->pd.DataFrame: # the catalog with a new `usage`: train, validate or buffer
@@ -469,7 +472,7 @@ def leak_table(
     seed:int=0, # of the blocked split, and of the first random one
     repeats:int=20 # random splits to take the mean of
 )->pd.DataFrame: # one row per split, columns as in `leaks`
-    "Count the leaks of the own split of a catalog, of random splits, and of a blocked one if there are two places"
+    "Count the leaks of a catalog's own split, of random splits and, for two places or more, of a blocked split"
     chips = chips[usable(chips)].reset_index(drop=True)
     boxes = _known_boxes(chips)
     rows = {}
@@ -529,14 +532,15 @@ def split_catalog(
     if split not in splits: raise ValueError(f"--split {split} is not known. Choose from: {', '.join(splits)}.")
     chips = splits[split](catalog.chips, seed)
     if chips is catalog.chips: return catalog
-    return catalog._replace(chips=chips, layout=catalog.layout._replace(premasked=''))
+    layout = catalog.layout._replace(premasked='') # premasked files fit only the dataset's own split
+    return catalog._replace(chips=chips, layout=layout)
 
 # %% ../../nbs/datasets/02_splits.ipynb #091546b4
 class Holdout(NamedTuple):
-    "Training chips that choose the best epoch, and those that are trained on"
+    "Training chips held out to choose the best epoch, and those that are trained on"
     held:np.ndarray # held out, bool, (N,)
     kind:str # places or dates
-    train:np.ndarray # trained on, bool, (N,); chips in neither touch a held-out chip
+    train:np.ndarray # trained on, bool, (N,); chips that are neither held out nor trained on touch a held-out chip
 
 # %% ../../nbs/datasets/02_splits.ipynb #456bdfdd
 def _last_dates(chips, fraction):
@@ -571,7 +575,8 @@ def holdout(
     names = np.unique(place)
     kind = 'places' if len(names) >= least_places else 'dates'
     held = _some_places(place, names, fraction, seed) if kind=='places' else _last_dates(chips, fraction)
-    train = ~held & ~(near_any(boxes, held) & (kind=='places'))
+    touching = near_any(boxes, held) if kind=='places' else held
+    train = ~held & ~touching
     if train.any() and held.any(): return Holdout(held, kind, train)
     raise ValueError(f"{len(chips)} training chips of {len(names)} places are too few to hold some out: "
                      f"{held.sum()} would be held out and {train.sum()} trained on. Pass --select_on validation.")
