@@ -461,10 +461,14 @@ def _codes(self:CubeStack, looks, window):
     if mask is None or not looks: return [None]*len(looks)
     f = mask.factor
     rows,cols = window.toslices()
-    r,c = (slice(o.start//f, -(-o.stop//f)) for o in (rows,cols))
-    a = _mask_values(_read_layer(self._open(mask.path), mask, self._when(looks), r, c), mask)
-    i,j = rows.start-r.start*f,cols.start-c.start*f
-    return a.repeat(f, 1).repeat(f, 2)[:, i:i+window.height, j:j+window.width]
+    a = _read_layer(self._open(mask.path), mask, self._when(looks), _coarser(rows, f), _coarser(cols, f))
+    fine = _mask_values(a, mask).repeat(f, 1).repeat(f, 2)
+    i,j = rows.start%f,cols.start%f
+    return fine[:, i:i+window.height, j:j+window.width]
+
+def _coarser(part, factor):
+    "Give the coarse pixels that cover a slice of fine ones"
+    return slice(part.start//factor, -(-part.stop//factor))
 
 @patch
 def _mask_nodata(self:CubeStack, k):
@@ -655,7 +659,8 @@ def _wanted(found, dates, path):
     "Choose some days"
     want = sorted({as_date(d) for d in as_list(dates)})
     absent = [d for d in want if d not in found]
-    if absent: raise ValueError(f"{path} has no date {absent[0]}; it has {len(found)} from {min(found)} to {max(found)}.")
+    if absent:
+        raise ValueError(f"{path} has no date {absent[0]}; it has {len(found)} from {min(found)} to {max(found)}.")
     return {d: found[d] for d in want}
 
 def _check_places(places, paths):
@@ -721,6 +726,10 @@ def _block(files, layer, grid):
     chunks = files[layer.path][layer.var].encoding.get('preferred_chunks') or {}
     return chunks.get(layer.cube.y, grid.height),chunks.get(layer.cube.x, grid.width)
 
+def _output_names(path, days):
+    "Name the output of each date"
+    return [f'{Path(path).stem}_{d}' for d in days]
+
 def assemble_cubes(
     datasets:Sequence, # `xarray.Dataset` of each file, as `open_cube` gives them
     paths:Sequence, # name of each
@@ -730,19 +739,18 @@ def assemble_cubes(
     make:Callable=CubeStack # class of the stack
 )->CubeStack: # dates ascending
     "Make a stack of open cubes of one place and the same dates"
-    found = _all_bands(datasets, paths)
+    grid,there,taken = _all_bands(datasets, paths)
     files = dict(zip(map(str, paths), datasets))
-    choice = _choose(files, found.layers, bands, how, paths[0])
-    rule,mask_note = _rule_of(files, choice.mask, choice.mask_name, how)
+    layers,mask,mask_band,unused = _choose(files, there, bands, how, paths[0])
+    rule,mask_note = _rule_of(files, mask, mask_band, how)
     days = _days(datasets, paths, dates)
-    notes = _notes(days, choice.layers, choice.unused+found.taken, mask_note, found.grid)
 
-    parts = tuple(choice.layers.values())
-    looks = [[CubeLook(parts, choice.mask, k) for k in at] for at in days.values()]
-    units = [_units_of_layers(files, choice.layers, how)]*len(days)
-    names = [f'{Path(paths[0]).stem}_{d}' for d in days]
-    block = _block(files, parts[0], found.grid)
-    return make(tuple(choice.layers), tuple(days), names, looks, found.grid, units, block=block, rule=rule, notes=notes)
+    parts = tuple(layers.values())
+    looks = [[CubeLook(parts, mask, k) for k in at] for at in days.values()]
+    units = [_units_of_layers(files, layers, how)]*len(days)
+    return make(tuple(layers), tuple(days), _output_names(paths[0], days), looks, grid, units,
+                block=_block(files, parts[0], grid), rule=rule,
+                notes=_notes(days, layers, unused+taken, mask_note, grid))
 
 def stack_from_cube(
     paths, # a NetCDF file or Zarr store, or several of one place and the same dates, the finest first
