@@ -527,7 +527,7 @@ def _is_named(word):
 
 def default_bands(
     names:Sequence, # of all bands of a cube
-    product:str=None # row of `reading.bands.products` whose numbers they are; None = not known
+    product:str=None # row of `reading.bands.product_bands` whose numbers they are; None = not known
 )->dict: # name that the band gets -> its name in the cube
     "Choose the bands of a cube that are reflectance"
     names = [n for n in names if not _is_other(n)]

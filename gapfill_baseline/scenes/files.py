@@ -37,7 +37,7 @@ class Reading(NamedTuple):
     nodata:float=None # number of pixels that were not measured; None = as in the files
     scale:float=None # reflectance = DN · scale + offset; None = as in the files
     offset:float=None # see `scale`
-    product:str=None # row of `reading.bands.products` whose numbers the files have; None = not known
+    product:str=None # row of `reading.bands.product_bands` whose numbers the files have; None = not known
     product_units:Any=None # scale and offset by the rule of the product, or per file, by its path; None = not known
     stated:bool=False # the bands of each date come in the order of `bands`, one file per band, whatever their names
     nested:bool=False # files of a product: resample those that fit by whole pixels without `align`, see `fits_whole`
@@ -315,7 +315,7 @@ class Scene(NamedTuple):
     files:tuple # that hold its bands
     mask:Any=None # file of its mask; None = there is none, or it is a band of the scene
     name:str='' # name of its output; '' = as its first file
-    product:str=None # row of `reading.bands.products` whose numbers its files have; None = as for the series
+    product:str=None # row of `reading.bands.product_bands` whose numbers its files have; None = as for the series
     units:Any=None # as `product_units` of `Reading`; None = as for the series
 
 class _Opened(NamedTuple):
