@@ -448,7 +448,7 @@ def make_reading(
     bands:Sequence=None, # names of the bands; None = those in the files, or HLS's where there are six
     mask_values:Sequence=None, # classes that are a gap; None = as the mask's kind has it
     mask_threshold:float=None, # a mask of probabilities is a gap from here on
-    mask_kind:str=None, # one of `reading.masks.kinds`; None = by the name and the values
+    mask_kind:str=None, # one of `reading.masks.mask_kinds`; None = by the name and the values
     mask_band:str=None, # band of the scenes that is their mask; see `Reading`
     dilate:int=0, # pixels by which gaps grow
     align:bool=False, # resample files of another grid to that of the first date
