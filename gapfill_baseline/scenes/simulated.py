@@ -261,6 +261,8 @@ class _Land:
     "Simulated land of a day: a piece that is mirrored to the size of a granule"
     def __init__(self, size, day, region, seed):
         n = min(size, 1024)
+        self.size = size
+        self.seed = seed,day.toordinal()
         self.at = mirrored(size, n)
         self.piece = simulate(n, [day], region, (seed,), lat=32.)[0] # (6,n,n)
     def spread(self, a):
@@ -273,6 +275,9 @@ class _Land:
         "True = water, bool, (size,size)"
         green,nir = self.piece[1],self.piece[3]
         return self.spread((green>nir) & (nir<900))
+    def fmask(self, cloud):
+        "Simulate an Fmask layer with a share of cloud"
+        return simulate_fmask(self.size, cloud, self.seed, self.water())
     def clouded(self, fmask, rng):
         "Put clouds over all bands, (6,size,size)"
         texture = self.spread(fractal(self.piece.shape[1:], rng, 60, 2.6))
@@ -300,8 +305,7 @@ def make_granules(
         product = products[t%len(products)]
         name,place = _tile_and_grid(size, product, tile, grid)
         land = _Land(size, day, region, seed)
-        if layers: f = layers[t]
-        else: f = simulate_fmask(size, cloud[t%len(cloud)], (seed,day.toordinal()), land.water())
+        f = layers[t] if layers else land.fmask(cloud[t%len(cloud)])
         dn = land.clouded(f, np.random.default_rng((seed,t)))
         folders.append(_write_new(Path(dest), _Acquisition(product, name, day, dn, f, place)))
         if truth: _write_band(_truth_of(folders[-1]), land.dn(), place, HLS.nodata)

@@ -150,11 +150,14 @@ def _read_window(src, part, window, out=None):
 
 def _read_part(src, part, window, out=None):
     "Read a window of the stack from an open part, as stored, (bands,h,w); into `out` where it is given"
-    f,w = part.factor,window
-    if f==1: return _read_window(src, part, w, out)
+    if part.factor==1: return _read_window(src, part, window, out)
+    return _read_coarse(src, part, window, part.factor)
+
+def _read_coarse(src, part, w, f):
+    "Read a window from a part with larger pixels, and repeat them"
     rows,cols = ((int(o)//f, -(-int(o+n)//f)) for o,n in ((w.row_off, w.height), (w.col_off, w.width)))
     a = _read_window(src, part, Window.from_slices(rows, cols))
-    i,j = int(w.row_off)-rows[0]*f,int(w.col_off)-cols[0]*f
+    i,j = int(w.row_off)%f,int(w.col_off)%f
     return a.repeat(f, 1).repeat(f, 2)[:, i:i+int(w.height), j:j+int(w.width)]
 
 # %% ../../nbs/scenes/01_stack.ipynb #8f7c225c
