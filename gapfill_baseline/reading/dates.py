@@ -63,7 +63,7 @@ def find_dates(
     absent = next((p for p,d in zip(paths, days) if d is None), None)
     if absent is not None:
         raise ValueError(f"dates are not given, and {absent} has none in its name or its tags. "
-                         "Pass --dates, one YYYY-MM-DD a scene.")
+                         "Pass --dates, one YYYY-MM-DD per scene.")
     return days,'tags'
 
 # %% ../../nbs/reading/06_dates.ipynb #2e8cb829
@@ -85,7 +85,7 @@ def read_dates(
     "Read a list of dates"
     try: lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
     except (OSError, UnicodeError):
-        raise ValueError(f"dates_file {path} cannot be read as text. Pass a file with a date a line.") from None
+        raise ValueError(f"dates_file {path} cannot be read as text. Pass a file with one date per line.") from None
     days = [as_date(line.strip().strip('"')) for line in lines if line.strip()]
-    if not days: raise ValueError(f"dates_file {path} has no dates. Write one a line, YYYY-MM-DD.")
+    if not days: raise ValueError(f"dates_file {path} has no dates. Write one per line, YYYY-MM-DD.")
     return days

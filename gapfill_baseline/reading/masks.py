@@ -275,7 +275,7 @@ def _measured(sample, nodata):
     return finite if nodata is None else finite[finite!=nodata]
 
 def _by_values(kind, options, name, values):
-    "Make the rule of a kind that the name of a mask stands for, and compare it with some values"
+    "Make the rule of the kind in the name of a mask, and compare it with some values"
     if kind!='qa_pixel' and values.size and np.isin(values, (0,1)).all():
         note = f"{name} holds 0 and 1 alone and is read as clear and cloud (--mask_kind {kind} reads it as {kind})"
         return _of_kind('binary', options),note

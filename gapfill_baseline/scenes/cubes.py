@@ -726,9 +726,10 @@ def _block(files, layer, grid):
     chunks = files[layer.path][layer.var].encoding.get('preferred_chunks') or {}
     return chunks.get(layer.cube.y, grid.height),chunks.get(layer.cube.x, grid.width)
 
-def _output_names(path, days):
-    "Name the output of each date"
-    return [f'{Path(path).stem}_{d}' for d in days]
+def _looks(choice, days):
+    "Make the looks of each date"
+    parts = tuple(choice.layers.values())
+    return [[CubeLook(parts, choice.mask, k) for k in at] for at in days.values()]
 
 def assemble_cubes(
     datasets:Sequence, # `xarray.Dataset` of each file, as `open_cube` gives them
@@ -739,18 +740,18 @@ def assemble_cubes(
     make:Callable=CubeStack # class of the stack
 )->CubeStack: # dates ascending
     "Make a stack of open cubes of one place and the same dates"
-    grid,there,taken = _all_bands(datasets, paths)
+    found = _all_bands(datasets, paths)
     files = dict(zip(map(str, paths), datasets))
-    layers,mask,mask_band,unused = _choose(files, there, bands, how, paths[0])
-    rule,mask_note = _rule_of(files, mask, mask_band, how)
+    choice = _choose(files, found.layers, bands, how, paths[0])
+    rule,mask_note = _rule_of(files, choice.mask, choice.mask_name, how)
     days = _days(datasets, paths, dates)
+    units = [_units_of_layers(files, choice.layers, how)]*len(days)
 
-    parts = tuple(layers.values())
-    looks = [[CubeLook(parts, mask, k) for k in at] for at in days.values()]
-    units = [_units_of_layers(files, layers, how)]*len(days)
-    return make(tuple(layers), tuple(days), _output_names(paths[0], days), looks, grid, units,
-                block=_block(files, parts[0], grid), rule=rule,
-                notes=_notes(days, layers, unused+taken, mask_note, grid))
+    names = [f'{Path(paths[0]).stem}_{d}' for d in days]
+    notes = _notes(days, choice.layers, choice.unused+found.taken, mask_note, found.grid)
+    block = _block(files, next(iter(choice.layers.values())), found.grid)
+    return make(tuple(choice.layers), tuple(days), names, _looks(choice, days), found.grid, units,
+                block=block, rule=rule, notes=notes)
 
 def stack_from_cube(
     paths, # a NetCDF file or Zarr store, or several of one place and the same dates, the finest first

@@ -468,10 +468,10 @@ def to_dates(
     once:bool=True # refuse a date that comes twice
 )->list: # `datetime.date`, in the order given
     "Convert dates to `datetime.date`, and check their number"
-    if len(dates)!=n: raise ValueError(f"{len(dates)} dates for {n} scenes. Pass one date a scene.")
+    if len(dates)!=n: raise ValueError(f"{len(dates)} dates for {n} scenes. Pass one date per scene.")
     days = [as_date(d) for d in dates]
     twice = [d for d in days if days.count(d) > 1]
-    if once and twice: raise ValueError(f"date {twice[0]} comes twice. Pass one scene a date.")
+    if once and twice: raise ValueError(f"date {twice[0]} comes twice. Pass one scene per date.")
     return days
 
 def _found_dates(files, drivers=('GTiff',)):
@@ -498,10 +498,10 @@ def stack_from_files(
 )->Stack: # dates ascending
     "Make a stack of GeoTIFFs, one per date, with their masks"
     files = list(files)
-    if not files: raise ValueError("files is empty. Pass a GeoTIFF a date.")
+    if not files: raise ValueError("files is empty. Pass one GeoTIFF per date.")
     _refuse_twice(files)
     if masks is not None and len(masks)!=len(files):
-        raise ValueError(f"{len(masks)} masks for {len(files)} scenes. Pass one mask a scene.")
+        raise ValueError(f"{len(masks)} masks for {len(files)} scenes. Pass one mask per scene.")
     days,where = _found_dates(files) if dates is None else (to_dates(dates, len(files), once=False),'')
     scenes = [Scene(d, tuple(as_list(f)), m) for d,f,m in zip(days, files, masks or [None]*len(files))]
     how = make_reading(**options) if how is None else how
@@ -546,7 +546,7 @@ def _layers_of_file(
     if dated: return [dated[d] for d in sorted(dated)],[as_date(d) for d in sorted(dated)]
     if T is None:
         raise ValueError(f"dates are not given, and the bands of {path} have none in their names. "
-                         "Pass --dates, one YYYY-MM-DD a date.")
+                         "Pass --dates, one YYYY-MM-DD per date.")
     return _repeated(str(path), names, T) or _in_turn(str(path), len(names), T, how.bands),None
 
 # %% ../../nbs/scenes/01a_files.ipynb #771b103a
@@ -565,7 +565,7 @@ def _refuse_unlike(files, days):
 def _check_layer_days(path, days, T):
     "Refuse another number of layers than of dates, and layers whose dates are not known"
     if T not in (None, len(days)):
-        raise ValueError(f"{path} has {len(days)} layers for {T} dates. Pass one date a layer.")
+        raise ValueError(f"{path} has {len(days)} layers for {T} dates. Pass one date per layer.")
     if T is None and None in days:
         raise ValueError(f"dates are not given, and the layers of {path} have none in their names. "
                          "Pass --dates or --dates_file.")
@@ -599,7 +599,7 @@ def _mask_files(masks, T, grid, how):
     paths = as_list(masks)
     if len(paths)==T: return [_mask_of_date(p, (), None, grid, how) for p in paths]
     if len(paths)==1 and T > 1: return _mask_bands(paths[0], T, grid, how)
-    raise ValueError(f"{len(paths)} masks for {T} dates. Pass one a date, or one file with a band a date.")
+    raise ValueError(f"{len(paths)} masks for {T} dates. Pass one per date, or one file with a band per date.")
 
 def _mask_bands(path, T, grid, how):
     "Take the bands of a file as masks, one per date"
