@@ -7,7 +7,8 @@ __all__ = ['hls_bands']
 
 # %% ../../nbs/scenes/02_hls.ipynb #d431886a
 from ..core import HLS
-from .granules import Granule, by_date, files_under, find_granules, granule_kinds, parse_name, stack_from_granules
+from .granules import Granule, by_date, files_under, find_granules, granule_kinds
+from .granules import parse_name, stack_from_granules
 from .simulated import clouded, make_granules, mirrored, simulate_fmask
 
 # %% ../../nbs/scenes/02_hls.ipynb #b509ff6e
