@@ -168,7 +168,7 @@ def gapfill_visualize(
     out_dir:str=None, # folder of runs that holds the run, or folder of the pictures; images in the run unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
     dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
-    model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
+    model:str=None, # Python file with the network of the run; it is executed only if named here
     batch_size:int=None, # chips per batch; the run's unless given
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; those of the run unless given',
                         str, nargs='+')=None,
@@ -198,14 +198,14 @@ def gapfill_visualize(
 @program
 def gapfill_stats(
     checkpoint_dir:str=None, # the run: a path, or a name under out_dir
-    out_dir:str=None, # folder of runs, or where the tables go; data/results and the run's own folder unless given
+    out_dir:str=None, # folder of the tables (default: the run's), or of runs (default: data/results)
     dataroot:str=None, # folder of the dataset; the run's unless given
     dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
-    model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
+    model:str=None, # Python file with the network of the run; it is executed only if named here
     batch_size:int=None, # chips at a time under the strict protocol; the run's unless given; 16 under the published one
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given',
                         str, nargs='+')=None,
-    cloud_range:Param('of training masks; taken as the published program takes it, changes nothing here',
+    cloud_range:Param('cloud fractions of training masks; accepted as by the published program, and ignored',
                       float, nargs=2)=None,
     model_cap:int=None, # width of the generator; an error where the run's is another
     n_sampling:int=None, # times the generator halves the resolution; an error where the run's is another
@@ -216,9 +216,9 @@ def gapfill_stats(
     local_rank:int=0, # which GPU, when there are several
     cache_dir:str=None, # folder of packed files; the run's unless given, else .cache beside the run
     skip_bad:bool=None, # leave unreadable chips and masks out; as the run did unless given
-    protocol:Param('tables of this protocol alone', str, choices=('strict','published','both'))='both',
+    protocol:Param('protocol to evaluate', str, choices=('strict','published','both'))='both',
 )->Path: # folder of the tables
-    "Write tables of a run's errors: one row per chip, and one row per chip, date and band"
+    "Write the scores of a run per chip, per chip, date and band, and for the whole split"
     o = SimpleNamespace(**locals())
     from gapfill_baseline.stats import write_stats
     return write_stats(o)
@@ -254,7 +254,7 @@ def gapfill_band_correlations(
     figures_dir:str=None, # folder to write to; figures in the run's folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
     dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
-    model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
+    model:str=None, # Python file with the network of the run; it is executed only if named here
     batch_size:int=None, # chips at a time; the run's unless given
     device:str='auto', # auto, cpu or cuda
     cache_dir:str=None, # folder of packed files; the run's unless given
@@ -329,7 +329,7 @@ def gapfill_calibration(
     out_dir:str=None, # folder of runs, or where the results go; data/results and the run's own folder unless given
     dataroot:str=None, # folder of the dataset; the run's unless given
     dataset:str=None, # a registered dataset, or a Python file, which is run; the run's registered one unless given
-    model:str=None, # Python file of the run's network, which is then run; a file that only the run names is not
+    model:str=None, # Python file with the network of the run; it is executed only if named here
     batch_size:int=None, # chips at a time; the run's unless given
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123, or all; the run\'s unless given',
                         str, nargs='+')=None,
@@ -367,19 +367,19 @@ def gapfill_fill(
     dates:Param('YYYY-MM-DD of each scene; default: from the files; of a cube, the dates to use', str, nargs='+')=None,
     dates_file:str=None, # the same from a text file, one date per line
     filler:str='linear', # name of a filler without training, or folder of a run
-    model:str=None, # Python file of the network of a run, which is then run; a file that only the run names is not
+    model:str=None, # Python file with the network of a trained run; it is executed only if named here
     out_dir:str=None, # folder for the filled scenes
     bands:Param('names of the bands; by default those of the files, or of HLS', str, nargs='+')=None,
     mask_band:str=None, # mask among the bands of the scenes or the cube, or none; by default Fmask, SCL or QA_PIXEL
     mask_values:Param('values of the masks that are a gap; by default those of the kind of mask', int, nargs='+')=None,
     mask_kind:str=None, # binary, classes, scl, fmask, qa_pixel or probability; by default from name and values
-    mask_threshold:float=None, # masks of probabilities: a gap from here on, to 1 or in percent
-    no_cloud:bool=False, # Fmask and QA_PIXEL: clouds are no gap
-    no_adjacent:bool=False, # Fmask and QA_PIXEL: edges of clouds are no gap
-    no_shadow:bool=False, # Fmask and QA_PIXEL: shadows are no gap
+    mask_threshold:float=None, # masks of probabilities: smallest cloud probability that is a gap, 0 to 1 or 0 to 100
+    no_cloud:bool=False, # Fmask and QA_PIXEL: do not treat clouds as gaps
+    no_adjacent:bool=False, # Fmask and QA_PIXEL: do not treat cloud edges as gaps
+    no_shadow:bool=False, # Fmask and QA_PIXEL: do not treat shadows as gaps
     cirrus:bool=False, # Fmask: cirrus is a gap, as it always is in QA_PIXEL
     snow:bool=False, # Fmask and QA_PIXEL: snow is a gap
-    dilate:int=0, # pixels by which gaps grow
+    dilate:int=0, # pixels by which to grow the gaps
     nodata:float=None, # number that marks pixels without a measurement; by default that of the files
     scale:float=None, # reflectance = DN * scale + offset; by default that of the files
     offset:float=None, # see scale
@@ -391,9 +391,9 @@ def gapfill_fill(
     overlap:int=32, # pixels that neighbouring windows share
     batch_size:int=None, # windows per batch; by default 1 on a CPU, 16 on a GPU
     device:str='auto', # auto, cpu or cuda
-    uncertainty:bool=False, # write the predicted scale of the error, if the network predicts one
+    uncertainty:bool=False, # write the predicted scale of the error; refused if the filler predicts none
     fill_all:bool=False, # fill also pixels without any observation to fill from
-    score:bool=False, # do not fill, but hide clear pixels under clouds of other dates, fill those, and write scores.csv
+    score:bool=False, # only score: hide clear pixels under the clouds of other dates, fill and compare them, and write scores.csv
     profile:bool=False, # write the seconds of each kind of work to profile.csv
     dry_run:bool=False, # only show how the scenes are read: date, file, units, mask, gap fraction
     resume:bool=False, # continue a fill that was interrupted
@@ -424,12 +424,12 @@ def gapfill_chips(
     mask_values:Param('values of the masks that are a gap; default: by the kind of the mask', int, nargs='+')=None,
     mask_kind:str=None, # binary, classes, scl, fmask, qa_pixel or probability; default: by name and values
     mask_threshold:float=None, # masks of probabilities: least value of a gap, up to 1 or in percent
-    no_cloud:bool=False, # Fmask and QA_PIXEL: clouds are no gap
-    no_adjacent:bool=False, # Fmask and QA_PIXEL: pixels adjacent to clouds are no gap
-    no_shadow:bool=False, # Fmask and QA_PIXEL: shadows are no gap
+    no_cloud:bool=False, # Fmask and QA_PIXEL: do not treat clouds as gaps
+    no_adjacent:bool=False, # Fmask and QA_PIXEL: do not treat cloud edges as gaps
+    no_shadow:bool=False, # Fmask and QA_PIXEL: do not treat shadows as gaps
     cirrus:bool=False, # Fmask: cirrus is a gap, as it always is in QA_PIXEL
     snow:bool=False, # Fmask and QA_PIXEL: snow is a gap
-    dilate:int=0, # pixels by which gaps grow
+    dilate:int=0, # pixels by which to grow the gaps
     nodata:float=None, # value of pixels that were not measured; default: that of the files
     scale:float=None, # reflectance = DN * scale + offset; default: that of the files
     offset:float=None, # see scale

@@ -33,7 +33,7 @@ from .train.runs import find_run, find_weights, read_config, usable_folder
 
 # %% ../nbs/11_compare.ipynb #dd29ebd8
 def _days_to_nearest(dates):
-    "Count the days from each date (N,T) to the nearest other date of its chip; nan where there is none"
+    "Count the days from each date (N,T) to the nearest other date of its chip; nan for chips of a single date"
     days = dates.astype(int)
     apart = np.abs(days[:,:,None]-days[:,None]).astype(float)
     t = np.arange(dates.shape[1])
@@ -45,12 +45,12 @@ def cell_table(
     ds, # validation chips
     gap_fraction:np.ndarray # of each chip and date, (N,T)
 )->pd.DataFrame: # chip_id, time_step (from 1), date, mask_id, gap_fraction, combination, time_gap [days], tile, place
-    "Describe each chip and date by its gap, its mask and the dates around it"
+    "List mask, gap fraction, hidden dates, days to the nearest date, tile and place of each chip and date"
     T = ds.time_steps
     chips = ds.chips
     masks = ds.plan(0).masks
     dates = chip_dates(chips, T)
-    mask_ids = np.append(ds.masks.mask_id.to_numpy(object), '')[masks] # index -1, no mask, takes the ''
+    mask_ids = np.append(ds.masks.mask_id.to_numpy(object), '')[masks] # -1 means no mask; it indexes the '' at the end
     tiles = chips['tile'] if 'tile' in chips else ['']*len(chips)
 
     def per_date(values): return np.repeat(np.asarray(values), T)
@@ -68,7 +68,7 @@ def cell_table(
 
 # %% ../nbs/11_compare.ipynb #86cc19f2
 def _entry_names(entry):
-    "Name an entry in a table: filler, seed and the chips its best epoch was chosen on"
+    "List the columns that identify an entry: filler, seed and the split its best epoch was chosen on"
     seed = '' if entry.seed is None else str(entry.seed)
     return dict(filler=entry.row, seed=seed, selected_on=entry.selected_on)
 
@@ -119,16 +119,16 @@ def speed(
     seconds:np.ndarray, # inside the filler, all cores at work, (batches,M)
     sizes:np.ndarray # chips of each batch, (batches,)
 )->np.ndarray: # chips per second, (M,)
-    "Measure the chips per second of each entry by its median batch"
+    "Compute the median over batches of the chips per second of each entry"
     with np.errstate(divide='ignore'): return np.median(sizes[:,None]/seconds, axis=0)
 
 # %% ../nbs/11_compare.ipynb #a644da69
 def _main_sums(sums):
-    "Take the sums of the protocol that ranks the rows: the strict one where it was scored"
+    "Return the sums of the strict protocol, or of the published one if it alone was scored"
     return sums['strict' if 'strict' in sums else 'published']
 
 def _row_intervals(draws, row, n_units):
-    "List value, low and high of every measured score of a row"
+    "List value and interval bounds of every score of a row"
     columns = {}
     for name in figures.measured():
         if name not in draws: continue
@@ -147,7 +147,7 @@ def summary_table(
     sums:dict, # of `score_all`
     units # `Clusters`
 )->pd.DataFrame: # one row per filler, best first
-    "List each filler's mean over seeds and interval of every score, its speed and its size"
+    "List for each filler every score (mean over seeds, with its interval), the speed and the number of parameters"
     rows = [entry.row for entry in entries]
     chips_per_second = speed(sums['seconds'], sums['sizes'])
     unit_columns = _unit_columns(sums, units)
@@ -163,7 +163,7 @@ def summary_table(
 
 # %% ../nbs/11_compare.ipynb #c0a27352
 def _pooled_scores(sums, m):
-    "Score entry `m` on all chips, dates and bands together"
+    "Score entry `m` on the whole split: pooled over pixels (strict), mean over batches (published)"
     scores = {}
     if 'strict' in sums:
         strict = strict_scores(torch.tensor(sums['strict'][m]), (0,1,2))
@@ -177,7 +177,7 @@ def seed_table(
     entries:list, # of `Entry`
     sums:dict # of `score_all`
 )->pd.DataFrame: # one row per entry
-    "Score each filler and seed on all chips together"
+    "Score each filler and seed on the whole split"
     chips_per_second = speed(sums['seconds'], sums['sizes'])
     rows = []
     for m,entry in enumerate(entries):
@@ -190,21 +190,21 @@ def seed_table(
 def _with_spread(
     summary:pd.DataFrame, # of `summary_table`
     seeds:pd.DataFrame # of `seed_table`
-)->pd.DataFrame: # with a column `_sd` for each measure; nan where there is one seed
-    "Add the standard deviation over seeds to the summary"
+)->pd.DataFrame: # with a column `_sd` for each measure; nan for a single seed
+    "Add to the summary the standard deviation of each score over seeds"
     measures = [name for name in figures.measured() if name in seeds]
     spread = seeds.groupby('filler')[measures].std(ddof=1).add_suffix('_sd')
     return summary.merge(spread, left_on='filler', right_index=True, how='left', validate='one_to_one')
 
 # %% ../nbs/11_compare.ipynb #7ec47839
 def _difference_table(draws, selected_on, units):
-    "Compare all rows by every metric; `selected_on` maps a row to the chips its best epoch was chosen on"
+    "Compare all rows by every metric; `selected_on` maps a row to the split its best epoch was chosen on"
     table = pd.concat([differences(draws[k], k, units.n) for k in metrics if k in draws], ignore_index=True)
     return table.assign(a_selected_on=table.a.map(selected_on), b_selected_on=table.b.map(selected_on),
                         drawn_again=units.kind, interval_note=units.note)
 
 def _cut_table(sums, rows, groups, selected_on, units, counts):
-    "Score each row in every group of `cell_groups`"
+    "Score each row in each part of the chips, by the formulas of strict scores whatever the protocol"
     table = cuts(_main_sums(sums), rows, groups, units, counts)
     return table.assign(protocol='strict' if 'strict' in sums else 'published',
                         selected_on=table.filler.map(selected_on), drawn_again=units.kind, interval_note=units.note)
@@ -218,7 +218,7 @@ def all_tables(
     is_scored = Sums.of(_main_sums(sums)[0]).n.sum(-1).ravel() > 0
     if not is_scored.any():
         raise ValueError(f"None of the {len(ds)} chips has a pixel to score: "
-                         "their masks hide nothing, or no reference is valid. Run gapfill_check.")
+                         "no mask hides a pixel with a known reference. Run gapfill_check.")
     bands = ds.band_names
     rows = [entry.row for entry in entries]
     selected_on = {entry.row: entry.selected_on for entry in entries}
@@ -235,8 +235,8 @@ def all_tables(
             'summary.csv': _with_spread(summary_table(entries, draws, sums, units), seeds)}
 
 # %% ../nbs/11_compare.ipynb #3d9241c9
-def _filled_in(asked):
-    "Copy the options with lists as lists"
+def _with_lists(asked):
+    "Copy the options, and make a list of each option that takes several values"
     options = SimpleNamespace(**vars(asked))
     options.fillers = as_list(options.fillers) or []
     options.runs = as_list(options.runs) or []
@@ -245,8 +245,8 @@ def _filled_in(asked):
     return options
 
 def _check_comparison(asked):
-    "Check the options of `gapfill_compare` and return them with lists as lists"
-    options = _filled_in(asked)
+    "Check the options of `gapfill_compare`, and return a copy with lists for options that take several values"
+    options = _with_lists(asked)
     if not options.fillers and not options.runs:
         raise ValueError("There is nothing to compare. "
                          "Pass --fillers NAME ..., or --fillers all, or --runs FOLDER ....")
@@ -268,7 +268,7 @@ class _Found(NamedTuple):
     n_bands:int    # bands per date
 
 def _find_chips(options):
-    "Find the chips of a comparison, before any of them is read"
+    "Open the chip catalog, and find the number of dates per chip and of bands"
     first = read_config(find_run(str(options.runs[0]), 'data/results')) if options.runs else {}
     root = options.dataroot or first.get('dataroot')
     if not root or not Path(root).is_dir():
@@ -298,7 +298,7 @@ def _weight_hashes(entries):
     return hashes
 
 def _identity(options, ds, entries):
-    "Collect everything that decides the result of a comparison"
+    "Collect what must be equal for a comparison to be resumed"
     gaps = str(np.asarray(ds.frozen).tolist())
     text = '\n'.join([*ds.chips.chip_id.astype(str), *ds.masks.mask_id.astype(str), gaps])
     chips = hashlib.blake2b(text.encode()).hexdigest()[:16]
@@ -308,7 +308,7 @@ def _identity(options, ds, entries):
 
 # %% ../nbs/11_compare.ipynb #68d6a555
 def _write_tables(tables, out_dir):
-    "Write tables, figures and `summary.md` into `out_dir`, and `summary.csv` last"
+    "Write tables, figures and `summary.md`, and at last `summary.csv`, which marks a finished comparison, into `out_dir`, and `summary.csv` last"
     for name in (*tables,'summary.md'): sweep(out_dir, name)
     sweep(out_dir/'figures', '*.png')
     for name,table in tables.items():
@@ -320,8 +320,8 @@ def _write_tables(tables, out_dir):
     with whole(out_dir/'summary.csv') as path: tables['summary.csv'].to_csv(path, index=False, float_format='%.7g')
 
 # %% ../nbs/11_compare.ipynb #004f64a9
-def _fill_one(entries, s):
-    "Fill a `Sample` of one chip by the first seed of every row: row -> prediction"
+def _fill_chip(entries, s):
+    "Fill one chip by every entry, and return the prediction of each row's first seed: row -> prediction"
     predictions = {}
     for entry in entries:
         if entry.of: # the mean over the seeds of another row
@@ -333,7 +333,7 @@ def _fill_one(entries, s):
     return {row: members[0] for row,members in predictions.items()}
 
 def _chip_shown(entries, ds, gap_fraction, device='cpu'):
-    "Fill the chip whose date is about half hidden by every row: row -> `FilledChip`, and the date"
+    "Fill one chip by every row, the one with a date whose gap fraction is nearest to 0.5: row -> `FilledChip`, position of that date"
     i,t = np.unravel_index(np.abs(gap_fraction-.5).argmin(), gap_fraction.shape)
     s = to_sample(ds[0,[i]].to(device))
     chip_id = str(ds.chips.chip_id.iloc[i])
@@ -342,7 +342,7 @@ def _chip_shown(entries, ds, gap_fraction, device='cpu'):
     def of_chip(x): return x[0].cpu().numpy()
 
     shown = {row: FilledChip(chip_id, dates, of_chip(filled), of_chip(s.target), of_chip(s.gap), of_chip(s.valid))
-             for row,filled in _fill_one(entries, s).items()}
+             for row,filled in _fill_chip(entries, s).items()}
     return shown,int(t)
 
 # %% ../nbs/11_compare.ipynb #2d7dbf35
@@ -350,11 +350,11 @@ def _finished(out, resume):
     "Return the folder of a comparison that is complete, or refuse to write into it"
     if not resume: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
     remove_store(out)
-    print(f'finished already: {out}')
+    print(f'already finished: {out}')
     return out
 
 def _open_rows(options):
-    "Open the validation chips and the entries that are compared on them"
+    "Open the validation chips, and list the entries to compare on them"
     found = _find_chips(options)
     bands = dataset_bands(found.catalog.chips.path, found.time_steps, found.n_bands) or [None]*found.n_bands
     entries = filler_entries(options.fillers, options.seeds, bands)
@@ -378,7 +378,7 @@ def compare(
 
 # %% ../nbs/11_compare.ipynb #24c9967b
 def _refuse_tables(out):
-    "Refuse a folder with tables that belong to no comparison that was stopped"
+    "Refuse a folder that holds tables, unless a stopped comparison can be resumed there"
     if (out/store_name/'options.json').exists(): return
     tables = 'scores.csv','seeds.csv','differences.csv','cuts.csv','summary.md'
     existing = [name for name in tables if (out/name).exists()]

@@ -44,12 +44,12 @@ class Job(NamedTuple):
     prior:tuple=None # expected reflectance of each band where nothing was observed, (C,)
     @property
     def by_pixel(self):
-        "True if single pixels can be filled without windows"
+        "Tell whether each pixel is filled from its own dates, without windows"
         return self.filler.reach==0 and not self.fill_all and self.time_steps is None
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #4ef6d8cc
 def _trial_sample(stack, time_steps, device, size):
-    "Make a small sample of zeros whose left half is a gap"
+    "Make a small sample of zeros with a gap on its left side"
     h,w = (min(n, size, 64) for n in stack.grid[2:])
     dn = np.zeros((1,time_steps,len(stack.bands),h,w), np.int16)
     gap = np.zeros((1,time_steps,h,w), bool)
@@ -62,9 +62,9 @@ def _trial_sample(stack, time_steps, device, size):
 def _check_prediction(prediction, sample, cannot):
     "Refuse a prediction of the wrong shape or with values that are not finite"
     got,expected = tuple(prediction.mean.shape),tuple(sample.observed.shape)
-    if got!=expected: raise ValueError(f"{cannot}: it gives {got} for {expected}.")
+    if got!=expected: raise ValueError(f"{cannot}: its prediction has the shape {got} instead of {expected}.")
     if not prediction.mean.isfinite().all():
-        raise ValueError(f"{cannot}: it gives values that are not finite. Its weights are broken; take another run.")
+        raise ValueError(f"{cannot}: its prediction has values that are not finite. If it is a trained run, its weights may be damaged; choose another run.")
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #6adb2e55
 def try_filler(
@@ -118,7 +118,7 @@ class _PixelFill:
         self.at_once = PIXELS_AT_ONCE if job.device=='cpu' else _GPU_PIXELS
 
     def read(self, first):
-        "Yield each strip from number `first` on: first row, digital numbers, gap; seconds"
+        "Read each strip from number `first` on; yield its first row, numbers and gap, and the seconds as a float"
         height,width = self.stack.grid[2:]
         for row in range(first*self.rows, height, self.rows):
             start = time.perf_counter()
@@ -138,7 +138,7 @@ class _PixelFill:
         return strip,dict(read=seconds_read) | _times(start, in_filler)
 
     def _predict(self, dn, gap, can):
-        "Put predictions, or nodata where there are none, into digital numbers; return the seconds in the filler"
+        "Fill `dn` in place with predictions or nodata, and unset `can` where a prediction is not finite; return the seconds"
         job = self.job
         in_filler = fill_pixels(job.filler, dn, gap, self.days, self.doy, self.stack.units, self.want,
                                 job.device, self.at_once, can, job.prior)
@@ -148,7 +148,7 @@ class _PixelFill:
 def pixel_strips(
     stack, # a `Stack`
     job:Job, # options of the fill
-    first:int=0, # number of strips that are done
+    first:int=0, # number of the first strip to make; those before it are done
     clock:Clock=None, # counts the seconds of each kind of work
     pool=None # threads of `workers`
 ): # number of strips; generator of `Strip`
@@ -189,7 +189,7 @@ class _WindowRow:
 
     @torch.no_grad()
     def _run_filler(self, dn, gap, shown=None):
-        "Run the filler on a batch that shows all dates or those at positions (B,k): tensors to keep, seconds"
+        "Run the filler on a batch of all dates, or of those at positions `shown` (B,k); return tensors to keep, seconds"
         days,doy = self.days,self.doy
         units = self.stack.units
         if shown is not None:
@@ -225,8 +225,8 @@ class _AllDates(_WindowRow):
         windows = [_WindowPrediction(x, slice(None), usable[b], [v[b] for v in values]) for b,x in enumerate(xs)]
         return windows,_times(start, in_filler)
 
-class _NearestDates(_WindowRow):
-    "A row of windows that show the dates nearest to one gap"
+class _ChosenDates(_WindowRow):
+    "A row of windows that show the dates most informative about one gap"
     def batches(self):
         "List pairs of a window and a date with a gap in it, in batches"
         return self._split(np.argwhere(windows_with_gap(self.gap[self.want], self.xs, self.size)))
@@ -258,8 +258,8 @@ class _NearestDates(_WindowRow):
                 for b,x in enumerate(xs)]
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #55d31721
-class _RowBand:
-    "Predictions of the rows in work, summed over their windows"
+class _OpenRows:
+    "Sums of predictions for the rows of pixels that later windows still reach"
     def __init__(self, n_dates, n_bands, height, width, job):
         self.device = job.device
         self.blend = Blend((n_dates,n_bands,height,width), job.device, job.scale)
@@ -299,20 +299,20 @@ class _WindowFill:
         self.days = days_since(stack.dates).astype(int)
         self.ys,self.row_weights = blend_weights(stack.grid.height, job.size, job.overlap)
         self.xs,self.column_weights = blend_weights(stack.grid.width, job.size, job.overlap)
-        self.heights = np.diff([*self.ys,stack.grid.height]) # rows that are complete after each row of windows
+        self.heights = np.diff([*self.ys,stack.grid.height]) # rows of pixels that each row of windows completes
         self.weights_at = dict(zip(self.xs, self.column_weights))
 
     def strips(self, first):
         "Yield the strips from number `first` on"
         height,width = self.row_weights.shape[1],self.stack.grid.width
-        band = _RowBand(len(self.want), len(self.stack.bands), height, width, self.job)
+        band = _OpenRows(len(self.want), len(self.stack.bands), height, width, self.job)
         for k,dn,gap in self.clock.wait(ahead(self.pool, self._read(first))):
             self._predict_row(band, k, dn, gap)
             with self.clock('rest'): strip = self._strip(k, dn, gap, *band.take(self.heights[k]))
             if k >= first: yield strip
 
     def _read(self, first):
-        "Yield each row of windows that reaches into strip `first` or later: number, digital numbers, gap; seconds"
+        "Read each row of windows that reaches into strip `first` or later; yield its number, numbers and gap, and the seconds by kind of work"
         height = self.row_weights.shape[1]
         start_row = int((self.ys+height > self.ys[first]).argmax())
         for k in range(start_row, len(self.ys)):
@@ -322,7 +322,7 @@ class _WindowFill:
 
     def _predict_row(self, band, k, dn, gap):
         "Predict a row of windows and add it to the band; on a CPU several batches side by side"
-        kind = _NearestDates if self.job.time_steps else _AllDates
+        kind = _ChosenDates if self.job.time_steps else _AllDates
         row = kind(dn, gap, self.xs, self.column_weights.shape[1], self.stack, self.job)
         side_by_side = self.pool if self.job.device=='cpu' else None
         for windows in self.clock.wait(in_order(side_by_side, row.predict, row.batches())):
@@ -330,7 +330,7 @@ class _WindowFill:
                 for window in windows: band.add(window, self.row_weights[k][:,None]*self.weights_at[window.x])
 
     def _strip(self, k, dn, gap, blended, weight, days):
-        "Compose the complete rows after row `k` of windows"
+        "Compose the rows of pixels that row `k` of windows completes"
         dn,gap = dn[:,:,:self.heights[k]],gap[:,:self.heights[k]]
         mean,*scale = blended
         can = weight.cpu().numpy()>0
@@ -352,7 +352,7 @@ class _WindowFill:
 def window_strips(
     stack, # a `Stack`
     job:Job, # options of the fill
-    first:int=0, # number of strips that are done
+    first:int=0, # number of the first strip to make; those before it are done
     clock:Clock=None, # counts the seconds of each kind of work
     pool=None # threads of `workers`
 ): # number of strips; generator of `Strip`
@@ -386,7 +386,7 @@ def _fill_settings(stack, job, name, weights=''):
     return {k: str(v) for k,v in settings.items()}
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #4bf8e16f
-_begin_again = 'Pass --overwrite without --resume to begin again.'
+_begin_again = 'To start again, pass --overwrite without --resume.'
 
 def _differ_in_version_only(before, now):
     "True if two fills differ in nothing but the version of the package"
@@ -406,16 +406,16 @@ def _read_state(path):
     try: state = read_json(path)
     except ValueError as e: raise ValueError(f"{e} {_begin_again}") from None
     if not _is_state(state):
-        raise ValueError(f"{path} is damaged: it does not say what was asked and how much is done. {_begin_again}")
+        raise ValueError(f"{path} is damaged: it lacks the settings or the number of finished strips. {_begin_again}")
     return state
 
 def _old_state(folder, settings):
-    "Read the state of a fill to resume; None if there is none, or if another version of the package began it"
+    "Read the state of a fill to resume; None if there is none, or if only the version of the package differs"
     path = folder/'state.json'
     if not path.exists(): return None
     state = _read_state(path)
     if _differ_in_version_only(state['what'], settings):
-        print(f"{folder} was begun by {state['what'].get('software')}; this version begins again.")
+        print(f"{folder} was begun by {state['what'].get('software')}; this version starts again.")
         return None
     differences = changed(state['what'], settings)
     if differences:
@@ -428,8 +428,8 @@ def _open_work(folder, settings, resume=False, overwrite=False):
     in_use = f"{folder} is in use: another process fills the same scenes. Wait for it, or pass another --out_dir."
     lock = hold(folder/'lock', in_use)
     if (folder/'state.json').exists() and not resume and not overwrite:
-        raise ValueError(f"{folder} holds the beginning of a filling. "
-                         "Pass --resume to go on with it, or --overwrite to begin again.")
+        raise ValueError(f"{folder} holds an unfinished fill. "
+                         "Pass --resume to continue it, or --overwrite to start again.")
     old = _old_state(folder, settings) if resume else None
     if old: return old,lock
     for path in folder.iterdir():
@@ -480,7 +480,7 @@ def make_job(
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #ed489355
 class _Plan(NamedTuple):
-    "A fill before it begins"
+    "Checked options and named results of a fill"
     stack:object # a `Stack`
     job:Job # options of the fill
     settings:dict # of `_fill_settings`
@@ -488,15 +488,15 @@ class _Plan(NamedTuple):
     paths:dict # of the results, see `output_paths`
     @property
     def names(self):
-        "Names of the dates to fill"
+        "Name the dates to fill"
         return [self.stack.names[t] for t in self.job.want]
     @property
     def work(self):
-        "Folder of the unfinished files"
+        "Name the folder of the unfinished files"
         return self.out_dir/f".gapfill_{hashlib.sha256(' '.join(self.names).encode()).hexdigest()[:12]}"
     @property
     def kinds(self):
-        "Kinds of rasters per date"
+        "List the kinds of rasters written per date"
         return product_kinds(self.job.scale)
 
 def _plan(stack, filler, out_dir, device='cpu', batch_size=None, size=224, overlap=32, fill_all=False,
@@ -516,7 +516,7 @@ def _run_tag(settings):
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
 
 def _has_tag(path, settings):
-    "True if a file is a result of these settings; an earlier version of the package may have written it"
+    "Check whether a file carries the tag of these settings, whichever version of the package wrote it"
     try:
         with open_raster(path) as src: tags = src.tags()
     except (OSError, ValueError): return False
@@ -530,7 +530,7 @@ def _is_result(path, settings):
     return True
 
 def _finished_results(plan):
-    "List the keys of the results that are complete, and of those that were truncated later"
+    "Find the keys of the complete results, and of results with the right tag that are truncated"
     finished = {key for key,path in plan.paths.items() if _is_result(path, plan.settings)}
     rest = [(key,path) for key,path in plan.paths.items() if key not in finished and path.is_file()]
     return finished,{key for key,path in rest if _has_tag(path, plan.settings)}
@@ -553,7 +553,7 @@ def is_finished(
     filler:Filler, # predicts the gaps
     out_dir, # folder of the results
     **options # of `fill_stack`, those that decide the result
-)->bool: # True if all results exist and carry the tag of these options
+)->bool: # True if all results are complete and carry the tag of these options
     "Check for the results of a fill"
     plan = _plan(stack, filler, out_dir, **options)
     if plan.work.exists(): return False
@@ -569,7 +569,7 @@ def _check_work_files(plan, state):
     if not state['done']: return
     for path,size in _work_files(plan).items():
         if not path.exists() or path.stat().st_size != size:
-            raise ValueError(f"{path} is not whole, so the filling cannot go on. {_begin_again}")
+            raise ValueError(f"{path} is missing or truncated, so the fill cannot be resumed. {_begin_again}")
 
 def _open_canvases(plan, state):
     "Open the plain files: (name, kind) -> `Canvas`"
@@ -587,7 +587,7 @@ def _open_canvases(plan, state):
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #677b5443
 def _strips_left(plan, state, clock, pool):
-    "Give the number of all strips, and a generator of those that are missing; check that the state fits"
+    "Count all strips and generate the missing ones; refuse a state that does not fit the scenes"
     strips_of = pixel_strips if plan.job.by_pixel else window_strips
     done = state['done']
     n,strips = strips_of(plan.stack, plan.job, done, clock, pool)
@@ -624,7 +624,7 @@ def _write_strips(plan, state, canvases, strips, clock):
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #12b72dd7
 def _write_result(key, canvases, paths, threads):
-    "Make one final file, and return the seconds of it"
+    "Write one final file; return its key and the seconds by kind of work"
     start = time.perf_counter()
     with rasterio.Env(GDAL_CACHEMAX=128<<20):
         write_cog(canvases[key], paths[key], products[key[1]].overviews, threads)

@@ -40,7 +40,7 @@ def score_filler(
     batch_size:int=16, # chips per batch
     device='cpu' # device to compute on
 )->dict: # valid_gap_mae, valid_gap_rmse, reflectance; valid_gap_psnr, dB
-    "Compute the pooled errors of a filler over the gaps of a split"
+    "Compute the errors of a filler, pooled over all gap pixels of a split"
     meter = Meter()
     for raw in make_loader(ds, batch_size):
         s = prepare(raw.to(device))
@@ -50,7 +50,7 @@ def score_filler(
 
 # %% ../../nbs/train/07_fit.ipynb #393f3794
 class PictureCB(Callback):
-    "Draw the first chip of the split by which epochs are judged, after each epoch"
+    "Draw the first chip of a split after each epoch"
     order = 95
     def __init__(self,
         folder:Path, # of the pictures
@@ -78,11 +78,11 @@ class RunSplits(NamedTuple):
     valid:Any # validation split
     @property
     def judge(self):
-        "Return the split by which epochs are judged"
+        "Return the split that chooses the best epoch"
         return self.held or self.valid
 
 def _hold_out(cat, seed):
-    "Move a tenth of the training places of a catalog into the split `holdout`"
+    "Move a tenth of the training places, or of the dates if places are few, into the split `holdout`"
     train = select_chips(cat.chips, 'train')
     h = holdout(train, seed=seed)
     usage = np.select([h.held, h.train], ['holdout','train'], 'buffer')
@@ -92,17 +92,17 @@ def _hold_out(cat, seed):
 
 def open_catalog(
     o:SimpleNamespace # every option
-)->Catalog: # its chips' `usage` is train, holdout, validate, or buffer for those left out
+)->Catalog: # its chips' `usage` is train, validate, holdout or buffer; any other usage of the dataset stays
     "Open the dataset that the options name, and split it as they ask"
     cat = load_dataset(o.dataset, o.dataroot)
     for line in unused_rows(cat): print(line)
-    pool = cat.chips.usage if o.split!='blocked' else 'all'
+    pool = 'all' if o.split=='blocked' else cat.chips.usage # chips whose dates may be mixed
     cat = split_catalog(cat._replace(chips=cat.chips.assign(pool=pool)), o.split, o.split_seed)
     return _hold_out(cat, o.seed) if o.select_on=='holdout' else cat
 
 def open_data(
     o:SimpleNamespace, # every option
-    catalog:Catalog=None # of `open_catalog`; None = it is opened
+    catalog:Catalog=None # from `open_catalog`; None = open it here
 )->RunSplits: # training, held out or None, validation
     "Open the splits of the dataset that the options name"
     cat = open_catalog(o) if catalog is None else catalog
@@ -116,14 +116,14 @@ def open_data(
 
 # %% ../../nbs/train/07_fit.ipynb #7c6f7497
 def _csv_text(df):
-    "Write a table as the text of a CSV file, without paths and pools"
+    "Return a table as CSV text, without the columns `path` and `pool`"
     return df.drop(columns=['path','pool'], errors='ignore').to_csv(index=False, lineterminator='\n')
 
 def _split_tables(
     data:RunSplits, # splits of the run
     prepare # batch -> `Sample`
 )->dict: # file name -> CSV text
-    "Write the tables of the chips, masks and gaps that a run uses"
+    "Return the tables of chips, masks and gaps of each split as CSV text; training has no table of gaps"
     named = dict(training=data.train, holdout=data.held, validate=data.valid)
     named = {name: ds for name,ds in named.items() if ds}
     tables = {}
@@ -140,18 +140,18 @@ def _check_scored(
     prepare, # batch -> `Sample`
     split:str # its name, for the error
 ):
-    "Refuse a split without a single pixel to learn from or to score"
+    "Refuse a split in which no pixel is scored"
     slots = np.array_split(np.arange(len(ds)), -(-len(ds)//32))
     if not any(prepare(ds[0,s]).scored.any() for s in slots):
         raise ValueError(f"The {split} split has no pixel to score: its masks hide nothing, "
                          "or its chips hold no valid pixel. Run gapfill_check.")
 
 # %% ../../nbs/train/07_fit.ipynb #6da55413
-def _refuse_leak(
+def _check_parent_run(
     o:SimpleNamespace, # every option
     valid # validation split
 ):
-    "Refuse a start that was trained on, or selected by, chips of the validation split"
+    "Refuse a checkpoint_dir that has other bands, or whose run used validation chips"
     if not o.checkpoint_dir: return
     run = find_run(o.checkpoint_dir, o.out_dir)
     config = read_config(run) if (run/'config.yml').exists() else {}
@@ -164,23 +164,23 @@ def _refuse_leak(
 
 # %% ../../nbs/train/07_fit.ipynb #b0e5d3a0
 class _BestWeights:
-    "Saver of the best weights of each part of a model"
+    "Save the best weights of each part of a model, generator or critic"
     def __init__(self, o, folder, step):
         self.folder,self.step = folder,step
         self.model = kind(o)
         self.made = {name: getattr(o, name) for name,rule in rules.items() if rule.in_weights}
     def networks(self):
-        "Return the network of each part that is worth saving"
+        "Return, for each part, the network to save"
         return self.model.best(self.step)
     def save(self):
-        "Write one weight file per part, with the options that shape it"
+        "Write one weight file per part, with the options that a weight file records"
         for part,net in self.networks().items():
             path = self.folder/weight_files[part][0]
             save_weights(path, net, self.made | dict(arguments=getattr(net, 'arguments', None)))
 
 # %% ../../nbs/train/07_fit.ipynb #c93f722b
 def _fit(learn, epochs, batch_size):
-    "Train the network of a learner, with a short error where memory runs out"
+    "Train the network of a learner; raise a short error if memory runs out"
     try: learn.fit(epochs)
     except Exception as e:
         if not out_of_memory(e): raise
@@ -193,7 +193,7 @@ def _loaders(
     o:SimpleNamespace, # every option
     acc # accelerator
 )->list: # of `DataLoader`s
-    "Make the loaders of two splits, from the memory of the device where they fit"
+    "Make the loaders of two splits; keep the pixels on the device if they fit there"
     resident = stays_on(o.data_on_device, splits, acc.device)
     if resident: splits = [ResidentDataset(ds, acc.device) for ds in splits]
     workers = 0 if resident else o.num_workers
@@ -202,7 +202,7 @@ def _loaders(
 
 # %% ../../nbs/train/07_fit.ipynb #2ce729df
 class _Run(NamedTuple):
-    "Everything that one training needs"
+    "Everything that a training run needs"
     o:SimpleNamespace # every option
     acc:Any # accelerator
     nets:dict # network of each part
@@ -216,7 +216,7 @@ class _Run(NamedTuple):
         return Path(self.o.out_dir)/self.o.job_id
     @property
     def device_name(self):
-        "Return the name of the device in words"
+        "Return the model name of the GPU, or `cpu`"
         return torch.cuda.get_device_name(self.acc.device) if self.acc.device.type=='cuda' else 'cpu'
 
 def _training_step(run):
@@ -240,32 +240,32 @@ def _callbacks(run, log):
     return best,cbs
 
 # %% ../../nbs/train/07_fit.ipynb #c6e109b8
-# Disk space per weight: the best weights (4 bytes), and the weights with two moments of Adam (12 bytes) twice,
-# because a new state is written beside the old one.
-_BYTES_PER_WEIGHT = 28
+# Disk space per weight: the best weights (4 bytes), and the state twice, because a new one is written beside the
+# old one. A state has the weights, their moving average and two moments of Adam (16 bytes).
+_BYTES_PER_WEIGHT = 36
 
 def _from_main(value):
     "Give every process the value of the main process"
     return broadcast_object_list([value])[0]
 
 def _open_usable(o):
-    "Open the splits of a run, and check that its folders can be written to"
+    "Open the splits of a run, after a check that `out_dir` and `cache_dir` can be written to"
     catalog = open_catalog(o)
     usable_folder(o.out_dir)
     if o.cache_dir: usable_folder(o.cache_dir, 'cache_dir')
     return open_data(o, catalog)
 
 def _check_start(o, nets, data, prepare):
-    "Check splits, networks, the start and the disk, before the run folder is made"
+    "Check the splits, the networks, the parent run and the free disk space, before the run folder is made"
     for ds,split in zip(data, ('train','held-out','validate')):
         if ds: _check_scored(ds, prepare, split)
     kind(o).try_on(nets, prepare(data.train[0,[0]]))
-    _refuse_leak(o, data.valid)
+    _check_parent_run(o, data.valid)
     n_weights = sum(p.numel() for net in nets.values() for p in net.parameters())
     if not o.resume: need_room(o.out_dir, _BYTES_PER_WEIGHT*n_weights, 'out_dir')
 
 def _prepare(o, acc):
-    "Open the data, build the networks and name the run, before anything is written"
+    "Open the data, build the networks, name the run and complete its options, before the run folder is made"
     o.dataroot = str(Path(o.dataroot).absolute())
     o.out_dir = str(Path(o.out_dir).absolute())
     job = _from_main(o.job_id or '')
@@ -292,7 +292,7 @@ def train(
     acc = make_accelerator(o.device, o.precision, o.local_rank)
     try: prepared = _prepare(o, acc)
     except KeyboardInterrupt as e:
-        e.args = ('No epoch has begun. Give the same command again.',)
+        e.args = ('Training had not started. Give the same command again.',)
         raise
     return _open_and_train(_Run(o, acc, *prepared, start, draw))
 
@@ -317,12 +317,12 @@ def _log_start(run, log):
     if o.resume: log.info('resumed')
     dates = f'{train.n_bands} bands × {train.time_steps} dates'
     chips = f'{len(train)} training and {len(valid)} validation chips of {dates}'
-    masks = f'{len(train.masks)} and {len(valid.masks)} masks'
+    masks = f'{len(train.masks)} training and {len(valid.masks)} validation masks'
     device = f'{run.device_name} × {run.acc.num_processes}'
     log.info(f'{run.folder.name}: {o.model}, {chips}, {masks}, on {device}, {o.precision}, seed {o.seed}')
-    judge = 'the validation chips, which are also reported on'
-    if held: judge = f'{len(held)} training chips that are held out; the validation chips are only reported on'
-    log.info(f'epochs are judged on {judge}')
+    chooser = 'the validation chips, which are also used for the report'
+    if held: chooser = f'{len(held)} held-out training chips; the validation chips are used only for the report'
+    log.info(f'the best epoch is chosen on {chooser}')
 
 def _log_unreadable(data, log):
     "Log each file that was left out because it cannot be read"
@@ -330,12 +330,12 @@ def _log_unreadable(data, log):
     reasons = {name: reason for pack in packs for name,reason in pack.bad.items()}
     for name,reason in reasons.items(): log.warning(f'left out {name}: {reason}')
 
-def _fit_or_log(run, learn, log):
+def _fit_until_interrupted(run, learn, log):
     "Train the network of a run, and log how to continue where it is interrupted"
     job = run.folder.name
     try: _fit(learn, run.o.epochs, run.o.batch_size)
     except KeyboardInterrupt as e:
-        e.args = (f'The same options with --job_id {job} and --resume go on.',)
+        e.args = (f'To continue, pass the same options with --job_id {job} and --resume.',)
         log.info(f'interrupted in epoch {learn.epoch+1}; '
                  f'continue with the same options, --job_id {job} and --resume')
         raise
@@ -348,14 +348,14 @@ def _train(run):
     _log_unreadable(run.data, log)
     best,cbs = _callbacks(run, log)
     learn = Learner(*_loaders((run.data.train, run.data.judge), o, acc), acc, cbs, o.seed)
-    _fit_or_log(run, learn, log)
+    _fit_until_interrupted(run, learn, log)
     if acc.is_main_process: _report(run, learn, best, log)
     acc.wait_for_everyone()
     return run.folder
 
 # %% ../../nbs/train/07_fit.ipynb #32124f10
 def _result_table(run, epoch, device):
-    "Score the trained network and the fillers without training on the validation split"
+    "Score the trained network, and two fillers that need no training, on the validation split"
     o = run.o
     trained = load_filler(run.folder, o.model)
     trained.net.to(device)
@@ -366,7 +366,7 @@ def _result_table(run, epoch, device):
     return pd.DataFrame(rows).astype(dict(epoch='Int64'))
 
 def _log_result(df, monitor, log):
-    "Log one line per row of `result.csv`"
+    "Log one line per row of a result table"
     for k,row in enumerate(df.itertuples()):
         how = ' (no training, same gaps)'
         if k==0: how = f' (best epoch {row.epoch} by {monitor}, selected on: {row.selected_on})'
