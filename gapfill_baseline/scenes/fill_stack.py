@@ -420,7 +420,7 @@ def _old_state(folder, settings):
     differences = changed(state['what'], settings)
     if differences:
         raise ValueError(f"{folder} cannot be resumed with other options: {differences}. "
-                         "Pass the same, or --overwrite without --resume to begin again.")
+                         "Pass the same options, or --overwrite without --resume to start again.")
     return state
 
 def _open_work(folder, settings, resume=False, overwrite=False):
