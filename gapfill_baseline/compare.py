@@ -308,7 +308,7 @@ def _identity(options, ds, entries):
 
 # %% ../nbs/11_compare.ipynb #68d6a555
 def _write_tables(tables, out_dir):
-    "Write tables, figures and `summary.md`, and at last `summary.csv`, which marks a finished comparison, into `out_dir`, and `summary.csv` last"
+    "Write tables and figures into `out_dir`; `summary.csv` comes last, because it marks a finished comparison"
     for name in (*tables,'summary.md'): sweep(out_dir, name)
     sweep(out_dir/'figures', '*.png')
     for name,table in tables.items():
@@ -333,7 +333,7 @@ def _fill_chip(entries, s):
     return {row: members[0] for row,members in predictions.items()}
 
 def _chip_shown(entries, ds, gap_fraction, device='cpu'):
-    "Fill one chip by every row, the one with a date whose gap fraction is nearest to 0.5: row -> `FilledChip`, position of that date"
+    "Fill the chip with a date that is about half hidden by every row: row -> `FilledChip`, position of the date"
     i,t = np.unravel_index(np.abs(gap_fraction-.5).argmin(), gap_fraction.shape)
     s = to_sample(ds[0,[i]].to(device))
     chip_id = str(ds.chips.chip_id.iloc[i])
