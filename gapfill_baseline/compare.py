@@ -346,9 +346,14 @@ def _chip_shown(entries, ds, gap_fraction, device='cpu'):
     return shown,int(t)
 
 # %% ../nbs/11_compare.ipynb #2d7dbf35
-def _finished(out, resume):
-    "Return the folder of a comparison that is complete, or refuse to write into it"
-    if not resume: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
+def _finished(out, options):
+    "Return the folder of a finished comparison of the same rows if `--resume` is given; refuse it otherwise"
+    if not options.resume: raise ValueError(f"{out} holds a finished comparison. Pass another --out_dir.")
+    rows = pd.read_csv(out/'summary.csv', dtype=dict(filler=str), keep_default_na=False).filler
+    _,entries = _open_rows(options)
+    if set(rows)!={entry.row for entry in entries}:
+        raise ValueError(f"{out} holds a finished comparison of other rows: {', '.join(rows)[:200]}. "
+                         "Pass another --out_dir.")
     remove_store(out)
     print(f'already finished: {out}')
     return out
@@ -372,7 +377,7 @@ def compare(
     options = _check_comparison(asked)
     out = usable_folder(options.out_dir)
     clock = Clock()
-    if (out/'summary.csv').exists(): return _finished(out, options.resume)
+    if (out/'summary.csv').exists(): return _finished(out, options)
     with clock('open'): ds,entries = _open_rows(options)
     return _compare(options, out, ds, entries, make_accelerator(options.device).device, clock)
 
