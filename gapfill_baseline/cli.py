@@ -446,9 +446,9 @@ def gapfill_chips(
     layout:str='baseline', # how files are arranged: baseline or released
     split:str='blocked', # blocked = whole places validate; dates = the last dates validate
     blocks:int=4, # with fewer than 5 tiles: parts of a scene along each side that are places
-    fraction:float=.2, # share of validation chips
+    fraction:float=.2, # share of the chips, and of the masks, for validation
     seed:int=0, # of the split
-    overwrite:bool=False # replace out_dir where it is a dataset of this program and nothing else
+    overwrite:bool=False # replace out_dir if it holds a dataset of this program and no other file
 ):
     "Cut a training dataset from scenes"
     options = SimpleNamespace(**locals())
