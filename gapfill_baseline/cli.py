@@ -23,10 +23,10 @@ def gapfill_sample(
     dest:str, # folder to make
     n_train:int=64, # training chips
     n_validate:int=32, # validation chips
-    n_masks:int=64, # cloud masks, shared out like the chips
+    n_masks:int=64, # cloud masks, divided between training and validation like the chips
     size:int=64, # pixels of a side
     time_steps:int=3, # dates of a chip
-    seed:int=0, # another seed, another dataset
+    seed:int=0, # seed of the dataset
     layout:str='baseline' # how files are arranged: baseline or released
 ):
     "Make a small simulated dataset to try things on"
