@@ -7,22 +7,27 @@ __all__ = ['references', 'store_name', 'Entry', 'filler_entries', 'selected_on',
            'open_store', 'remove_store', 'score_all']
 
 # %% ../../nbs/results/02_scoring.ipynb #ff9936c1
-import hashlib, inspect, json, shutil, time, zipfile, zlib
+import hashlib
+import inspect
+import json
+import shutil
+import time
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 import numpy as np
 import torch
-import pandas as pd
 from ..core import HLS, compose, gap_fraction
 from ..learner import write_state
 from ..masks import to_sample
 from ..metrics import SUMS, band_sums
 from ..models import fillers, get_filler
-from ..parallel import in_order, workers, ahead
+from ..parallel import ahead, in_order, workers
 from ..program import Clock, changed, hold, progress, read_json, regular_file, sweep, whole
 from .intervals import row_names, unnamed_options
-from .open_run import same_chips, BatchFill
+from .open_run import BatchFill, same_chips
 from ..train.kinds import load_filler, refuse_bands
 from ..train.runs import find_run, read_config, refuse_unasked, starts, used_chips
 
@@ -32,20 +37,20 @@ class Entry(NamedTuple):
     row:str          # name in the tables; seeds of one configuration share it
     seed:Any         # None where nothing is random
     filler:Any       # a `Filler`; None = the mean of the row `of`
-    published:Any=None # the same as the published code scores it; None = no network
+    published:Any=None # as the published code: in training mode; None = no network; not called for a mean
     parameters:int=0 # weights of the network
     selected_on:str='' # holdout or validation: chips the best epoch was chosen on
     run:str=''       # folder of the run
     of:str=''        # row whose predictions are averaged
 
 # %% ../../nbs/results/02_scoring.ipynb #160cacc0
-references = 'linear','band_mean' # skill is measured against these; they take part wherever they fill the bands
+references = 'linear','band_mean' # fillers that skill is measured against; compared wherever they can fill the bands
 
 def _which_fillers(names, bands):
-    "List the named fillers, which must fill these bands, and those of the others that do"
+    "List the named fillers, and of the references (of all fillers if `all` is named) those that can fill these bands"
     named = set(names) - {'all'}
     for n in names:
-        if n!='all': get_filler(n).check_bands(bands)
+        if n!='all': get_filler(n).check_bands(bands) # an error if it cannot fill them
     chosen = set(named)
     others = set(fillers if 'all' in names else references) - set(names)
     for n in sorted(others & set(fillers)):
@@ -60,9 +65,9 @@ def _seeded_entries(name, seeds):
     return [Entry(name, seed, get_filler(name, seed=seed)) for seed in sorted(set(seeds or [0]))]
 
 def filler_entries(
-    names:list, # of registered fillers; all = every one
+    names:list, # of registered fillers; all = every one; `references` take part also when not named
     seeds:list=None, # of the fillers that draw random numbers; None = 0
-    bands:Sequence=HLS.bands # names of the bands of the chips, None = not known, (C,)
+    bands:Sequence=HLS.bands # name of each band of the chips, or None where it is not known, (C,)
 )->list: # of `Entry`
     "List the fillers that need no training"
     return [entry for name in _which_fillers(list(names), bands) for entry in _seeded_entries(name, seeds)]
@@ -76,16 +81,16 @@ def selected_on(
     return str(config.get('select_on') or 'validation')
 
 # %% ../../nbs/results/02_scoring.ipynb #bda8ac44
-def _check_kind(name, config, ds):
-    "Refuse a run that was trained on chips of other dates, bands or size"
+def _refuse_other_kind(name, config, ds):
+    "Refuse a run that was trained with another number of dates, with other bands, or on resampled chips"
     for option,n in (('time_steps', ds.time_steps), ('n_bands', ds.n_bands)):
         trained = config.get(option)
         if trained != n:
-            raise ValueError(f"runs names {name}, which was trained with {option} {trained}; these chips have {n}. "
+            raise ValueError(f"The run {name} was trained with {option} {trained}; these chips have {n}. "
                              f"Leave it out, or pass --{option} {trained} and runs of that kind.")
-    refuse_bands(config, ds.bands, f'runs names {name}, which')
+    refuse_bands(config, ds.bands, f'The run {name}')
     if config.get('resize'):
-        raise ValueError(f"runs names {name}, which was trained on chips resampled to {config['resize']}; "
+        raise ValueError(f"The run {name} was trained on chips resampled to {config['resize']}; "
                          "here chips stay as they are. Leave it out.")
 
 def _check_run(
@@ -95,19 +100,20 @@ def _check_run(
     transfer:bool=False # the run was trained with another dataset
 ):
     "Refuse a run that cannot be scored on these chips"
-    _check_kind(run.name, config, ds)
+    _refuse_other_kind(run.name, config, ds)
     if not transfer and not same_chips(run, ds):
-        raise ValueError(f"runs names {run.name}, whose validation chips are not those of this comparison. "
+        raise ValueError(f"The run {run.name} has other validation chips than this comparison. "
                          "Pass the --dataroot and --split it was trained with, "
                          "or --transfer to judge it on chips of another dataset.")
     leaked = sorted(used_chips(run, config) & set(ds.chips.chip_id.astype(str)))
     if leaked:
-        raise ValueError(f"runs names {run.name}, which was trained on {leaked[0]} ({len(leaked)} of these chips), "
-                         "or chosen by it, or started from a run that was. Pass other data, or leave it out.")
+        raise ValueError(f"The run {run.name} used {len(leaked)} of these chips, such as {leaked[0]}: "
+                         "it, or a run that it started from, was trained on them or chose its best epoch on them. "
+                         "Pass other data, or leave the run out.")
 
 # %% ../../nbs/results/02_scoring.ipynb #0cb3ab8e
 def _described(config):
-    "Name a configuration by its network and a hash of the options that matter"
+    "Name a configuration by its network and a hash of the options that decide its result"
     options = {k: v for k,v in config.items() if k not in unnamed_options}
     text = json.dumps(options, sort_keys=True, default=str)
     network = Path(str(config.get('model') or 'cgan')).stem
@@ -115,9 +121,9 @@ def _described(config):
 
 def _with_start(
     config:dict # of a run
-)->dict: # the same; `checkpoint_dir` describes the kind of run that it started from
-    "Describe the start of a run by the options of the run that it started from"
-    chain = [config, *(c for _,c in starts(config))] # of a run that is gone its name is what is left
+)->dict: # the same options, with `checkpoint_dir` replaced by a name for the configuration of the start
+    "Replace the path of the run that a run started from by a name for its configuration, along the whole chain"
+    chain = [config, *(c for _,c in starts(config))] # where the run of a start is deleted, its path stays
     out = chain.pop()
     while chain: out = chain.pop() | dict(checkpoint_dir=_described(out))
     return out
@@ -130,8 +136,8 @@ def _chosen_runs(runs, seeds):
     if seeds is not None: chosen = [(r, c) for r,c in chosen if c.get('seed') in seeds]
     missing = [s for s in seeds or () if s not in {c.get('seed') for _,c in chosen}]
     if runs and missing:
-        raise ValueError(f"seeds names {missing[0]}; no run has that seed. "
-                         "Leave it out, or leave --seeds out to take all.")
+        raise ValueError(f"No run has the seed {missing[0]}. "
+                         "Take it out of --seeds, or leave --seeds out to compare all runs.")
     return chosen
 
 def _run_entry(run, config, name, models):
@@ -144,7 +150,7 @@ def _refuse_double(entries, new):
     "Refuse a run with the options and the seed of another one"
     for e in entries:
         if (e.row, e.seed)==(new.row, new.seed):
-            raise ValueError(f"runs names {Path(e.run).name} and {Path(new.run).name}, which have the same options "
+            raise ValueError(f"The runs {Path(e.run).name} and {Path(new.run).name} have the same options "
                              "and the same seed. Leave one of them out.")
 
 def run_entries(
@@ -165,7 +171,7 @@ def run_entries(
         entry = _run_entry(r, c, name, models)
         _refuse_double(out, entry)
         out.append(entry)
-    return sorted(out, key=lambda e: (e.row, str(e.seed)))
+    return sorted(out, key=lambda e: (e.row, e.seed is None, e.seed or 0))
 
 # %% ../../nbs/results/02_scoring.ipynb #e6a58159
 def ensembles(
@@ -183,11 +189,11 @@ def ensembles(
     return out
 
 # %% ../../nbs/results/02_scoring.ipynb #7cab46a1
-def _observed_error(
+def _refuse_wrong_pixels(
     filled, # reflectance, (B,T,C,H,W)
     s, # the `Sample`
     name:str # of the filler
-)->float: # largest difference outside the gap, reflectance: 0
+):
     "Refuse a filler that changes observed pixels, or predicts values that are not finite"
     if not filled.isfinite().all():
         raise ValueError(f"The filler {name} predicts values that are not finite. "
@@ -196,13 +202,13 @@ def _observed_error(
     if largest != 0:
         raise ValueError(f"The filler {name} changes observed pixels, by up to {largest:.3g}. "
                          "A filler passes them through; Filler.__call__ does.")
-    return largest
 
 # %% ../../nbs/results/02_scoring.ipynb #e1f134b8
-_PART = 2**15 # pixels of a date that one core fills at a time: they fit into its cache
+# Most pixels per date that one core fills at a time, so that they fit into its cache; at least one chip
+_PIXELS_AT_ONCE = 2**15
 
 def _chunks(s, n):
-    "Cut a batch into parts of `n` chips"
+    "Cut a batch into pieces of `n` chips"
     return [s.map(lambda x: x[i:i+n]) for i in range(0, len(s.i), n)]
 
 class _Job(NamedTuple):
@@ -219,55 +225,56 @@ class _Scored(NamedTuple):
     seconds:float # spent in the filler
 
 class _BatchScorer:
-    "Sums and seconds of every entry on one batch"
+    "Scorer of one batch, which collects the sums and the seconds of every entry"
     def __init__(self, entries, s, clock, spent):
         self.entries,self.sample = entries,s
         self.clock,self.spent = clock,spent
         self.on_cpu = s.gap.device.type=='cpu'
-        self.parts = _chunks(s, max(1, _PART//s.gap[0,0].numel()) if self.on_cpu else len(s.i))
+        self.parts = _chunks(s, max(1, _PIXELS_AT_ONCE//s.gap[0,0].numel()) if self.on_cpu else len(s.i))
         self.sums = [[] for _ in entries]
         self.seconds = [0.]*len(entries)
         self.images = {e.of: [[] for _ in self.parts] for e in entries if e.of} # of the rows that are averaged
 
     @torch.no_grad()
     def _score(self, job):
-        "Fill one part, where that is to be done, and score it: the result, and the seconds of each kind of work"
+        "Score one part, filled first unless the job brings it filled; return the result and the seconds of each work"
         row,part = self.entries[job.entry].row,self.parts[job.part]
         start = self.clock()
         filled = self.entries[job.entry].filler(part).mean if job.filled is None else job.filled
         seconds = self.clock()-start
-        _observed_error(filled, part, row)
+        _refuse_wrong_pixels(filled, part, row)
         sums = band_sums(filled, part.target, part.scored).cpu().numpy()
         work = dict(metrics=self.clock()-start-seconds)
         if job.filled is None: work[f'filler {row}'] = seconds
         return _Scored(job, filled, sums, seconds),work
 
     def _collect(self, jobs):
-        "Run jobs on all cores, and add their sums and seconds"
+        "Run jobs, append their sums, and add up their seconds"
         with workers(None if self.on_cpu else 1) as pool:
             cores = pool._max_workers if pool else 1
             for done in self.spent.wait(in_order(pool, self._score, jobs)):
                 m = done.job.entry
                 self.sums[m].append(done.sums)
-                self.seconds[m] += done.seconds/cores
+                self.seconds[m] += done.seconds/cores # share of the wall-clock time while all cores are busy
                 row = self.entries[m].row
                 if row in self.images: self.images[row][done.job.part].append(done.filled)
 
     def _averaged(self, row):
         "Average the images of a row, part by part"
+        # observed pixels are taken from the sample, because the mean of equal numbers may be rounded
         pairs = zip(self.parts, self.images[row])
         return [compose(part.observed, sum(images)/len(images), part.gap) for part,images in pairs]
 
     def _filled(self, entry, published):
         "Fill the whole batch with a network, and cut the result into parts"
-        filler = (published and entry.published) or entry.filler
+        filler = entry.published if published and entry.published else entry.filler
         return filler(self.sample).mean.split(len(self.parts[0].i))
 
     def score_untrained(self, entries):
         "Score fillers without a network, which fill one part at a time on each core"
         self._collect([_Job(m, i) for m in entries for i in range(len(self.parts))])
 
-    def score_network(self, m, published):
+    def score_whole_batch(self, m, published):
         "Score a network, which fills the whole batch at once, or the mean of a row"
         entry = self.entries[m]
         start = self.clock()
@@ -278,12 +285,13 @@ class _BatchScorer:
         of_members = sum(t for t,e in zip(self.seconds, self.entries) if e.row==entry.of)
         self.seconds[m] = seconds + of_members
 
-def _score_part(entries, s, published, clock, spent):
-    "Fill a few chips with every entry: sums of their errors, (M,B,T,C,S), and seconds, (M,)"
+def _score_chunk(entries, s, published, clock, spent):
+    "Score a few chips with every entry; return the sums of their errors, (M,B,T,C,S), and the seconds, (M,)"
     scorer = _BatchScorer(entries, s, clock, spent)
-    networks = [m for m,e in enumerate(entries) if e.of or hasattr(e.filler, 'net')]
-    scorer.score_untrained([m for m in range(len(entries)) if m not in networks])
-    for m in networks: scorer.score_network(m, published)
+    # networks and means, which fill all chips at once; a mean stands behind its members
+    at_once = [m for m,e in enumerate(entries) if e.of or hasattr(e.filler, 'net')]
+    scorer.score_untrained([m for m in range(len(entries)) if m not in at_once])
+    for m in at_once: scorer.score_whole_batch(m, published)
     return np.stack([np.concatenate(a) for a in scorer.sums]),np.array(scorer.seconds)
 
 # %% ../../nbs/results/02_scoring.ipynb #8bf062fe
@@ -295,20 +303,20 @@ def _score_protocol(entries, s, published, batch_size, known, clock, spent):
     sums = np.zeros((len(entries), *s.target.shape[:3], len(SUMS))) if known is None else known.copy()
     if not new: return sums,0
     members = [entries[m] for m in new]
-    parts = _chunks(s, _PUBLISHED_BATCH if published else batch_size)
-    scored = [_score_part(members, part, published, clock, spent) for part in parts]
+    chunks = _chunks(s, _PUBLISHED_BATCH if published else batch_size)
+    scored = [_score_chunk(members, chunk, published, clock, spent) for chunk in chunks]
     sums[new] = np.concatenate([a for a,_ in scored], 1)
     return sums,sum(t for _,t in scored)
 
 def score_batch(
-    entries:list, # of `Entry`
+    entries:list, # of `Entry`; a mean stands behind its members
     s, # a `Sample`
     protocols:tuple=('strict','published'), # how to score
     batch_size:int=16, # chips at a time under the strict protocol
     clock=time.perf_counter, # gives the seconds so far, after the device has finished
     spent:Clock=None # adds up the seconds of each kind of work
-)->dict: # sums of each protocol, (M,B,T,C,S); seconds (M,); gap_fraction (B,T)
-    "Score a batch with every entry under every protocol"
+)->dict: # sums of each protocol, (M,B,T,C,S); seconds of the first protocol, (M,); gap_fraction, (B,T)
+    "Score a batch of B chips with M entries under every protocol; give S sums for each of T dates and C bands"
     spent = Clock() if spent is None else spent
     out = {}
     with torch.no_grad():
@@ -319,7 +327,7 @@ def score_batch(
     return out | dict(gap_fraction=gap_fraction(s.gap).cpu().numpy())
 
 # %% ../../nbs/results/02_scoring.ipynb #a2a32065
-def _same_comparison(
+def _refuse_other_options(
     path:Path, # options.json of the comparison
     now:dict # options asked for
 ):
@@ -335,24 +343,31 @@ def _same_comparison(
 # %% ../../nbs/results/02_scoring.ipynb #567b53b5
 store_name = '.gapfill_compare'
 
-def _from_killed_start(path):
-    "Decide whether a comparison that was killed before its options were written left this file"
+def _is_left_by_killed_start(path):
+    "Test whether a file was left by a comparison that was killed before it wrote its options"
     return path.name=='lock' or path.match('.options.json.*.part')
 
 def _refuse_other(folder):
     "Refuse a folder that no comparison made"
     if not folder.is_dir() or (folder/'options.json').is_file(): return
-    if not all(map(_from_killed_start, folder.iterdir())):
-        raise ValueError(f"{folder} is in the way: gapfill_compare works there, and did not make it. "
-                         "Move it away, or pass another --out_dir.")
+    if not all(map(_is_left_by_killed_start, folder.iterdir())):
+        raise ValueError(f"{folder} is in the way: gapfill_compare keeps its own files in a folder of this name, "
+                         "and this one is not from it. Move it away, or pass another --out_dir.")
 
 # %% ../../nbs/results/02_scoring.ipynb #538b39db
+def _start_or_continue(path, options):
+    "Write the options of a new comparison, or refuse to resume one with other options"
+    sweep(path.parent)
+    if path.exists(): _refuse_other_options(path, options)
+    else:
+        with whole(path) as part: part.write_text(json.dumps(options, indent=1))
+
 def open_store(
     out_dir:Path, # of the comparison
-    options:dict, # everything that decides the result
+    options:dict, # values for JSON; a comparison is resumed only with the same
     resume:bool=False # continue it
-)->tuple: # folder of the batches; lock, held until released
-    "Open the folder of the scored batches"
+)->tuple: # folder of the batches, and its lock, which the caller releases
+    "Make or reopen the folder of the scored batches, and lock it; refuse a folder that is not for this comparison"
     folder = out_dir/store_name
     _refuse_other(folder)
     path = folder/'options.json'
@@ -361,10 +376,10 @@ def open_store(
                          "Pass --resume to continue it, or another --out_dir.")
     lock = hold(folder/'lock', f"The comparison in {out_dir} is being made by another process. "
                                "Wait for it, or pass another --out_dir.")
-    sweep(folder)
-    if path.exists(): _same_comparison(path, options)
-    else:
-        with whole(path) as part: part.write_text(json.dumps(options, indent=1))
+    try: _start_or_continue(path, options)
+    except BaseException:
+        lock.release()
+        raise
     return folder,lock
 
 def remove_store(
@@ -374,71 +389,72 @@ def remove_store(
     folder = out_dir/store_name
     if not (folder/'options.json').is_file(): return
     lock = hold(folder/'lock', f"The comparison in {out_dir} is being made by another process. Wait for it.")
-    lock.release()
-    shutil.rmtree(folder)
+    try: shutil.rmtree(folder)
+    finally: lock.release()
 
 # %% ../../nbs/results/02_scoring.ipynb #42c53aad
-def _buffers(entries):
-    "List the tensors that each network in training mode carries from batch to batch"
+def _carried_buffers(entries):
+    "List for each entry the buffers, by name, that its network carries on in training mode; empty without a network"
     return [dict(e.published.net.named_buffers()) if e.published and not e.of else {} for e in entries]
 
-_unreadable = (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
+_READ_ERRORS = (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
 
-def _read_part(path, shapes):
+def _read_batch(path, shapes):
     "Read the arrays of one batch; None where the file is missing or damaged"
     try:
-        with np.load(regular_file(path)) as z: part = {k: z[k] for k in shapes}
-    except _unreadable: return None
-    good = all(part[k].shape==shape and part[k].dtype.kind=='f' for k,shape in shapes.items())
-    return part if good else None
+        with np.load(regular_file(path)) as z: arrays = {k: z[k] for k in shapes}
+    except _READ_ERRORS: return None # the batch is scored again
+    is_whole = all(arrays[k].shape==shape and arrays[k].dtype.kind=='f' for k,shape in shapes.items())
+    return arrays if is_whole else None
 
-def _read_parts(folder, sizes, entries, ds, protocols):
+def _read_batches(folder, sizes, entries, ds, protocols):
     "Read the stored batches, up to the first that has to be scored"
-    parts = []
+    batches = []
     for i,n in enumerate(sizes):
-        sums = dict.fromkeys(protocols, (len(entries), n, ds.time_steps, ds.n_bands, len(SUMS)))
-        part = _read_part(folder/f'{i:06d}.npz', sums | dict(gap_fraction=(n,ds.time_steps), seconds=(len(entries),)))
-        if part is None: break
-        parts.append(part)
-    return parts
+        shapes = dict.fromkeys(protocols, (len(entries), n, ds.time_steps, ds.n_bands, len(SUMS)))
+        shapes |= dict(gap_fraction=(n, ds.time_steps), seconds=(len(entries),))
+        arrays = _read_batch(folder/f'{i:06d}.npz', shapes)
+        if arrays is None: break
+        batches.append(arrays)
+    return batches
 
-def _shapes(many):
+def _shapes(buffers):
     "List the shapes of the buffers of each entry"
-    return [{k: v.shape for k,v in buffers.items()} for buffers in many]
+    return [{k: v.shape for k,v in of_entry.items()} for of_entry in buffers]
 
 def _read_buffers(path, entries):
     "Read the buffers that networks carried on from a batch; None where they are not known"
     try:
         stored = torch.load(regular_file(path), map_location='cpu', weights_only=True)
-        return stored if _shapes(stored)==_shapes(_buffers(entries)) else None
+        return stored if _shapes(stored)==_shapes(_carried_buffers(entries)) else None
     except Exception: return None # whatever is wrong with the file, the batches are scored again
 
-def _reached(folder, sizes, entries, ds, protocols):
+def _read_progress(folder, sizes, entries, ds, protocols):
     "Read the batches that are scored already, and the buffers that networks carried on from the last"
-    parts = _read_parts(folder, sizes, entries, ds, protocols)
-    carry = 'published' in protocols and any(_buffers(entries))
-    if not carry or len(parts) in (0, len(sizes)): return parts,[]
-    stored = _read_buffers(folder/f'{len(parts)-1:06d}.pt', entries)
-    return ([],[]) if stored is None else (parts,stored)
+    batches = _read_batches(folder, sizes, entries, ds, protocols)
+    needs_buffers = 'published' in protocols and any(_carried_buffers(entries))
+    if not needs_buffers or len(batches) in (0, len(sizes)): return batches,[] # no batch follows that needs them
+    stored = _read_buffers(folder/f'{len(batches)-1:06d}.pt', entries)
+    return ([],[]) if stored is None else (batches,stored)
 
 # %% ../../nbs/results/02_scoring.ipynb #bb61f182
-def _place(entries, device, stored):
+def _place_networks(entries, device, stored):
     "Move networks to the device and restore their buffers"
     for e in entries:
         for f in (e.filler, e.published):
             if hasattr(f, 'net'): f.net.to(device)
-    for buffers,old in zip(_buffers(entries), stored):
+    for buffers,old in zip(_carried_buffers(entries), stored):
         for k,v in old.items(): buffers[k].copy_(v)
 
-def _store(folder, i, arrays, buffers):
+def _store_batch(folder, i, arrays, buffers):
     "Write a batch: first the buffers that its networks carry on, then its sums"
     if any(buffers):
         write_state(folder/f'{i:06d}.pt', [{k: v.cpu() for k,v in b.items()} for b in buffers])
     with whole(folder/f'{i:06d}.npz') as part, open(part, 'wb') as f: np.savez(f, **arrays)
     (folder/f'{i-1:06d}.pt').unlink(missing_ok=True)
 
-def _slots(n_chips, batch_size, protocols):
-    "Divide the chips into batches, of whole published batches where those are scored"
+def _batch_slots(n_chips, batch_size, protocols):
+    "Divide the chips into batches; for the published protocol, round their size up to a multiple of its 16 chips"
     if 'published' in protocols: batch_size = _PUBLISHED_BATCH*-(-batch_size//_PUBLISHED_BATCH)
     return [range(i, min(i+batch_size, n_chips)) for i in range(0, n_chips, batch_size)]
 
@@ -450,24 +466,28 @@ def _device_clock(device):
         return time.perf_counter()
     return clock
 
+def _reads_ahead(device):
+    "Check whether the next batch is read while one is scored; on a GPU the clock would count that work for a filler"
+    return torch.get_num_threads() > 1 and torch.device(device).type=='cpu'
+
 def _samples(ds, slots, done, device, clock):
-    "Read the batches after the first `done`: position, sample and seconds of reading"
+    "Read the batches from number `done` on; yield position and sample, with the seconds of reading"
     for i in range(done, len(slots)):
         start = clock()
-        s = to_sample(ds[0,slots[i]].to(device))
+        s = to_sample(ds[0,slots[i]].to(device)) # 0 = the epoch; validation chips are the same in each
         yield (i,s),dict(data=clock()-start)
 
-def _resume(entries, ds, folder, slots, protocols, device):
+def _resume_batches(entries, ds, folder, slots, protocols, device):
     "Read the stored batches, and move the networks to the device as these left them"
-    parts,stored = _reached(folder, [len(s) for s in slots], entries, ds, protocols)
-    _place(entries, device, stored)
-    return parts
+    batches,stored = _read_progress(folder, [len(s) for s in slots], entries, ds, protocols)
+    _place_networks(entries, device, stored)
+    return batches
 
-def _joined(parts, protocols, slots):
+def _join_batches(batches, protocols, slots):
     "Join the arrays of all batches"
-    out = {p: np.concatenate([part[p] for part in parts], 1) for p in protocols}
-    out['gap_fraction'] = np.concatenate([part['gap_fraction'] for part in parts])
-    out['seconds'] = np.stack([part['seconds'] for part in parts])
+    out = {p: np.concatenate([arrays[p] for arrays in batches], 1) for p in protocols}
+    out['gap_fraction'] = np.concatenate([arrays['gap_fraction'] for arrays in batches])
+    out['seconds'] = np.stack([arrays['seconds'] for arrays in batches])
     return out | dict(sizes=np.array([len(s) for s in slots]))
 
 def score_all(
@@ -475,20 +495,21 @@ def score_all(
     ds, # validation chips
     folder:Path, # of `open_store`
     protocols:tuple=('strict','published'), # how to score
-    batch_size:int=16, # chips at a time under the strict protocol
+    batch_size:int=16, # chips at a time under the strict protocol; the published one has 16
     device='cpu', # of PyTorch, for networks and arithmetic
     spent:Clock=None # adds up the seconds of each kind of work
 )->dict: # as `score_batch`, for all chips; seconds (batches,M); sizes (batches,)
     "Score every chip, a batch at a time, and continue after the batches that are stored"
     spent = Clock() if spent is None else spent
     clock = _device_clock(device)
-    slots = _slots(len(ds), batch_size, protocols)
-    parts = _resume(entries, ds, folder, slots, protocols, device)
-    done = len(parts)
+    slots = _batch_slots(len(ds), batch_size, protocols)
+    batches = _resume_batches(entries, ds, folder, slots, protocols, device)
+    done = len(batches)
 
-    samples = ahead(torch.get_num_threads()>1, _samples(ds, slots, done, device, clock))
+    samples = ahead(_reads_ahead(device), _samples(ds, slots, done, device, clock))
     for i,s in progress(spent.wait(samples), 'comparing', len(slots)-done, 'batch'):
-        part = score_batch(entries, s, protocols, batch_size, clock, spent)
-        with spent('keep'): _store(folder, i, part, _buffers(entries) if 'published' in protocols else [])
-        parts.append(part)
-    return _joined(parts, protocols, slots)
+        arrays = score_batch(entries, s, protocols, batch_size, clock, spent)
+        buffers = _carried_buffers(entries) if 'published' in protocols else []
+        with spent('keep'): _store_batch(folder, i, arrays, buffers)
+        batches.append(arrays)
+    return _join_batches(batches, protocols, slots)
