@@ -19,8 +19,8 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.colors import LogNorm
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from .core import gap_fraction
 from .glibc import keep_freed_memory
-from .masks import gap_table
 from .program import drawn_text, progress, whole
 from .results.open_run import open_evaluation
 from .results.pictures import refuse_foreign, write_figure
@@ -29,9 +29,9 @@ from .train.runs import usable_folder
 # %% ../nbs/10_band_correlations.ipynb #f681e355
 class Bins(NamedTuple):
     "Bins of equal width along the reflectance of a band"
-    low:float=-.02255 # lower edge of the first, reflectance
-    width:float=.0025 # reflectance
-    n:int=290 # number of bins; the first and the last take all values beyond
+    low:float=-.02255 # lower edge of the first bin, reflectance; halfway between two numbers of a file
+    width:float=.0025 # of each bin, reflectance
+    n:int=290 # number of bins, at least 7; the first and the last also count the values beyond all bins
 
     @property
     def edges(self):
@@ -46,7 +46,7 @@ class Bins(NamedTuple):
 
 # %% ../nbs/10_band_correlations.ipynb #1c18a614
 class BandCounts:
-    "Counts of band against band and the sums behind their correlation, added chip by chip"
+    "Numbers of pixels per bin of each band and each pair of bands, and the sums for their correlations"
     def __init__(self,
         n_bands:int, # C
         bins:Bins=Bins(), # of every band
@@ -55,26 +55,27 @@ class BandCounts:
         self.n_bands = n_bands
         self.bins = bins
         self.n_blocks = n_blocks
-        self.at = {pair: k for k,pair in enumerate(combinations(range(n_bands), 2))} # position of each pair
-        self.pairs = np.zeros((len(self.at), bins.n, bins.n), np.int64)
-        self.single = np.zeros((n_bands, bins.n), np.int64)
+        self.at = {pair: k for k,pair in enumerate(combinations(range(n_bands), 2))} # position of each pair in `pairs`
+        self.pairs = np.zeros((len(self.at), bins.n, bins.n), np.int64) # pixels per pair of bins
+        self.single = np.zeros((n_bands, bins.n), np.int64) # pixels per bin of each band
         per_band = n_blocks,n_bands
-        self.n = np.zeros(n_blocks, np.int64)
-        self.total = np.zeros(per_band)
-        self.product = np.zeros((n_blocks, n_bands, n_bands))
-        self.least = np.full(per_band, np.inf)
-        self.most = np.full(per_band, -np.inf)
+        self.n = np.zeros(n_blocks, np.int64) # pixels of each block
+        self.total = np.zeros(per_band) # sums of reflectance
+        self.product = np.zeros((n_blocks, n_bands, n_bands)) # sums of products of two bands
+        self.least = np.full(per_band, np.inf) # smallest reflectance
+        self.most = np.full(per_band, -np.inf) # largest reflectance
 
     def add(self,
         x, # reflectance, array or tensor on the CPU, (T,C,H,W)
         keep, # True = count this pixel, bool, (T,H,W)
-        block:int=0 # position of the chip; counted round over the blocks
+        block:int=0 # number of the chip or part, taken modulo the number of blocks
     ):
         "Count the pixels of one chip, or of a part of one"
         x = np.asarray(x)
         keep = np.asarray(keep) & np.isfinite(x).all(1)
-        dates = [np.compress(k.ravel(), date.reshape(len(date), -1), axis=1) for date,k in zip(x, keep)]
-        pixels = np.concatenate(dates, axis=1)
+        by_date = zip(x.reshape(*x.shape[:2], -1), keep.reshape(len(keep), -1))
+        kept = [np.compress(k, date, axis=1) for date,k in by_date] # as `date[:,k]`, but faster
+        pixels = np.concatenate(kept, axis=1) # (C,n)
         if pixels.size:
             self._add_sums(pixels, block%self.n_blocks)
             self._add_counts(pixels)
@@ -91,23 +92,26 @@ class BandCounts:
 
     def _add_counts(self, pixels):
         "Count pixels (C,n) in each band and each pair of bands"
-        n = self.bins.n
+        n_bins = self.bins.n
         codes = self.bins.code(pixels)
-        for code,single in zip(codes, self.single): single += np.bincount(code, minlength=n)
+        for code,single in zip(codes, self.single): single += np.bincount(code, minlength=n_bins)
         for i in range(self.n_bands):
-            row = codes[i]*n
+            row = codes[i]*n_bins
             for j in range(i+1, self.n_bands):
-                self.pairs[self.at[i,j]] += np.bincount(row+codes[j], minlength=n*n).reshape(n, n)
+                cells = np.bincount(row+codes[j], minlength=n_bins**2)
+                self.pairs[self.at[i,j]] += cells.reshape(n_bins, n_bins)
 
     def counts(self,
         x:int, # band of the first axis
-        y:int # band of the second
-    )->np.ndarray: # pixels, int64, (n,n)
-        "Return the pixels in each pair of bins"
+        y:int # band of the second axis, not `x`
+    )->np.ndarray: # int64, (n,n)
+        "Return the number of pixels in each pair of bins"
         return self.pairs[self.at[x,y]] if x<y else self.pairs[self.at[y,x]].T
 
 # %% ../nbs/10_band_correlations.ipynb #6cd15ae4
-def _layout(c): return f'{c.n_bands} bands, {c.bins.n} bins and {c.n_blocks} blocks'
+def _layout(c):
+    "Describe the bands, bins and blocks of counts"
+    return f'{c.n_bands} bands, {c.bins} and {c.n_blocks} blocks'
 
 def merge(
     a:BandCounts, # some chips
@@ -126,10 +130,10 @@ def merge(
 # %% ../nbs/10_band_correlations.ipynb #548f4987
 def correlation(
     c:BandCounts, # counted pixels
-    leave:int=None # block left out; None = all count
+    leave:int=None # number of the block to leave out; None = use all
 )->np.ndarray: # -1 to 1, NaN where a band does not vary, float64, (C,C)
     "Compute Pearson's coefficient of every pair of bands"
-    blocks = np.arange(c.n_blocks) != leave
+    blocks = np.arange(c.n_blocks) != leave # all of them if `leave` is None
     n = c.n[blocks].sum()
     if not n: return np.full((c.n_bands,)*2, np.nan)
     mean = c.total[blocks].sum(0)/n
@@ -145,22 +149,22 @@ def jackknife(
     without:np.ndarray, # the same with each block left out, (g,...)
     n:np.ndarray # size of each block, (g,)
 )->np.ndarray: # standard error; NaN with fewer than two blocks, (...)
-    "Compute a standard error from blocks of unequal size"
+    "Compute the standard error of the delete-m jackknife for blocks of unequal size (Busing et al. 1999)"
     g = len(n)
     if g < 2: return np.full(every.shape, np.nan)
-    h = (n.sum()/n).reshape(-1, *[1]*every.ndim)
+    h = (n.sum()/n).reshape(-1, *[1]*every.ndim) # size of all blocks divided by that of each
     pseudovalues = h*every-(h-1)*without
-    centre = g*every-((1-1/h)*without).sum(0)
-    return np.sqrt(((pseudovalues-centre)**2/(h-1)).mean(0))
+    estimate = g*every-((1-1/h)*without).sum(0)
+    return np.sqrt(((pseudovalues-estimate)**2/(h-1)).mean(0))
 
 # %% ../nbs/10_band_correlations.ipynb #84ef2ae4
 def with_error(
     c:BandCounts, # counted pixels
-    minus:BandCounts=None # counted in the same blocks; None = the coefficients themselves
+    minus:BandCounts=None # counts to subtract, with the same chips in each block; None = subtract nothing
 ): # coefficients (or differences) and their standard errors, two arrays (C,C)
-    "Compute coefficients of `c`, less those of `minus`, with errors"
+    "Compute the coefficients of `c`, or their differences from those of `minus`, and the standard errors"
     def statistic(leave=None):
-        "Compute the coefficients without one block"
+        "Compute the coefficients or differences, without block `leave` if given"
         r = correlation(c, leave)
         return r if minus is None else r-correlation(minus, leave)
     blocks = np.flatnonzero(c.n)
@@ -169,7 +173,7 @@ def with_error(
 
 # %% ../nbs/10_band_correlations.ipynb #66860b59
 def _chip_parts(height, width, n=20):
-    "Cut a chip of `height` × `width` pixels into `n` parts, each a slice of rows and one of columns"
+    "List `n` windows that cover a chip of `height` × `width` pixels, each a slice of rows and a slice of columns"
     n_rows = max(k for k in range(1, int(n**.5)+1) if n%k==0)
     def cuts(size, k): return [slice(size*i//k, size*(i+1)//k) for i in range(k)]
     return [(rows,columns) for rows in cuts(height, n_rows) for columns in cuts(width, n//n_rows)]
@@ -181,10 +185,10 @@ def _pixel_sets(s, filled):
     return dict(truth=(target, scored), generated=(generated, scored), clear=(target, clear))
 
 def band_histograms(
-    batches, # pairs of a batch as `Sample` and its filled reflectance (B,T,C,H,W)
-    parts:bool=False, # blocks are parts of a chip instead of chips
+    batches, # pairs: a batch as `Sample`, and its filled reflectance, (B,T,C,H,W)
+    parts:bool=False, # True = make the blocks from parts of each chip, False = from whole chips
     bins:Bins=Bins(), # of every band
-    n_blocks:int=20 # for the errors
+    n_blocks:int=20 # number of blocks for the standard errors
 )->dict: # truth, generated, clear -> `BandCounts`
     "Count the pixels of batches, one batch in memory at a time"
     counts = {}
@@ -220,20 +224,21 @@ def band_table(
 
 # %% ../nbs/10_band_correlations.ipynb #35dd1b7d
 def _range_shown(counts, share):
-    "Find the first and last bin edge to draw of a band from its counts in each set"
+    "Find the first and the last edge to draw for a band, given its counts in each set"
     n = len(counts[0])
+    margin = 4 # bins
     tails = [(1-share)/2, (1+share)/2]
     ends = [np.searchsorted(np.cumsum(c)/c.sum(), tails) for c in counts if c.any()] or [(1, n-2)]
-    first = min(a for a,_ in ends)-4 # with a margin of 4 bins
-    last = max(b for _,b in ends)+5
-    return np.clip([first, last], [1, 6], [n-6, n-1])
+    first = min(a for a,_ in ends)-margin # lower edge of the first bin
+    last = max(b for _,b in ends)+1+margin # upper edge of the last bin
+    return np.clip([first, last], [1, 6], [n-6, n-1]) # five bins or more, never the first or the last of all
 
 def shown_bins(
     counts:list, # `BandCounts` that are to be compared
-    share:float=.998, # of the pixels of each that must be drawn
-    most:int=48 # bins along an axis
-)->list: # per band, bin numbers at the drawn edges, int64
-    "Choose the bins to draw, several taken together"
+    share:float=.998, # share of the pixels of each set to draw; values beyond all bins are never drawn
+    most:int=48 # drawn bins along an axis
+)->list: # per band, positions of the drawn edges in `Bins.edges`, int64
+    "Choose the edges of the drawn bins, each of which joins several neighbouring bins"
     fewest_pixels = min((n for c in counts if (n := c.n.sum())), default=1)
     n_bins = int(np.clip(2*fewest_pixels**(1/3), min(16, most), most))
     edges = []
@@ -252,9 +257,9 @@ def _regroup(counts, shown, axis):
 def density(
     c:BandCounts, # counted pixels
     x:int, # band of the first axis
-    y:int, # band of the second; the same = along one axis
-    shown:list # bin numbers at the drawn edges of each band
-): # share of the pixels per 0.01 of reflectance (along each axis); edges of both axes, reflectance
+    y:int, # band of the second axis; equal to `x` = density of this band alone
+    shown:list # positions of the drawn edges of each band in `Bins.edges`
+): # share of the pixels per 0.01 of reflectance, of two bands per 0.01 × 0.01; edges of both axes, reflectance
     "Compute the density of the pixels over the drawn range"
     edges_x = c.bins.edges[shown[x]]
     edges_y = c.bins.edges[shown[y]]
@@ -269,8 +274,8 @@ def _grid_size(n_bands):
     "Choose width and height of a grid, inches"
     return (max(7.5, 1.25*n_bands), max(6.4, 1.07*n_bands)) if n_bands > 1 else (4.5, 3)
 
-def _pair_axes(edges, bands, panels, title='', fig=None):
-    "Draw a grid of bands against bands over `edges` of reflectance; `panels` draws `diagonal`, `lower` and `upper`"
+def _draw_grid(edges, bands, panels, title='', fig=None):
+    "Draw a panel for each pair of bands by the methods `diagonal`, `lower` and `upper` of `panels`"
     C = len(bands)
     if fig is None: fig = plt.figure(figsize=_grid_size(C), layout='constrained')
     axs = fig.subplots(C, C, squeeze=False)
@@ -299,7 +304,7 @@ def _draw_panel(ax, x, y, edges, panels):
         ax.set(xticks=[], yticks=[])
 
 def _set_ticks(ax, x, y):
-    "Set few round ticks on and below the diagonal"
+    "Set a few round tick values on and below the diagonal"
     if y < x: return
     ax.xaxis.set_major_locator(MaxNLocator(3, steps=[1,2,5,10], min_n_ticks=2))
     if y > x: ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1,2,5,10], min_n_ticks=2))
@@ -314,7 +319,7 @@ def _set_labels(ax, x, y, bands):
 # %% ../nbs/10_band_correlations.ipynb #e4418fb7
 def log_norm(
     counts:list, # `BandCounts` that share a colour scale
-    shown:list, # bin numbers at the drawn edges of each band
+    shown:list, # positions of the drawn edges of each band in `Bins.edges`
     decades:float=3. # below the highest density
 ): # matplotlib norm
     "Make a colour scale for all pairs of all sets"
@@ -322,18 +327,19 @@ def log_norm(
     return LogNorm(top*10**-decades, top, clip=True)
 
 # %% ../nbs/10_band_correlations.ipynb #f160808a
-def _coefficient_text(r, delta):
+def _coefficient_text(r, is_difference):
     "Format a coefficient, or a difference with its sign"
-    number = f'{r:{"+" if delta else ""}.3f}'.replace('-', '−') if np.isfinite(r) else 'no value'
-    return f'Δ {number}' if delta else number
+    sign = '+' if is_difference else ''
+    number = f'{r:{sign}.3f}'.replace('-', '−') if np.isfinite(r) else 'no value'
+    return f'Δ {number}' if is_difference else number
 
-def _write_r(ax, r, error, top=1., delta=False):
-    "Write a coefficient or a difference and its error on a coloured ground; `top` has the strongest colour"
+def _write_coefficient(ax, r, error, top=1., is_difference=False):
+    "Write a coefficient or a difference, and its error, on a coloured background; `top` gets the strongest colour"
     if np.isfinite(r):
-        colour = colormaps['RdBu_r'](.5+.36*np.clip(r/top, -1, 1))[:3]
+        colour = colormaps['RdBu_r'](.5+.36*np.clip(r/top, -1, 1))[:3] # pale enough for black text
         ax.set_facecolor((*colour, .6))
     place = dict(transform=ax.transAxes, ha='center', va='center')
-    ax.text(.5, .58, _coefficient_text(r, delta), fontsize=10, **place)
+    ax.text(.5, .58, _coefficient_text(r, is_difference), fontsize=10, **place)
     if np.isfinite(error): ax.text(.5, .3, f'± {error:.3f}', fontsize=8, **place)
 
 # %% ../nbs/10_band_correlations.ipynb #abbc519a
@@ -360,28 +366,30 @@ class _DensityPanels:
 
     def upper(self, ax, x, y):
         "Write the coefficient of two bands"
-        _write_r(ax, self.r[x,y], self.error[x,y])
+        _write_coefficient(ax, self.r[x,y], self.error[x,y])
 
 def band_grid(
     c:BandCounts, # counted pixels
     bands=None, # names, (C,); None = numbers
-    shown:list=None, # bin numbers at the drawn edges of each band; None = where the pixels are
-    norm=None, # colour scale of the densities; None = of this grid
+    shown:list=None, # positions of the drawn edges of each band in `Bins.edges`; None = where the pixels are
+    norm=None, # colour scale of the densities; None = made from `c`
     title:str='', # above the grid
     fig=None # figure or subfigure; None = a new one
 ): # array of axes, (C,C)
     "Plot the density of band against band, each band alone on the diagonal, coefficients above"
-    bands = bands or _numbered(c.n_bands)
+    if bands is None: bands = _numbered(c.n_bands)
     shown = shown or shown_bins([c])
     norm = norm or log_norm([c], shown)
-    axs = _pair_axes([c.bins.edges[s] for s in shown], bands, _DensityPanels(c, shown, norm), title, fig)
+    axs = _draw_grid([c.bins.edges[s] for s in shown], bands, _DensityPanels(c, shown, norm), title, fig)
     if c.n_bands > 1: _add_colorbar(axs, 'pixels [share per 0.01 × 0.01 of reflectance]')
     return axs
 
-def _numbered(n_bands): return [f'band {k+1}' for k in range(n_bands)]
+def _numbered(n_bands):
+    "Name bands by their numbers"
+    return [f'band {k+1}' for k in range(n_bands)]
 
 def _note_outside(ax, c, x, shown, color='k'):
-    "Note the share of a band outside the drawn range, or that it has no pixels"
+    "Write the share of a band's pixels outside the drawn range, if it is above 0.5 %, or that there are none"
     n = c.single[x].sum()
     share = 1-c.single[x][shown[x][0]:shown[x][-1]].sum()/n if n else 0
     if n and share <= .005: return
@@ -398,8 +406,8 @@ def _add_colorbar(axs, label, **options):
 # %% ../nbs/10_band_correlations.ipynb #c57bdba1
 def _excess(a, b, x, y, shown):
     "Subtract the density of `b` from that of `a`, as a share of the highest density of `b`"
-    d,e = (density(c, x, y, shown)[0] for c in (a, b))
-    return (d-e)/(e.max() or 1.)
+    density_a,density_b = (density(c, x, y, shown)[0] for c in (a, b))
+    return (density_a-density_b)/(density_b.max() or 1.)
 
 # %% ../nbs/10_band_correlations.ipynb #37ecc643
 class _DifferencePanels:
@@ -415,7 +423,7 @@ class _DifferencePanels:
         self.top = np.clip(self.largest_excess, 1e-6, 1) # of the colour scale
 
     def diagonal(self, ax, x):
-        "Draw the densities of one band in both sets"
+        "Draw the densities of one band in both sets; note the share of `a` that is not drawn"
         for c,style in ((self.b, dict(fill=True, color='.75', label=self.names[1])),
                         (self.a, dict(color='tab:red', label=self.names[0]))):
             d,edges,_ = density(c, x, x, self.shown)
@@ -431,35 +439,35 @@ class _DifferencePanels:
 
     def upper(self, ax, x, y):
         "Write the difference of the coefficients of two bands"
-        _write_r(ax, self.delta[x,y], self.error[x,y], self.largest_delta, True)
+        _write_coefficient(ax, self.delta[x,y], self.error[x,y], self.largest_delta, is_difference=True)
 
 def difference_grid(
     a:BandCounts, # counted pixels, such as generated ones
     b:BandCounts, # pixels that they are compared with, such as those of the reference
     bands=None, # names, (C,); None = numbers
-    shown:list=None, # bin numbers at the drawn edges of each band; None = where the pixels are
-    names:tuple=('generated','truth'), # of both
+    shown:list=None, # positions of the drawn edges of each band in `Bins.edges`; None = where the pixels are
+    names:tuple=('generated','truth'), # of `a` and `b`
     title:str='', # above the grid
     fig=None # figure or subfigure; None = a new one
 ): # array of axes, (C,C)
-    "Plot where `a` has more or fewer pixels than `b`, and the differences of their coefficients"
-    bands = bands or _numbered(a.n_bands)
+    "Plot where the density of `a` is above or below that of `b`, and the differences of their coefficients"
+    if bands is None: bands = _numbered(a.n_bands)
     shown = shown or shown_bins([a, b])
     panels = _DifferencePanels(a, b, shown, names)
-    axs = _pair_axes([a.bins.edges[s] for s in shown], bands, panels, title, fig)
+    axs = _draw_grid([a.bins.edges[s] for s in shown], bands, panels, title, fig)
     legend = dict(loc='outside lower right', frameon=False, fontsize=8, ncols=2)
     axs[0,0].figure.legend(*axs[0,0].get_legend_handles_labels(), **legend)
     if a.n_bands > 1:
-        extend = 'both' if panels.largest_excess > 1 else 'neither'
+        extend = 'max' if panels.largest_excess > 1 else 'neither' # an excess is never below -1
         _add_colorbar(axs, f'{names[0]} − {names[1]} [share of the highest density, {names[1]}]', extend=extend)
     return axs
 
 # %% ../nbs/10_band_correlations.ipynb #5e487d3e
 class Choice(NamedTuple):
-    "Some chips and their counted pixels"
-    title:str # in words
+    "Chosen chips and the counts of their pixels"
+    title:str # which chips they are, and their gap fraction
     sets:dict # truth, generated, clear -> `BandCounts`
-    n_chips:int
+    n_chips:int # number of chips
 
 # %% ../nbs/10_band_correlations.ipynb #8cf4a912
 _set_titles = dict(truth='truth in the gap', generated='generated in the gap', clear='clear pixels, outside the gap')
@@ -467,7 +475,7 @@ _set_titles = dict(truth='truth in the gap', generated='generated in the gap', c
 def plot_choice(
     choice:Choice, # chips and their pixels
     bands=None, # names, (C,)
-    fig=None # figure; None = a new one
+    fig=None # figure, which is resized; None = a new one
 ): # array of axes, (sets,C,C)
     "Plot one grid for each set of pixels"
     sets = choice.sets
@@ -486,12 +494,17 @@ def plot_choice(
     return np.stack(grids)
 
 # %% ../nbs/10_band_correlations.ipynb #1363841b
+def _scored_fractions(ev):
+    "Compute the share of each chip's pixels that are in the gap and have a reference, over all dates, (n,)"
+    of_dates = [gap_fraction(s.scored).cpu().numpy() for s in ev.samples()]
+    return np.concatenate(of_dates).mean(1)
+
 def _smallest_largest(gap):
     "Find the chips with the smallest and the largest gap from the gap fraction (n,) of each"
     with_gap = np.flatnonzero(gap > 0)
     if not len(with_gap):
-        raise ValueError(f"None of the {len(gap)} chips has a gap, so there is nothing to compare. "
-                         "Choose other dates with mask_position.")
+        raise ValueError(f"None of the {len(gap)} chips has a gap over measured pixels, so nothing can be compared. "
+                         "Open the run with other dates: open_evaluation(..., mask_position=...).")
     return int(with_gap[gap[with_gap].argmin()]), int(gap.argmax())
 
 # %% ../nbs/10_band_correlations.ipynb #e0738525
@@ -499,16 +512,17 @@ def _count_choice(ev, title, slots, gap):
     "Fill and count the chips at the positions `slots`"
     n_batches = -(-len(slots)//ev.batch_size)
     batches = progress(ev.filled(slots), 'band correlations', n_batches, 'batch')
-    title = f'{title}; gap fraction {gap[slots].mean():.3f}, mean of {ev.ds.time_steps} dates'
+    chips = '' if len(slots)==1 else f'{len(slots)} chips × '
+    title = f'{title}; gap fraction {gap[slots].mean():.3f}, mean of {chips}{ev.ds.time_steps} dates'
     return Choice(title, band_histograms(batches, parts=len(slots)==1), len(slots))
 
 def choices(
     ev, # `Evaluation` of a run
     n_chips:int=200 # validation chips, the first in catalog order
-)->dict: # lowest, full, first_N -> `Choice`
+)->dict: # lowest (smallest gap), full (largest gap), first_N -> `Choice`
     "Count the pixels of one chip with a small gap, of one with a large gap, and of many"
     if n_chips < 1: raise ValueError(f"n_chips is {n_chips}; pass 1 or more.")
-    gap = gap_table(ev.ds, ev.prepare).gap_fraction.to_numpy().reshape(len(ev.ds), -1).mean(1)
+    gap = _scored_fractions(ev)
     smallest,largest = _smallest_largest(gap)
     n = min(n_chips, len(gap))
     ids = ev.ds.chips.chip_id.to_numpy()
@@ -519,8 +533,8 @@ def choices(
 # %% ../nbs/10_band_correlations.ipynb #05674ede
 def _difference_figure(choice, bands):
     "Draw the differences of a choice of chips on a new figure"
-    size = max(7.5, 1.25*len(bands)), max(6.6, 1.07*len(bands))
-    fig = Figure(figsize=size, layout='constrained')
+    width,height = _grid_size(len(bands))
+    fig = Figure(figsize=(width, height+.18), layout='constrained') # with room for the legend
     difference_grid(choice.sets['generated'], choice.sets['truth'], bands,
                     title=f"generated − truth: {choice.title}", fig=fig)
     return fig
@@ -531,7 +545,8 @@ def _save_choices(chosen, bands, folder):
     for name,choice in chosen.items():
         figures[name] = Figure(layout='constrained')
         plot_choice(choice, bands, figures[name])
-    figures['differences'] = _difference_figure(choice, bands)
+    last_choice = list(chosen.values())[-1]
+    figures['differences'] = _difference_figure(last_choice, bands)
     for name,fig in figures.items(): write_figure(fig, folder/f'band_{name}.png', 100)
     tables = [band_table(c.sets, bands, c.n_chips).assign(selection=name) for name,c in chosen.items()]
     table = pd.concat(tables)
@@ -540,15 +555,15 @@ def _save_choices(chosen, bands, folder):
 
 # %% ../nbs/10_band_correlations.ipynb #a8273f71
 def _files(n_chips, n_available):
-    "List the files that are written, and how the table begins"
+    "Map each file to be written to the first words of its text; '' for a picture"
     pictures = [f'band_{k}.png' for k in ('lowest', 'full', f'first_{min(n_chips, n_available)}', 'differences')]
     return dict.fromkeys(pictures, '') | {'band_correlations.csv': 'band_x,band_y,'}
 
 @keep_freed_memory()
 def draw_correlations(
-    options:SimpleNamespace # of `gapfill_band_correlations`
+    options:SimpleNamespace # options of the program `gapfill_band_correlations`
 )->Path: # folder of the figures and the table
-    "Draw and write band against band for reference, generated and clear pixels"
+    "Write figures of band against band for truth, generated and clear pixels, and the table of correlations"
     n_chips = options.n_chips
     if n_chips < 1: raise ValueError(f"n_chips is {n_chips}; pass 1 or more.")
     if not options.job_id: raise ValueError("No run is named. Pass --job_id, a path or a name under --out_dir.")
