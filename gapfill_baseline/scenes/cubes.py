@@ -7,6 +7,7 @@ __all__ = ['open_cube', 'axes_of', 'crs_of_cube', 'Place', 'place_of', 'refine',
            'default_bands', 'assemble_cubes', 'stack_from_cube']
 
 # %% ../../nbs/scenes/03_cubes.ipynb #caec88cf
+import json
 import math
 import os
 import re
@@ -34,32 +35,33 @@ from .files import Reading, join_units, make_reading, usual_mask
 from .stack import Grid, Stack, grid_difference, whole_factor
 
 # %% ../../nbs/scenes/03_cubes.ipynb #043a0b8d
-_needs = dict(zarr=('xarray','zarr','cftime'), scipy=('xarray','scipy','cftime'),
-              h5netcdf=('xarray','h5netcdf','h5py','cftime'))
-_netcdf = {b'\x89HDF\r\n\x1a\n': 'h5netcdf', b'CDF\x01': 'scipy', b'CDF\x02': 'scipy'}
-_other = {b'CDF\x05': 'a NetCDF file of 64-bit data (CDF-5). Convert it: nccopy -k nc4 in.nc out.nc',
-          b'GRIB': 'a GRIB file. Convert it to NetCDF', b'\x0e\x03\x13\x01': 'an HDF4 file. Convert it to NetCDF',
-          b'II*\x00': 'a TIFF file. Pass it with --scenes', b'MM\x00*': 'a TIFF file. Pass it with --scenes',
-          b'PK\x03\x04': 'a ZIP archive. Unpack it', b'\x1f\x8b': 'a gzip archive. Unpack it'}
-_in_zarr = 'zarr.json','.zgroup','.zmetadata','.zarray'
+_packages_of_engine = dict(zarr=('xarray','zarr','cftime'), scipy=('xarray','scipy','cftime'),
+                           h5netcdf=('xarray','h5netcdf','h5py','cftime'))
+_engine_of_magic = {b'\x89HDF\r\n\x1a\n': 'h5netcdf', b'CDF\x01': 'scipy', b'CDF\x02': 'scipy'}
+_other_formats = {
+    b'CDF\x05': 'a NetCDF file of 64-bit data (CDF-5). Convert it: nccopy -k nc4 in.nc out.nc',
+    b'GRIB': 'a GRIB file. Convert it to NetCDF', b'\x0e\x03\x13\x01': 'an HDF4 file. Convert it to NetCDF',
+    b'II*\x00': 'a TIFF file. Pass it with --scenes', b'MM\x00*': 'a TIFF file. Pass it with --scenes',
+    b'PK\x03\x04': 'a ZIP archive. Unpack it', b'\x1f\x8b': 'a gzip archive. Unpack it'}
+_zarr_files = 'zarr.json','.zgroup','.zmetadata','.zarray'
 
-def _engine(path):
+def _choose_engine(path):
     "Choose the engine of xarray that reads a cube"
     path = Path(path)
     if path.is_dir():
-        if any((path/n).exists() for n in _in_zarr): return 'zarr'
+        if any((path/n).exists() for n in _zarr_files): return 'zarr'
         raise ValueError(f"{path} is a folder and no Zarr store. Pass a NetCDF file or a Zarr store.")
     with open(regular_file(path, 'a NetCDF file or a Zarr store'), 'rb') as f: head = f.read(8)
     if not head: raise ValueError(f"{path} is empty. Copy it again.")
-    for magic,engine in _netcdf.items():
+    for magic,engine in _engine_of_magic.items():
         if head.startswith(magic): return engine
-    kind = next((v for magic,v in _other.items() if head.startswith(magic)), 'no NetCDF file')
+    kind = next((v for magic,v in _other_formats.items() if head.startswith(magic)), 'no NetCDF file')
     raise ValueError(f"{path} is {kind}. A cube is a NetCDF file or a Zarr store.")
 
-def _xarray(path):
-    "Import xarray, and choose the engine for a cube, if these are installed"
-    engine = _engine(path)
-    missing = [m for m in _needs[engine] if not find_spec(m)]
+def _import_xarray(path):
+    "Import xarray and choose its engine for a cube, or name the packages that are missing"
+    engine = _choose_engine(path)
+    missing = [m for m in _packages_of_engine[engine] if not find_spec(m)]
     if missing:
         raise ValueError(f'{path} is a cube; reading it needs {" and ".join(missing)}: '
                          'pip install "gapfill_baseline[stac]"')
@@ -94,21 +96,32 @@ def _check_store(path):
         if not folders and not names:
             raise ValueError(f"{at} is an empty folder; a part of the store {path} is missing. Copy it again.")
 
+def _is_array3(folder):
+    "Test whether a folder of a Zarr 3 store holds an array, or chunks without their description"
+    try: text = (folder/'zarr.json').read_bytes()
+    except OSError: return False # also where `folder` is a file
+    try: node = json.loads(text)
+    except ValueError: return True
+    if not isinstance(node, dict) or node.get('node_type')!='group': return True
+    # a group holds nodes alone: chunks belong to an array whose description was replaced
+    entries = [p for p in folder.iterdir() if p.name!='zarr.json' and not p.name.startswith('.')]
+    return not all((p/'zarr.json').exists() for p in entries)
+
 def _check_arrays(path, ds):
     "Refuse a Zarr store with an array that xarray cannot read and leaves out"
     known = {str(n) for n in ds.variables}
     for p in sorted(Path(path).iterdir()):
-        is_array = (p/'.zarray').exists() or (p/'zarr.json').exists()
+        is_array = (p/'.zarray').exists() or _is_array3(p)
         if is_array and p.name not in known and not (p/'.zgroup').exists():
             raise ValueError(f"{path}: {p.name} cannot be read; its description is damaged. Copy it again.")
 
-_as_stored = dict(mask_and_scale=False, decode_times=False, decode_timedelta=False)
+_undecoded = dict(mask_and_scale=False, decode_times=False, decode_timedelta=False)
 
 def _open_dataset(path, xr, engine):
-    "Open a cube with xarray, in the numbers of the file"
+    "Open a cube with xarray without decoding scales, fill values or times"
     try:
         with warnings.catch_warnings(action='ignore'):
-            return xr.open_dataset(path, engine=engine, cache=False, chunks=None, **_as_stored)
+            return xr.open_dataset(path, engine=engine, cache=False, chunks=None, **_undecoded)
     except Exception as e:
         kind = 'Zarr store' if engine=='zarr' else 'NetCDF file'
         raise ValueError(f"{path} is a damaged {kind}, or not all of it is there ({_reason(e)}). "
@@ -116,9 +129,9 @@ def _open_dataset(path, xr, engine):
 
 def open_cube(
     path # a NetCDF file or a Zarr store
-): # `xarray.Dataset`, lazy, in the numbers of the file
-    "Open a cube"
-    xr,engine = _xarray(path)
+): # `xarray.Dataset`, lazy, not decoded
+    "Open a NetCDF file or a Zarr store lazily, and refuse a damaged one"
+    xr,engine = _import_xarray(path)
     if engine=='h5netcdf': _try_hdf5(path)
     if engine=='zarr': _check_store(path)
     ds = _open_dataset(path, xr, engine)
@@ -131,26 +144,27 @@ def open_cube(
 _rows = 'y','lat','latitude','northing','row','rows'
 _columns = 'x','lon','longitude','easting','col','column','columns'
 
-def _axes_called(ds, names, letter, standard):
-    "List the axes of rows or of columns"
+def _find_axes(ds, names, letter, standard_names):
+    "List the axes with a usual name, or else those whose attributes say what they are"
     found = [str(d) for d in ds.dims if str(d).lower() in names]
     if found: return found
     attrs = {str(d): ds[d].attrs for d in ds.dims if d in ds.variables}
-    return [d for d,a in attrs.items() if str(a.get('axis', '')).upper()==letter or a.get('standard_name') in standard]
+    return [d for d,a in attrs.items()
+            if str(a.get('axis', '')).upper()==letter or a.get('standard_name') in standard_names]
 
 def _time_variables(ds):
-    "Name the variable with the times of each axis of dates; of several the one with the name of its axis"
-    one_axis = {str(n): v for n,v in ds.variables.items() if v.ndim==1}
-    found = [(str(v.dims[0]), n) for n,v in one_axis.items() if is_time(n, v.dtype, v.attrs)]
-    return dict(sorted(found, key=lambda pair: pair[0]==pair[1]))
+    "Find the axes that hold dates: axis -> variable with its times; one named as the axis is preferred"
+    one_dimensional = {str(n): v for n,v in ds.variables.items() if v.ndim==1}
+    pairs = [(str(v.dims[0]), n) for n,v in one_dimensional.items() if is_time(n, v.dtype, v.attrs)]
+    return dict(sorted(pairs, key=lambda pair: pair[0]==pair[1])) # of one axis, the last pair counts
 
 def axes_of(
     ds, # `xarray.Dataset`
     path='cube' # its name in errors
 )->tuple: # names of the axes of time, rows and columns
-    "Find the axes of a cube that are time, y and x"
-    y = _axes_called(ds, _rows, 'Y', ('projection_y_coordinate','latitude'))
-    x = _axes_called(ds, _columns, 'X', ('projection_x_coordinate','longitude'))
+    "Find the axes of time, rows and columns of a cube"
+    y = _find_axes(ds, _rows, 'Y', ('projection_y_coordinate','latitude'))
+    x = _find_axes(ds, _columns, 'X', ('projection_x_coordinate','longitude'))
     t = [d for d in _time_variables(ds) if d not in y+x]
     for k,v in dict(dates=t, rows=y, columns=x).items():
         if len(v)!=1:
@@ -177,35 +191,42 @@ def crs_of_cube(
     axes:Sequence # names of the axes of time, rows and columns
 ): # `rasterio.CRS`; None = not known
     "Read the coordinate reference system of a cube"
-    metres = metres_of(ds[axes[2]].attrs.get('units', 'm') if axes[2] in ds.variables else 'm') or 1.
-    names = dict.fromkeys([*_mapping_names(ds, axes), *sorted(ds.variables, key=lambda n: ds.variables[n].ndim)])
+    metres = _metres_of_axis(ds, axes[2])
+    # grid mappings first, then all variables, since some programs name no grid mapping; scalars before bands
+    by_axes = sorted(ds.variables, key=lambda n: ds.variables[n].ndim)
+    names = dict.fromkeys([*_mapping_names(ds, axes), *by_axes])
     where = [ds.variables[n].attrs for n in names] + [ds.attrs]
     found = [crs_of_attrs(a, metres) for a in where] + [crs_of_text(v) for v in _epsg_numbers(ds)]
     known = next((c for c in found if c), None)
     return known or (rasterio.CRS.from_epsg(4326) if _has_degrees(ds, axes[1]) else None)
+
+def _metres_of_axis(ds, axis):
+    "Compute the metres in a unit of an axis; 1 where it names no length"
+    unit = ds[axis].attrs.get('units', 'm') if axis in ds.variables else 'm'
+    return metres_of(unit) or 1.
 
 def _epsg_numbers(ds):
     "List the values of variables that hold the number of a CRS"
     names = [n for n,v in ds.variables.items() if v.ndim==0 and str(n).lower() in ('epsg','proj:epsg','proj:code')]
     return [ds[n].values.item() for n in names]
 
-def _has_degrees(ds, name):
-    "Test whether an axis of rows is latitude"
-    if name not in ds.variables: return False
-    return name.lower().startswith('lat') or is_degrees(ds[name].attrs.get('units', ''))
+def _has_degrees(ds, axis):
+    "Test whether an axis of rows is in degrees, by its name or its unit"
+    if axis not in ds.variables: return False
+    return axis.lower().startswith('lat') or is_degrees(ds[axis].attrs.get('units', ''))
 
 # %% ../../nbs/scenes/03_cubes.ipynb #08fd47a2
 class Place(NamedTuple):
-    "Position and orientation of the pixels of a cube"
+    "Grid of a cube with north at its top, and the order of rows and columns in the file"
     grid:Grid # with north at its top
-    up:bool=False # rows run from south to north
-    left:bool=False # columns run from east to west
+    up:bool=False # rows of the file run from south to north
+    left:bool=False # columns of the file run from east to west
 
 class _Centres(NamedTuple):
     "Coordinates of the pixels along an axis"
     name:str
     values:np.ndarray # in the unit of the CRS
-    slack:float # their rounding error, in the unit of the CRS
+    tolerance:float # error of steps by float32 rounding, in the unit of the CRS
 
 def _centres(ds, name, crs, path):
     "Read the coordinates of an axis"
@@ -213,26 +234,41 @@ def _centres(ds, name, crs, path):
     if v.dtype.kind not in 'iuf':
         raise ValueError(f"{path}: {name} holds {v.dtype} values; coordinates are numbers.")
     values = np.asarray(v.values, float)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{path}: {name} has values that are no numbers. Give each pixel a coordinate.")
     factor = unit_factor(v.attrs.get('units', ''), crs, f'{path}: {name}')
-    slack = 2*np.spacing(np.abs(v.values).max()) if v.dtype==np.float32 else 0
-    return _Centres(name, values if factor==1 else np.round(values*factor, 9), slack*factor)
+    tolerance = 2*np.spacing(np.abs(v.values).max()) if v.dtype==np.float32 else 0 # a step is off by two roundings
+    if factor!=1: values = np.round(values*factor, 9) # products such as 0.001·k are not exact
+    return _Centres(name, values, tolerance*factor)
 
 def _step(c, path):
     "Compute the step of evenly spaced coordinates; None where there is only one"
     n = len(c.values)
-    if n==1 and np.isfinite(c.values).all(): return None
+    if n==1: return None
     step = (c.values[-1]-c.values[0])/(n-1)
     error = np.abs(np.diff(c.values)-step).max()
-    if step and error <= abs(step)/100 + c.slack: return step
-    raise ValueError(f"{path}: {c.name} has {n} values that are not evenly spaced; a grid is needed.")
+    if step and error <= abs(step)/100 + c.tolerance: return step
+    raise ValueError(f"{path}: {c.name} has {n} values that are not evenly spaced. "
+                     "Resample the cube to a regular grid.")
 
-def _geotransform(ds, axes):
+def _geotransform(ds, axes, path):
     "Read the GeoTransform of a grid mapping; None where there is none"
     for n in _mapping_names(ds, axes):
         text = ds.variables[n].attrs.get('GeoTransform')
-        numbers = attr_numbers(dict(v=text.split() if isinstance(text, str) else text), 'v', n)
-        if len(numbers)==6: return rasterio.Affine.from_gdal(*numbers)
+        attrs = dict(GeoTransform=text.split() if isinstance(text, str) else text)
+        numbers = attr_numbers(attrs, 'GeoTransform', f'{path}: {n}')
+        if len(numbers)==6: return _upright(rasterio.Affine.from_gdal(*numbers), path)
     return None
+
+def _upright(t, path):
+    "Refuse a GeoTransform that is rotated, or whose pixels have no size or place"
+    if t.b or t.d:
+        raise ValueError(f"{path}: the GeoTransform is rotated. Resample the cube to a grid with north at its top.")
+    if not np.isfinite(t[:6]).all() or 0 in (t.a, t.e):
+        numbers = ' '.join(f'{v:g}' for v in t.to_gdal())
+        raise ValueError(f"{path}: the GeoTransform {numbers} gives pixels no size or place. "
+                         "Give the axes coordinates.")
+    return t
 
 # %% ../../nbs/scenes/03_cubes.ipynb #8b3369d0
 def place_of(
@@ -243,22 +279,58 @@ def place_of(
     axes = axes_of(ds, path)
     names = axes[1:]
     crs = crs_of_cube(ds, axes)
-    given = _geotransform(ds, axes)
-    absent = [n for n in names if n not in ds.variables]
-    if absent and given is None:
-        raise ValueError(f"{path} has no coordinates along {' and '.join(absent)}, and no GeoTransform. "
+    shape = _shape_of(ds, names, path)
+    without_coordinates = [n for n in names if n not in ds.variables]
+    geotransform = _geotransform(ds, axes, path) if without_coordinates or 1 in shape else None
+    if without_coordinates and geotransform is None:
+        raise ValueError(f"{path} has no coordinates along {' and '.join(without_coordinates)}, and no GeoTransform. "
                          "Give its axes coordinates.")
-    if absent: return _by_geotransform(given, crs, tuple(ds.sizes[n] for n in names))
-    y,x = (_centres(ds, n, crs, path) for n in names)
-    return _by_centres(y, x, _steps(y, x, given, path), crs)
+    if len(without_coordinates)==2: return _by_geotransform(geotransform, crs, shape)
+    y,x = _both_centres(ds, names, geotransform, crs, path)
+    return _by_centres(y, x, _steps(y, x, geotransform, path), crs)
 
-def _steps(y, x, given, path):
-    "Compute the steps of rows and columns; a single row or column is as large as the other way"
+def _shape_of(ds, names, path):
+    "Count rows and columns, and refuse a cube without any"
+    shape = tuple(ds.sizes[n] for n in names)
+    if 0 in shape: raise ValueError(f"{path} has no pixels: it has {shape[0]} rows and {shape[1]} columns.")
+    return shape
+
+def _both_centres(ds, names, geotransform, crs, path):
+    "Read the coordinates of rows and columns; those of an axis without come from the GeoTransform"
+    t = geotransform
+    y,x = (_centres(ds, n, crs, path) if n in ds.variables else None for n in names)
+    if y is None:
+        _check_step(x, t.a, path)
+        y = _centres_from(names[0], t.f, t.e, ds.sizes[names[0]])
+    elif x is None:
+        _check_step(y, t.e, path)
+        x = _centres_from(names[1], t.c, t.a, ds.sizes[names[1]])
+    return y,x
+
+def _check_step(c, expected, path):
+    "Refuse coordinates whose steps are not those of the GeoTransform; their direction may be the opposite"
+    step = _step(c, path)
+    if step is None or abs(abs(step)-abs(expected)) <= abs(expected)/100 + c.tolerance: return
+    raise ValueError(f"{path}: {c.name} has steps of {abs(step):g}, and the GeoTransform of {abs(expected):g}. "
+                     "Give both axes coordinates.")
+
+def _centres_from(name, edge, step, n):
+    "Compute the coordinates of `n` pixels after an edge"
+    return _Centres(name, edge + (np.arange(n)+.5)*step, 0)
+
+def _steps(y, x, geotransform, path):
+    "Compute the steps of rows and columns; a single one is as large as in the GeoTransform, or as the other way"
     dy,dx = _step(y, path),_step(x, path)
-    if dy is None and dx is None and given is None:
-        raise ValueError(f"{path} has one pixel, and no GeoTransform; how large it is is not known.")
-    if dy is None: dy = given.e if dx is None else -abs(dx)
-    return dy,abs(dy) if dx is None else dx
+    if None in (dy,dx) and geotransform is not None: return _steps_from(geotransform, dy, dx)
+    if dy is None and dx is None:
+        raise ValueError(f"{path} has one pixel and no GeoTransform, so its size is unknown. Give it a GeoTransform.")
+    return -abs(dx) if dy is None else dy, abs(dy) if dx is None else dx
+
+def _steps_from(geotransform, dy, dx):
+    "Complete the steps of rows and columns by a GeoTransform, which may be in another unit than the coordinates"
+    t = geotransform
+    if dy is None and dx is None: return t.e,t.a
+    return t.e*abs(dx/t.a) if dy is None else dy, t.a*abs(dy/t.e) if dx is None else dx
 
 def _by_centres(y, x, steps, crs):
     "Place a cube by the coordinates of its pixels"
@@ -271,41 +343,44 @@ def _by_centres(y, x, steps, crs):
 
 def _by_geotransform(t, crs, shape):
     "Place a cube by the GeoTransform of its grid mapping"
-    up = t.e > 0 and t.b==t.d==0
-    if up: t = rasterio.Affine(t.a, 0, t.c, 0, -t.e, t.f+shape[0]*t.e)
-    return Place(Grid(crs, t, *shape), up)
+    up,left = t.e > 0,t.a < 0
+    top = t.f+shape[0]*t.e if up else t.f
+    west = t.c+shape[1]*t.a if left else t.c
+    grid = Grid(crs, rasterio.Affine(abs(t.a), 0, west, 0, -abs(t.e), top), *shape)
+    return Place(grid, up, left)
 
 # %% ../../nbs/scenes/03_cubes.ipynb #2de60512
-class _Finer(NamedTuple):
+class _LinearWeights(NamedTuple):
     "Neighbours and weights of interpolation along one axis"
-    before:np.ndarray # coarse pixel before each fine one, counted from the first that is read, (m,)
-    behind:np.ndarray # coarse pixel behind it, (m,)
-    weight:np.ndarray # weight of the one behind, (m,)
+    before:np.ndarray # position of the coarse pixel before each fine one, counted from the start of `part`, (m,)
+    after:np.ndarray # position of the coarse pixel after it, (m,)
+    weight:np.ndarray # weight of the pixel after, (m,)
     part:slice # coarse pixels that are read
     def mix(self,
         a:np.ndarray # floating-point numbers, (...,n)
     )->np.ndarray: # (...,m)
         "Interpolate along the last axis"
         u = self.weight.astype(a.dtype)
-        return a[...,self.before]*(1-u) + a[...,self.behind]*u
+        return a[...,self.before]*(1-u) + a[...,self.after]*u
 
-def _finer(n, factor, lo, m):
-    "Compute neighbours and weights of `m` fine pixels from `lo` on, among `n` coarse ones"
-    at = (np.arange(lo, lo+m)+.5)/factor - .5
-    i = np.clip(np.floor(at).astype(int), 0, max(n-2, 0))
-    j = np.minimum(i+1, n-1)
-    return _Finer(i-i[0], j-i[0], np.clip(at-i, 0, 1), slice(i[0], j[-1]+1))
+def _linear_weights(n, factor, first, count):
+    "Compute neighbours and weights of `count` fine pixels from `first` on, among `n` coarse ones"
+    position = (np.arange(first, first+count)+.5)/factor - .5 # in coarse pixels, 0 = centre of the first
+    before = np.clip(np.floor(position).astype(int), 0, max(n-2, 0))
+    after = np.minimum(before+1, n-1)
+    part = slice(before[0], after[-1]+1)
+    return _LinearWeights(before-part.start, after-part.start, np.clip(position-before, 0, 1), part)
 
 def refine(
-    read:Callable, # function of two slices, rows and columns, to (T,h,w)
+    read:Callable, # reads (T,h,w) for two slices, of rows and of columns
     shape:tuple, # coarse rows and columns
     factor:int, # fine pixels along a coarse one
     window:Window, # of fine pixels
-    marks:Marks # numbers of pixels that were not measured
-)->tuple: # numbers, (T,h,w); True = not measured, bool; True = 0 has a part in it, None where 0 is a number like others
-    "Read a window of a coarse band on a finer grid, bilinear"
-    rows = _finer(shape[0], factor, int(window.row_off), int(window.height))
-    cols = _finer(shape[1], factor, int(window.col_off), int(window.width))
+    marks:Marks # marks of pixels without a measurement
+)->tuple: # numbers; pixels not measured; pixels that a 0 contributes to, None where 0 counts as measured; (T,h,w)
+    "Read a window of a coarse band, interpolated bilinearly to a finer grid"
+    rows = _linear_weights(shape[0], factor, int(window.row_off), int(window.height))
+    cols = _linear_weights(shape[1], factor, int(window.col_off), int(window.width))
     a = read(rows.part, cols.part)
     hole = unmeasured(a, marks)
     fine = _interpolate(a, hole, rows, cols)
@@ -316,13 +391,13 @@ def _mix(a, rows, cols):
     return cols.mix(rows.mix(a.swapaxes(1, 2)).swapaxes(1, 2))
 
 def _interpolate(a, hole, rows, cols):
-    "Interpolate numbers, with 0 in holes; whole numbers are rounded"
+    "Interpolate numbers, with holes counted as 0, and round integers"
     exact = np.float32 if np.can_cast(a.dtype, np.float32) else np.float64
-    fine = _mix(np.where(hole, 0, a).astype(exact), rows, cols)
+    fine = _mix(np.where(hole, 0, a).astype(exact), rows, cols) # `_touched` marks the pixels that a hole contributes to
     return fine if a.dtype.kind=='f' else np.rint(fine).astype(a.dtype)
 
 def _touched(flags, rows, cols):
-    "Mark the fine pixels in which a coarse one that is True has a part"
+    "Mark the fine pixels that a marked coarse pixel contributes to"
     if flags.any(): return _mix(flags.astype(np.float32), rows, cols) > 0
     return np.zeros((len(flags), len(rows.weight), len(cols.weight)), bool)
 
@@ -338,31 +413,36 @@ class Cube(NamedTuple):
     shape:tuple # rows and columns
 
 class Layer(NamedTuple):
-    "A band of a cube, and its numbers of pixels that were not measured"
+    "A band of a cube, and the values that mark pixels without a measurement"
     cube:Cube   # its file
     var:str     # variable
     axis:str='' # axis of bands, empty = there is none
     at:int=0    # position on it
-    factor:int=1 # pixels of the stack along one of this
-    named:bool=True # the file has a name for it
-    marks:Marks=Marks() # numbers of pixels that were not measured
+    factor:int=1 # pixels of the stack along one pixel of this band
+    named:bool=True # the file names the band
+    marks:Marks=Marks() # values that mark pixels without a measurement
     scale:tuple=(1.,0.) # of a mask: value = number · scale + offset
     @property
     def path(self): return self.cube.path
 
 class CubeLook(NamedTuple):
-    "One time of a cube"
+    "One acquisition in a cube: its bands, its mask and its time"
     parts:tuple # `Layer` of each band, (C,)
     mask:Any=None # `Layer` of the mask; None = there is none
     time:int=0 # position on the axis of time
 
 # %% ../../nbs/scenes/03_cubes.ipynb #239de767
+def _label(value):
+    "Write a coordinate of an axis of bands as text; a float that is whole like an integer"
+    if isinstance(value, bytes): return value.decode()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
 def _labels(ds, var, axis):
     "Name the bands of an axis, and test whether the file has names for them"
     n = ds.sizes[axis]
     if axis not in ds.variables: return ([var],True) if n==1 else ([f'{var}_{k+1}' for k in range(n)],False)
-    labels = [o.decode() if isinstance(o, bytes) else str(o) for o in ds[axis].values.tolist()]
-    return labels,not all(o.isdigit() for o in labels)
+    labels = [_label(v) for v in ds[axis].values.tolist()]
+    return labels,not all(label.isdigit() for label in labels)
 
 def _layers_of_variable(ds, cube, var):
     "List the bands of a variable: names and `Layer`s; empty where it has other axes"
@@ -371,18 +451,20 @@ def _layers_of_variable(ds, cube, var):
     if len(v.dims)!=3+len(rest) or len(rest) > 1 or v.dtype.kind not in 'iufb': return []
     if not rest: return [(str(var), Layer(cube, str(var)))]
     labels,named = _labels(ds, str(var), rest[0])
-    return [(o, Layer(cube, str(var), rest[0], n, named=named)) for n,o in enumerate(labels)]
+    return [(label, Layer(cube, str(var), rest[0], n, named=named)) for n,label in enumerate(labels)]
 
 def _layers_of(datasets, cubes):
-    "List all bands of some cubes, name -> `Layer`, and names that are taken; the first file counts"
-    layers,taken = {},[]
+    "List the bands of several cubes, name -> `Layer`, and those left out because an earlier one has their name"
+    layers,left_out = {},[]
     for ds,cube in zip(datasets, cubes):
-        for name,layer in (pair for var in ds.data_vars for pair in _layers_of_variable(ds, cube, var)):
-            if name in layers and layers[name].cube==cube: name = f'{layer.var}_{name}'
-            if name in layers: taken.append(f'{name} of {Path(cube.path).name}')
+        for label,layer in (pair for var in ds.data_vars for pair in _layers_of_variable(ds, cube, var)):
+            # a label of a second variable of the file gets the name of the variable in front
+            again = label in layers and layers[label].cube==cube
+            name = f'{layer.var}_{label}' if again else label
+            if name in layers: left_out.append(f'{name} of {Path(cube.path).name}')
             layers.setdefault(name, layer)
-        taken += _without_dates(ds, cube)
-    return layers,taken
+        left_out += _without_dates(ds, cube)
+    return layers,left_out
 
 def _without_dates(ds, cube):
     "Name variables that lie on the grid of a cube and have no dates"
@@ -390,9 +472,9 @@ def _without_dates(ds, cube):
     return [f'{n} (no dates)' for n,dims in axes.items() if {cube.y, cube.x} <= dims and cube.t not in dims]
 
 # %% ../../nbs/scenes/03_cubes.ipynb #ae9e2768
-def _turned(part, n, back):
-    "Turn a slice of an axis into the order of the file"
-    return slice(n-part.stop, n-part.start) if back else part
+def _slice_in_file(part, n, reverse):
+    "Convert a slice of an axis to the order of the file"
+    return slice(n-part.stop, n-part.start) if reverse else part
 
 def _read_layer(
     ds, # `xarray.Dataset`, open
@@ -404,11 +486,11 @@ def _read_layer(
     "Read a part of a layer"
     cube,v = layer.cube,ds[layer.var]
     where = {cube.t: when}
-    where[cube.y] = _turned(rows, cube.shape[0], cube.up)
-    where[cube.x] = _turned(cols, cube.shape[1], cube.left)
+    where[cube.y] = _slice_in_file(rows, cube.shape[0], cube.up)
+    where[cube.x] = _slice_in_file(cols, cube.shape[1], cube.left)
     if layer.axis: where[layer.axis] = layer.at
     a = as_stored(_load(v, where, cube), stored_dtype(v.dtype, v.attrs))
-    return a[:, ::-1 if cube.up else 1, ::-1 if cube.left else 1]
+    return a[:, ::-1 if cube.up else 1, ::-1 if cube.left else 1] # in the order of the stack
 
 def _load(v, where, cube):
     "Load a part of a variable as (T,h,w)"
@@ -436,7 +518,7 @@ def _when(self:CubeStack, looks):
 # %% ../../nbs/scenes/03_cubes.ipynb #603c7da9
 @patch
 def _band(self:CubeStack, layer, looks, window):
-    "Read a band of some looks: numbers, True = not measured, True = 0 or None, each (n,h,w)"
+    "Read a band at some times: numbers, pixels not measured, and pixels of 0 (None if 0 counts as measured), (n,h,w)"
     ds,when = self._open(layer.path),self._when(looks)
     def get(rows, cols): return _read_layer(ds, layer, when, rows, cols)
     if layer.factor > 1: return refine(get, layer.cube.shape, layer.factor, window, layer.marks)
@@ -447,7 +529,7 @@ def _band(self:CubeStack, layer, looks, window):
 def _pixels(self:CubeStack, looks, window, out, gap):
     "Read the bands of some looks into `out` (n,C,h,w), and add pixels without a measurement to `gap` (n,h,w)"
     if not len(out): return
-    all_zero = {} # by resolution: True = 0 in all bands
+    all_zero = {} # factor of a resolution -> True where all its bands are 0
     for c,layer in enumerate(self.looks[0].parts):
         out[:,c],hole,zero = self._band(layer, looks, window)
         gap |= hole
@@ -456,7 +538,7 @@ def _pixels(self:CubeStack, looks, window, out, gap):
 
 @patch
 def _codes(self:CubeStack, looks, window):
-    "Read the masks of some looks; pixels without a measurement have one number"
+    "Read the masks at some times, with one value for all pixels without a measurement"
     looks,mask = list(looks),self.looks[0].mask
     if mask is None or not looks: return [None]*len(looks)
     f = mask.factor
@@ -472,7 +554,7 @@ def _coarser(part, factor):
 
 @patch
 def _mask_nodata(self:CubeStack, k):
-    "Give the number of mask pixels that were not measured, and the name of the mask for errors"
+    "Find the value that marks mask pixels without a measurement, and name the mask for errors"
     mask = self.looks[k].mask
     return _unknown_value(mask),f'{mask.path} band {mask.var}'
 
@@ -486,11 +568,11 @@ def mask_name(self:CubeStack,
 
 # %% ../../nbs/scenes/03_cubes.ipynb #e787ae62
 def _unknown_value(mask):
-    "Give the number of mask pixels that were not measured"
+    "Find the value that marks mask pixels without a measurement"
     return next(iter(mask.marks.values), None) if mask.scale==(1.,0.) else math.nan
 
 def _mask_values(a, mask):
-    "Scale a mask, and give all pixels that were not measured one number"
+    "Scale a mask, and give all pixels without a measurement one value"
     scale,offset = mask.scale
     if mask.scale!=(1.,0.): return np.where(unmeasured(a, mask.marks), math.nan, a*scale+offset)
     for v in mask.marks.values[1:]: a = np.where(a==v, a.dtype.type(mask.marks.values[0]), a)
@@ -511,18 +593,19 @@ def _select(self:CubeStack, at):
     self.looks = tuple(look._replace(parts=parts) for look in self.looks)
 
 # %% ../../nbs/scenes/03_cubes.ipynb #0c9eef73
-_no_reflectance = tuple("""aot wvp slope aspect elevation dem snw cld sigma0 vv vh agera5 quality qa flag
+_other_prefixes = tuple("""aot wvp slope aspect elevation dem snw cld sigma0 vv vh agera5 quality qa flag
     classification lst doy temperature probability""".split())
 
 def _is_other(name):
-    "Test whether a band is known to be something else than reflectance"
+    "Test whether the name of a band shows that it is not reflectance"
     if is_mask(name) or name.upper().startswith('ST_B'): return True # ST_B10 of Landsat is a temperature
     lower = plain_name(name).lower()
     if any(w in lower for w in ('angle','azimuth','zenith')): return True
-    return any(w.startswith(_no_reflectance) for w in re.split('[-_.]', lower))
+    words = re.split('[-_.]', lower)
+    return any(w.startswith(_other_prefixes) for w in words) # qa1, vv_db, temperature2m
 
 def _is_named(word):
-    "Test whether a word of `band_words` is a band of a sensor or a colour"
+    "Test whether a word of `band_words` is a band number or one of the project's band names"
     return word in HLS.bands or bool(re.fullmatch(r'(SR_)?B\d{1,2}A?', word))
 
 def default_bands(
@@ -551,15 +634,24 @@ def _find_band(name, layers, path, product=None):
                          "Pass one of these names.")
     raise ValueError(f"{path} has no band {name!r}. Choose from: {', '.join(layers)}.")
 
-def _chosen(bands, layers, path, product):
+def _as_names(bands):
+    "List the names of bands that are asked for, and refuse none or a name twice"
+    names = [bands] if isinstance(bands, str) else list(bands)
+    if not names: raise ValueError("bands is empty. Leave it out or name a band.")
+    if len(set(names)) < len(names): raise ValueError(f"bands {' '.join(names)} has a name twice.")
+    return names
+
+def _select_bands(bands, layers, path, product):
     "Find the bands that are asked for: name -> name in the cube"
+    names = None if bands is None else _as_names(bands)
     if isinstance(bands, dict): return {k: _find_band(v, layers, path, product) for k,v in bands.items()}
-    if bands and len(set(bands)) < len(bands): raise ValueError(f"bands {' '.join(bands)} has a name twice.")
-    stated,unnamed = tuple(bands or HLS.bands),[n for n,o in layers.items() if not o.named]
-    by_order = len(unnamed)==len(stated) and not set(stated) & set(layers)
-    if by_order: return dict(zip(stated, unnamed))
-    if bands is None: return default_bands(list(layers), product)
-    return {b: _find_band(b, layers, path, product) for b in bands}
+    wanted = tuple(names or HLS.bands)
+    unnamed = [n for n,layer in layers.items() if not layer.named]
+    # bands without names are taken in their order, if there are as many as wanted
+    by_order = len(unnamed)==len(wanted) and not set(wanted) & set(layers)
+    if by_order: return dict(zip(wanted, unnamed))
+    if names is None: return default_bands(list(layers), product)
+    return {b: _find_band(b, layers, path, product) for b in names}
 
 def _mask_name(layers, how, path):
     "Name the band of a cube that is its mask; None = there is none"
@@ -570,35 +662,37 @@ def _mask_name(layers, how, path):
 # %% ../../nbs/scenes/03_cubes.ipynb #51068d2a
 def _spread(n, most):
     "List positions that are spread over an axis, the middle first"
+    if most==1: return [n//2]
     at = np.unique(np.linspace(0, n-1, min(n, most)).astype(int)).tolist()
     return sorted(at, key=lambda k: abs(k-n//2))
 
 def _few_values(ds, layer):
-    "Read a coarse picture of a band on a date on which something was measured"
+    "Read every k-th pixel of a band on the first tried date with a measurement, about 64 × 64 values"
     c,v = layer.cube,ds[layer.var]
     part = {c.y: slice(None, None, -(-c.shape[0]//64)), c.x: slice(None, None, -(-c.shape[1]//64))}
     if layer.axis: part[layer.axis] = layer.at
     dtype = stored_dtype(v.dtype, v.attrs)
-    for t in _spread(ds.sizes[c.t], 16):
+    for t in _spread(ds.sizes[c.t], 16): # at most 16 dates, the middle first
         a = as_stored(v.isel(part | {c.t: t}).values, dtype)
         measured = a[~unmeasured(a, layer.marks)]
         if measured.size: return measured
     return np.empty(0)
 
 def _assumed_scale(files, layers):
-    "Estimate the scale of floating-point numbers that no attribute explains"
-    floats = {n: o for n,o in layers.items() if _stored(files, o).kind=='f'}
-    unexplained = [o for n,o in floats.items() if not cf_scale(files[o.path][o.var].attrs, f'{o.path} band {n}')]
-    values = [_few_values(files[o.path], o) for o in unexplained]
+    "Decide whether floating-point bands without a scale attribute hold reflectance or scaled numbers"
+    floats = {n: layer for n,layer in layers.items() if _stored_dtype(files, layer).kind=='f'}
+    attrs = {n: files[layer.path][layer.var].attrs for n,layer in floats.items()}
+    unexplained = [layer for n,layer in floats.items() if not cf_scale(attrs[n], f'{layer.path} band {n}')]
+    values = [_few_values(files[layer.path], layer) for layer in unexplained]
     return (HLS.scale,0.) if values and looks_scaled(np.concatenate(values)) else (1.,0.)
 
-def _stored(files, layer):
+def _stored_dtype(files, layer):
     "Give the type of the numbers of a layer"
     v = files[layer.path][layer.var]
     return stored_dtype(v.dtype, v.attrs)
 
 def _with_marks(files, layer, name, nodata=None):
-    "Add the numbers of pixels that were not measured to a layer"
+    "Add the values that mark pixels without a measurement to a layer"
     v = files[layer.path][layer.var]
     marks = read_marks(v.dtype, v.attrs, f'{layer.path} band {name}', v.encoding.get('fill_value'), nodata)
     return layer._replace(marks=marks)
@@ -607,15 +701,16 @@ def _units_of_layers(files, layers, how):
     "Read the units of the bands of a cube, and join them"
     given = how.scale,how.offset
     assumed = _assumed_scale(files, layers) if None in given else (HLS.scale,0.)
-    units = [_units_of_layer(files, o, n, given, how.product_units, assumed) for n,o in layers.items()]
+    units = [_units_of_layer(files, layer, n, given, how.product_units, assumed) for n,layer in layers.items()]
     dtype = common_dtype([u.dtype for u in units])
-    nodata = next((o.marks.nodata for o in layers.values() if not o.marks.assumed), units[0].nodata)
+    marks = [layer.marks for layer in layers.values()]
+    nodata = next((m.nodata for m in marks if not m.assumed), units[0].nodata)
     return join_units(units)._replace(dtype=dtype, nodata=written_nodata(dtype, nodata))
 
 def _units_of_layer(files, layer, name, given, product, assumed):
-    "Read the units of a band; `assumed` are those of floating-point numbers that no attribute explains"
+    "Read the units of a band; `assumed` holds for floating-point numbers without a scale attribute"
     where,attrs = f'{layer.path} band {name}',files[layer.path][layer.var].attrs
-    dtype = check_type(_stored(files, layer), where)
+    dtype = check_type(_stored_dtype(files, layer), where)
     default = assumed if dtype.kind=='f' else (HLS.scale,0.)
     scale,offset,source = band_scale(attrs, where, given, product, default)
     return BandUnits(dtype, (scale,), (offset,), written_nodata(dtype, layer.marks.nodata), source)
@@ -624,7 +719,7 @@ def _units_of_layer(files, layer, name, given, product, assumed):
 _sample_size = 2**22 # values of a mask that are read to recognize its kind
 
 def _mask_layer(files, layer, name):
-    "Add scale and numbers of pixels that were not measured to a mask"
+    "Add the scale and the values that mark pixels without a measurement to a mask"
     layer = _with_marks(files, layer, name)
     scale = cf_scale(files[layer.path][layer.var].attrs, f'{layer.path} band {name}')
     return layer._replace(scale=scale or (1.,0.))
@@ -638,7 +733,7 @@ def _sample_mask(ds, mask):
     "Read some values of a mask: all of a small one, else the middle rows of some dates"
     T = ds.sizes[mask.cube.t]
     h,w = mask.cube.shape
-    n = min(h, max(1, _sample_size//w))
+    n = min(h, max(1, _sample_size//(w*min(T, 16)))) # fewer rows rather than fewer than 16 dates
     rows = slice(h//2-n//2, h//2-n//2+n)
     at = sorted(_spread(T, max(1, _sample_size//(n*w))))
     parts = [slice(0, T)] if len(at)==T else [[t] for t in at]
@@ -646,60 +741,66 @@ def _sample_mask(ds, mask):
 
 # %% ../../nbs/scenes/03_cubes.ipynb #060a1311
 def _days(datasets, paths, dates):
-    "Sort the times of some cubes by day: `datetime.date` -> positions, ascending"
+    "Group the times of several cubes by day: `datetime.date` -> positions on the axis of time, ascending"
     times = [_times_of(ds, p) for ds,p in zip(datasets, paths)]
-    days = [[t.date() for t in of_cube] for of_cube in times]
+    days = [[t.date() for t in times_of_cube] for times_of_cube in times]
+    if not days[0]: raise ValueError(f"{paths[0]} has no dates: its axis of time is empty.")
     for p,other in zip(paths, days):
         if other!=days[0]: raise ValueError(f"{p} has other dates than {paths[0]}. Pass cubes of the same dates.")
-    found = {}
-    for k in sorted(range(len(days[0])), key=lambda k: times[0][k]): found.setdefault(days[0][k], []).append(k)
-    return found if dates is None else _wanted(found, dates, paths[0])
+    positions = {}
+    for k in sorted(range(len(days[0])), key=lambda k: times[0][k]): positions.setdefault(days[0][k], []).append(k)
+    return positions if dates is None else _wanted(positions, dates, paths[0])
 
-def _wanted(found, dates, path):
+def _wanted(positions, dates, path):
     "Choose some days"
     want = sorted({as_date(d) for d in as_list(dates)})
-    absent = [d for d in want if d not in found]
+    if not want: raise ValueError("dates is empty. Leave it out or pass a date.")
+    absent = [d for d in want if d not in positions]
     if absent:
-        raise ValueError(f"{path} has no date {absent[0]}; it has {len(found)} from {min(found)} to {max(found)}.")
-    return {d: found[d] for d in want}
+        raise ValueError(f"{path} has no date {absent[0]}; "
+                         f"it has {len(positions)} from {min(positions)} to {max(positions)}.")
+    return {d: positions[d] for d in want}
 
 def _check_places(places, paths):
-    "Refuse cubes whose pixels are not a whole number of times as large as those of the first"
+    "Refuse cubes that do not cover the area of the first with pixels a whole number of times as large"
     grid = places[0].grid
     for place,path in zip(places, paths):
         if whole_factor(place.grid, grid): continue
-        raise ValueError(f"{path} lies on another grid than {paths[0]}: {grid_difference(place.grid, grid)}; "
-                         "only a whole number of times coarser is possible.")
+        raise ValueError(f"{path} lies on another grid than {paths[0]}: {grid_difference(place.grid, grid)}. "
+                         "Pass the finest cube first; the others must cover its area, a whole number of times coarser.")
 
 class _Bands(NamedTuple):
-    "All bands of some cubes"
+    "All bands of several cubes"
     grid:Grid # of the first cube
     layers:dict # name -> `Layer`
-    taken:list # bands with a name that is taken, or without dates, as text
+    left_out:list # bands left out: their name is taken, or they have no dates, as text
 
 def _all_bands(datasets, paths):
-    "List the bands of some cubes on the grid of the first"
+    "List the bands of several cubes on the grid of the first"
     places = [place_of(ds, p) for ds,p in zip(datasets, paths)]
     _check_places(places, paths)
     grid = places[0].grid
-    cubes = [Cube(str(p), *axes_of(ds, p), o.up, o.left, o.grid[2:]) for ds,p,o in zip(datasets, paths, places)]
-    layers,taken = _layers_of(datasets, cubes)
-    factor = {cube: whole_factor(o.grid, grid) for cube,o in zip(cubes, places)}
-    return _Bands(grid, {n: o._replace(factor=factor[o.cube]) for n,o in layers.items()}, taken)
+    cubes = [Cube(str(p), *axes_of(ds, p), place.up, place.left, place.grid[2:])
+             for ds,p,place in zip(datasets, paths, places)]
+    layers,left_out = _layers_of(datasets, cubes)
+    factor = {cube: whole_factor(place.grid, grid) for cube,place in zip(cubes, places)}
+    return _Bands(grid, {n: layer._replace(factor=factor[layer.cube]) for n,layer in layers.items()}, left_out)
 
 def _notes(days, layers, unused, mask_note, grid):
     "Join the notes on a cube that its description shows"
     notes = [mask_note, 'no CRS is named' if grid.crs is None else '']
     if unused: notes.append(f"bands not used: {' '.join(unused)}")
-    assumed = [o.marks for o in layers.values() if o.marks.assumed]
-    if assumed: notes.append(_assumption(assumed[0]))
+    assumed = [layer for layer in layers.values() if layer.marks.assumed]
+    resolutions = {layer.factor for layer in assumed if layer.marks.zeros}
+    if assumed: notes.append(_assumption(assumed[0].marks, len(resolutions)))
     several = [str(d) for d,at in days.items() if len(at) > 1]
-    if several: notes.append(f"completed by another time of the same day: {' '.join(several)}")
+    if several: notes.append(f"dates completed by another time of the same day: {' '.join(several)}")
     return '; '.join(note for note in notes if note)
 
-def _assumption(marks):
+def _assumption(marks, n_resolutions):
     "Name the rule that is assumed where no attribute marks pixels that were not measured"
-    words = [str(v) for v in marks.values] + (['a pixel that is 0 in all bands'] if marks.zeros else [])
+    zeros = 'a pixel that is 0 in all bands' + (' of a resolution' if n_resolutions > 1 else '')
+    words = [str(v) for v in marks.values] + ([zeros] if marks.zeros else [])
     are = 'is' if len(words)==1 else 'are'
     return f"no attribute says what was not measured: {' and '.join(words)} {are} taken for it"
 
@@ -711,20 +812,24 @@ class _Choice(NamedTuple):
     mask_name:Any # of its band; None = there is none
     unused:list # names of other bands
 
-def _choose(files, there, bands, how, path):
-    "Choose the bands and the mask of some cubes"
-    if not there: raise ValueError(f"{path} has no band with dates, rows and columns.")
-    name = _mask_name(there, how, path)
-    chosen = _chosen(bands, {n: o for n,o in there.items() if n!=name}, path, how.product)
-    if not chosen: raise ValueError(f"{path} has no band of reflectance, only {', '.join(there)}. Pass --bands.")
-    layers = {k: _with_marks(files, there[n], n, how.nodata) for k,n in chosen.items()}
-    unused = [n for n in there if n not in chosen.values() and n!=name]
-    return _Choice(layers, name and _mask_layer(files, there[name], name), name, unused)
+def _choose(files, layers, bands, how, path):
+    "Choose the bands and the mask of several cubes"
+    if not layers: raise ValueError(f"{path} has no band with dates, rows and columns.")
+    mask_name = _mask_name(layers, how, path)
+    others = {n: layer for n,layer in layers.items() if n!=mask_name}
+    chosen = _select_bands(bands, others, path, how.product)
+    if not chosen: raise ValueError(f"{path} has no band of reflectance, only {', '.join(layers)}. Pass --bands.")
+
+    with_marks = {k: _with_marks(files, layers[n], n, how.nodata) for k,n in chosen.items()}
+    mask = mask_name and _mask_layer(files, layers[mask_name], mask_name)
+    unused = [n for n in others if n not in chosen.values()]
+    return _Choice(with_marks, mask, mask_name, unused)
 
 def _block(files, layer, grid):
-    "Give the rows and columns of the chunks of a layer"
+    "Compute the size of the chunks of a layer, in pixels of the stack"
     chunks = files[layer.path][layer.var].encoding.get('preferred_chunks') or {}
-    return chunks.get(layer.cube.y, grid.height),chunks.get(layer.cube.x, grid.width)
+    sizes = {layer.cube.y: grid.height, layer.cube.x: grid.width}
+    return tuple(chunks[d]*layer.factor if d in chunks else size for d,size in sizes.items())
 
 def _looks(choice, days):
     "Make the looks of each date"
@@ -743,26 +848,27 @@ def assemble_cubes(
     found = _all_bands(datasets, paths)
     files = dict(zip(map(str, paths), datasets))
     choice = _choose(files, found.layers, bands, how, paths[0])
-    rule,mask_note = _rule_of(files, choice.mask, choice.mask_name, how)
     days = _days(datasets, paths, dates)
+    rule,mask_note = _rule_of(files, choice.mask, choice.mask_name, how)
     units = [_units_of_layers(files, choice.layers, how)]*len(days)
 
     names = [f'{Path(paths[0]).stem}_{d}' for d in days]
-    notes = _notes(days, choice.layers, choice.unused+found.taken, mask_note, found.grid)
+    notes = _notes(days, choice.layers, choice.unused+found.left_out, mask_note, found.grid)
     block = _block(files, next(iter(choice.layers.values())), found.grid)
     return make(tuple(choice.layers), tuple(days), names, _looks(choice, days), found.grid, units,
                 block=block, rule=rule, notes=notes)
 
 def stack_from_cube(
     paths, # a NetCDF file or Zarr store, or several of one place and the same dates, the finest first
-    bands=None, # names of bands in it, or a dict of name -> name in it; None = see `default_bands`
+    bands=None, # a name or names of bands in it, or a dict of name -> name in it; None = see `default_bands`
     mask:str=None, # the band that is the mask, or none; None = SCL, Fmask or QA_PIXEL where there is one
     dates:Sequence=None, # `datetime.date` or YYYY-MM-DD wanted; None = all
     how:Reading=None, # options of reading; None = made of `options`
     **options # of `make_reading`
 )->CubeStack: # dates ascending
     "Make a stack of NetCDF or Zarr cubes"
-    how = make_reading(**options) if how is None else how
+    if how is not None and options: raise ValueError(f"how and {', '.join(options)} are given. Pass one of them.")
+    if how is None: how = make_reading(**options)
     if mask is not None: how = how._replace(mask_band=mask)
     paths = as_list(paths)
     if not paths: raise ValueError("cube is empty. Pass a NetCDF file or a Zarr store.")
