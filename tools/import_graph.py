@@ -10,7 +10,7 @@ levels = [
     'core program parallel glibc fillers reading',
     'data sample masks models metrics learner datasets',
     'networks train results scenes',
-    'check download training_graphs visualize explore stats per_image_graphs band_correlations compare training_size calibration fill chips',
+    'check download hls training_graphs visualize explore stats per_image_graphs band_correlations compare training_size calibration fill chips',
     'cli']
 level_of = {room: i for i,rooms in enumerate(levels) for room in rooms.split()}
 
