@@ -69,7 +69,7 @@ def measure_curves(
         t[['model','seed','processes','epoch',*(c for c in learned if c in t)]].to_csv(path, index=False)
     return pd.read_csv(path)
 
-def speed(
+def fastest_epoch(
     history # of a run
 )->float: # training chips a second
     "Find the speed of the fastest epoch after the first"
@@ -78,7 +78,7 @@ def speed(
 def _speeds(folder, options, job, chips):
     "Train one, then two that know nothing of each other, then two together; chips a second of each kind"
     def one(job, n=1): return command(_common(folder) | options | dict(job_id=job, training_length=chips*n), n)
-    def of(job): return speed(read_history(Path(folder)/'runs'/job))
+    def of(job): return fastest_epoch(read_history(Path(folder)/'runs'/job))
     a,b,c,d = (f'{job}_{k}' for k in 'abcd')
     run_all(one(a))
     run_all(one(b), one(c))

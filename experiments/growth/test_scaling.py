@@ -36,4 +36,4 @@ with tempfile.TemporaryDirectory() as tmp:
 curves,speeds = (pd.read_csv(stored/f'{k}.csv') for k in ('scaling_curves','scaling'))
 test_eq({m: tuple(sorted(g.seed.unique())) for m,g in curves.groupby('model')}, seeds)
 test_eq(set(speeds.kind), {'one','two apart','two together'})
-test_eq(speed(pd.DataFrame(dict(chips_per_second=[9.,2.,3.]))), 3.)
+test_eq(fastest_epoch(pd.DataFrame(dict(chips_per_second=[9.,2.,3.]))), 3.)

@@ -117,7 +117,7 @@ def same(
     if d <= tolerance: return d
     raise ValueError(f"{what}: ours and the plain reference differ by {d:.3g}; {tolerance:g} is allowed. Nothing was timed.")
 
-def spread(
+def median_range(
     values # of all pairs
 )->dict: # value, low, high, pairs
     "Take the median, which one pair that something else fell upon does not move, the least and the most"
@@ -232,7 +232,7 @@ class Goal(NamedTuple):
 
 def row(
     goal:Goal, # of this row
-    value=None, # measured: a number, or what `spread` gives; None = not measured
+    value=None, # measured: a number, or the result of `median_range`; None = not measured
     device:str='cpu', # where
     **extra # seconds of both sides, error, note
 )->dict: # as it is stored

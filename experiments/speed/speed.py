@@ -51,7 +51,7 @@ from gapfill_baseline.train.adversarial import AdversarialCB, fill_metrics
 from gapfill_baseline.train.batches import ResidentDataset
 
 from bench import (Goal, SavedBytes, ab, alone, circumstances, counting_accelerator, flops, need, read_results, row,
-                   same, spread, threads, write_results)
+                   same, median_range, threads, write_results)
 from plain import (PlainChips, PlainStep, moved_apart, plain_chip, plain_items, plain_metrics, plain_pairs, plain_stats,
                    weights_of)
 
@@ -226,7 +226,7 @@ def compared(
     which = dict(mb_ours=1, mb_plain=2) if memory else {}
     mb = {k: alone(one_side, name, i, s, n_threads=s.threads)['peak_mb'] for k,i in which.items()}
     took = dict(seconds_ours=t.ours.median()/n, seconds_plain=t.plain.median()/n)
-    return [row(goal(what), spread(t.ratio), s.device, error=t.attrs['error'], **took, **mb)]
+    return [row(goal(what), median_range(t.ratio), s.device, error=t.attrs['error'], **took, **mb)]
 
 # Training step. Our callback is called like the plain step. For counting it gets an accelerator without data, for
 # timing a real one.
@@ -587,7 +587,7 @@ def rows_of_start(
 )->list: # of `row`
     "Make the rows of the import of the package, and of the help of the program that takes longest over it"
     todo = programs()[:1 if s.pairs==1 else None]
-    cost = lambda *a: spread([cost_of_start(*a) for _ in range(s.pairs+1)][1:])
+    cost = lambda *a: median_range([cost_of_start(*a) for _ in range(s.pairs+1)][1:])
     helps = [cost(str(p), '--help') | dict(program=name) for name,_,p in todo]
     slowest = max(helps, key=lambda o: o['value'])
     imported = cost('-c', 'import gapfill_baseline')
@@ -645,7 +645,7 @@ def rows_of_epoch(
     for o,name in ((cb.generator,'forward'), (cb.critic,'forward'), (acc,'backward'), *((o,'step') for o in cb.opts)):
         inside.watch(o, name)
     with keep_freed_memory(): shares = _epoch_shares(learn, inside, s.pairs+1) # as in training
-    return [row(goal('an epoch outside forward, backward and optimiser'), spread(shares[1:]), s.device)]
+    return [row(goal('an epoch outside forward, backward and optimiser'), median_range(shares[1:]), s.device)]
 
 # The limit of the device. A ratio to a slower way does not say how much is left. What is: the operations of a step,
 # over its time, as a share of the rate at which the same device multiplies two large matrices in the same precision,
@@ -699,7 +699,7 @@ def rows_of_limit(
     for precision in ('fp32','bf16')[:1+fast_bf16(s.device)]:
         shares,rate = _shares_of_limit(s, precision, raw, work)
         name = f'training step, share of the matrix rate, {precision}'
-        rows.append(row(goal(name), spread(shares), s.device, tflops_matrix=rate/1e12))
+        rows.append(row(goal(name), median_range(shares), s.device, tflops_matrix=rate/1e12))
     return rows
 
 # A GPU that waits for the processor or for data is a GPU that is paid for twice. The time in which any kernel runs,
@@ -745,7 +745,7 @@ def rows_of_busy(
     busy = [_profiled(epoch) for _ in range(s.pairs)]
     shares = [100*worked/took for worked,took in busy]
     took = busy[-1][1]/(3*len(dl)*16)
-    return [row(goal('a GPU at work in a training epoch, bf16'), spread(shares), s.device, seconds_ours=took)]
+    return [row(goal('a GPU at work in a training epoch, bf16'), median_range(shares), s.device, seconds_ours=took)]
 
 # The program
 

@@ -54,7 +54,7 @@ with expect_fail(ValueError, 'differ'):
     ab(lambda: timed.append(0) or 1, lambda: 2, check=partial(same, tolerance=.1, what='answer'))
 test_eq(len(timed), 1)
 
-test_eq(spread([2.,2.1,9.,2.,1.9]), dict(value=2.,low=1.9,high=9.,pairs=5))
+test_eq(median_range([2.,2.1,9.,2.,1.9]), dict(value=2.,low=1.9,high=9.,pairs=5))
 
 # A process of its own, here with a known amount of memory
 a,b = (alone(partial, np.ones, n<<17) for n in (50,200))
@@ -88,7 +88,7 @@ fast,small = Goal('data', 'times', 20, 60),Goal('bytes', 'MB', 2., 1.9, more=Fal
 test_eq([fast.reached(v) for v in (70,60,20,19.9,None)], ['aim','aim','must','below',''])
 test_eq([small.reached(v) for v in (1.8,2.,2.1)], ['aim','must','below'])
 test_eq(Goal('x', 's').reached(3), '')
-r = row(fast, spread([19.,18.,30.]), error=1e-7)
+r = row(fast, median_range([19.,18.,30.]), error=1e-7)
 test_eq((r['value'],r['low'],r['high'],r['reached'],r['error']), (19.,18.,30.,'below',1e-7))
 test_eq(row(fast)['reached'], '')
 
