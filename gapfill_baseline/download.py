@@ -324,7 +324,8 @@ def search_granules(
 def __getattr__(name):
     "Find `hls_stand_in` of version 0.1.0 in the checkout; the old name goes in version 0.3"
     script = Path(gapfill_baseline.__file__).parents[1]/'tools/web_host.py'
-    if name!='hls_stand_in' or not script.is_file(): raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name!='hls_stand_in' or not script.is_file():
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warnings.warn(f"{name} has moved to tools/web_host.py.", DeprecationWarning, stacklevel=2)
     return run_path(str(script))[name]
 

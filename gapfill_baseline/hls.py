@@ -13,8 +13,8 @@ from .scenes.hls import hls_bands
 from .scenes.simulated import clouded, make_granules, mirrored, simulate_fmask
 
 # %% ../nbs/scenes/02a_moved.ipynb #06b99535
-_all_ = ['Granule', 'clouded', 'find_granules', 'hls_bands', 'make_granules', 'mirrored', 'parse_name', 'simulate_fmask',
-         'stack_from_granules']
+_all_ = ['Granule', 'clouded', 'find_granules', 'hls_bands', 'make_granules', 'mirrored', 'parse_name',
+         'simulate_fmask', 'stack_from_granules']
 
 warnings.warn("gapfill_baseline.hls has moved to gapfill_baseline.scenes.hls and gapfill_baseline.scenes.simulated; "
               "the old name goes in version 0.3.", DeprecationWarning, stacklevel=2)

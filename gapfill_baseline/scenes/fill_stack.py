@@ -64,7 +64,8 @@ def _check_prediction(prediction, sample, cannot):
     got,expected = tuple(prediction.mean.shape),tuple(sample.observed.shape)
     if got!=expected: raise ValueError(f"{cannot}: its prediction has the shape {got} instead of {expected}.")
     if not prediction.mean.isfinite().all():
-        raise ValueError(f"{cannot}: its prediction has values that are not finite. If it is a trained run, its weights may be damaged; choose another run.")
+        raise ValueError(f"{cannot}: its prediction has values that are not finite. "
+                         "If it is a trained run, its weights may be damaged; choose another run.")
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #6adb2e55
 def try_filler(
@@ -138,7 +139,7 @@ class _PixelFill:
         return strip,dict(read=seconds_read) | _times(start, in_filler)
 
     def _predict(self, dn, gap, can):
-        "Fill `dn` in place with predictions or nodata, and unset `can` where a prediction is not finite; return the seconds"
+        "Fill `dn` in place with predictions or nodata; unset `can` where one is not finite; return the seconds"
         job = self.job
         in_filler = fill_pixels(job.filler, dn, gap, self.days, self.doy, self.stack.units, self.want,
                                 job.device, self.at_once, can, job.prior)
@@ -189,7 +190,7 @@ class _WindowRow:
 
     @torch.no_grad()
     def _run_filler(self, dn, gap, shown=None):
-        "Run the filler on a batch of all dates, or of those at positions `shown` (B,k); return tensors to keep, seconds"
+        "Run the filler on a batch of all dates, or of those at positions `shown` (B,k): tensors to keep, seconds"
         days,doy = self.days,self.doy
         units = self.stack.units
         if shown is not None:
@@ -312,7 +313,7 @@ class _WindowFill:
             if k >= first: yield strip
 
     def _read(self, first):
-        "Read each row of windows that reaches into strip `first` or later; yield its number, numbers and gap, and the seconds by kind of work"
+        "Read each row of windows that reaches into strip `first` or later: its number, DN, gap, seconds by kind of work"
         height = self.row_weights.shape[1]
         start_row = int((self.ys+height > self.ys[first]).argmax())
         for k in range(start_row, len(self.ys)):
