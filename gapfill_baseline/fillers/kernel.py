@@ -69,10 +69,10 @@ def _kernel_features(u, n_spectra, n, seed):
 
 # %% ../../nbs/fillers/02a_kernel.ipynb #cd90df0c
 _PENALTIES = (.3, 1.5, 8., 40.) # on the slopes
-_BLOCK = 8 # side of a block that is left out, pixels
+_BLOCKS = 8 # per side of a chip; each is left out as a whole
 _PARTS = 4 # of the blocks, each left out once
-_FIT_PIXELS = 4096 # used in a fit, at most about this many
-_SHRINK = 1000 # clear pixels that leave half of a bend that explains nearly nothing
+_FIT_PIXELS = 8192 # used in a fit, at most about this many
+_SHRINK = .25 # share of clear pixels that leaves half of a bend that explains nearly nothing
 
 class _Pixels(NamedTuple):
     "Pixels that the fit uses, by parts of about equal number"
@@ -85,7 +85,8 @@ def _fit_pixels(height, width, device):
     row,column = _positions(height, width, 'cpu')
     stride = max(4, math.ceil(height*width/_FIT_PIXELS))
     chosen = (row*math.ceil(math.sqrt(stride))+column)%stride == 0
-    part = (row//_BLOCK+2*(column//_BLOCK))%_PARTS
+    side = max(1, min(height, width)//_BLOCKS)
+    part = (row//side+2*(column//side))%_PARTS
     lists = [((part==k) & chosen).nonzero()[:,0] for k in range(_PARTS)]
     position = torch.nn.utils.rnn.pad_sequence(lists, batch_first=True)
     used = torch.arange(position.shape[1]) < torch.tensor([len(p) for p in lists])[:,None]
@@ -131,14 +132,14 @@ def _best_penalty(fit, gram, cross, prior):
     scalar,error = (v.gather(0, best[None])[0] for v in (scalars, errors))
     return torch.tensor(_PENALTIES, device=best.device)[best],scalar,error
 
-def _fit_bend(fit, stride, prior=20):
+def _fit_bend(fit, stride, n_pixels, prior=20):
     "Fit the residuals with the penalty that predicts left-out blocks best: coefficients (K,C,1+F)"
     gram,cross = moments(fit.features, fit.residual, fit.clear)
     penalty,scalar,error = _best_penalty(fit, gram, cross, prior/stride)
     weights = _solve_spd(gram.sum(1), cross.sum(1), penalty[:,None,None], prior/stride)
     unexplained = error/(fit.residual.abs().sum((1,2,3))+1e-6)
-    n = fit.clear.sum((1,2))*stride
-    shrinkage = scalar*n/(n+_SHRINK*unexplained+1e-6)
+    share = fit.clear.sum((1,2))/n_pixels
+    shrinkage = scalar*share/(share+_SHRINK*unexplained+1e-6)
     return weights*shrinkage[:,None,None]
 
 # %% ../../nbs/fillers/02a_kernel.ipynb #a31bce18
@@ -155,7 +156,7 @@ def _bend(u, n_spectra, residual, clear, n, seed):
     inputs = _take(u, pixels).flatten(0, 1)
     features = _kernel_features(inputs, n_spectra, n, seed).unflatten(0, (len(u),_PARTS))
     weight = _take(clear.flatten(-2)[:,None].to(u), pixels)[:,:,0]*pixels.used
-    weights = _fit_bend(_Fit(features, _take(residual, pixels), weight), pixels.stride)
+    weights = _fit_bend(_Fit(features, _take(residual, pixels), weight), pixels.stride, pixels.used.sum())
     return _apply(weights, u, n_spectra, n, seed)
 
 def kernel_dates(
@@ -164,7 +165,7 @@ def kernel_dates(
     b:Tensor,    # chips of the dates to fill, int64, (K,)
     t:Tensor,    # positions of these dates, int64, (K,)
     prior:BandPrior, # of the same bands, in their order
-    n:int=128,   # random features
+    n:int=None,  # random features; None = 128, and 256 for chips of at least 128 × 128 pixels
     draws:int=1  # sets of random features whose predictions are averaged
 )->Tensor: # reflectance, float32, (K,C,H,W)
     "Regress dates on two other dates, first linearly with a prior on the slopes, then with a kernel"
@@ -172,6 +173,7 @@ def kernel_dates(
     predicted = bayes_predict(s, near, base, b, t, prior)
     observed,clear = s.observed[b,t],~s.gap[b,t]
     n_spectra = near.dates.shape[1]*near.dates.shape[2]
+    if n is None: n = 128 if math.prod(clear.shape[-2:]) < 2**14 else 256
     if n_spectra:
         unit = prior.two.deviation[:,None,None]
         residual = ((observed-predicted)*clear[:,None]/unit).flatten(-2)
