@@ -280,6 +280,8 @@ def gapfill_compare(
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, '
                         'or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,
     ensemble:bool=False, # a row for the mean of the predictions of each row of several seeds
+    mean:Param('a row for the mean of the predictions of unlike rows, named as in the table with commas between, '
+               'such as kernel,ridgeunet; several for several rows', str, nargs='+')=None,
     transfer:bool=False, # judge runs on chips of another dataset than they were trained with
     dataset:str='gapfill', # a registered dataset, or a Python file that registers one and is run
     time_steps:int=None, # dates per chip; the first run's, or 3, unless given
