@@ -115,7 +115,7 @@ def gapfill_train(
     monitor:str='valid_gap_mae', # column that decides which epoch is best; valid_ columns are of the chips of select_on
     minutes:float=None, # stop cleanly after so many minutes
     skip_bad:bool=False, # leave out unreadable chips and masks, and name them
-    model:str='cgan', # cgan, unet, ridgeunet, vit, or a Python file that registers a network and is run
+    model:str='cgan', # cgan, unet, ridgeunet, vit, bayes, or a Python file that registers a network and is run
     width:int=None, # channels of the first layer of any network but cgan; its own default unless given
     lr:float=2e-3, # highest learning rate of any network but cgan
     uncertainty:bool=False, # also predict the scale of the error, for each pixel; not for cgan
@@ -124,6 +124,8 @@ def gapfill_train(
     split:str='published', # published, blocked (tiles with a buffer) or swapped (train and validate exchanged)
     split_seed:int=0, # seed of the tiles that blocked takes
     select_on:str='holdout', # chips that choose the best epoch: holdout = a tenth of the training places; or validation
+    start:str='bayes', # prediction that ridgeunet corrects: bayes, or regression as in earlier versions
+    nearly_hidden:float=None, # share of the hidden training dates under masks of more than 0.95 cloud; as drawn unless given
 )->Path: # folder of the run
     "Train a network for cloud gap filling: the published CGAN, or another --model"
     o = SimpleNamespace(**locals())

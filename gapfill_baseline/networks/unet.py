@@ -16,6 +16,8 @@ from torch.nn import functional as F
 from ..core import Pred, Sample
 from ..models import DAYS_IN_YEAR, chip_mean, from_others
 from .base import GapNet, positive, register_network
+from .bayes import PriorBuffers
+from ..fillers.bayes import bayes_dates
 from ..fillers.regression import looks_needed, nearest_dates, regress_dates, ridge, spread
 
 # %% ../../nbs/networks/03_unet.ipynb #cb6323e1
@@ -225,11 +227,13 @@ class DateNet(GapNet):
 # %% ../../nbs/networks/03_unet.ipynb #48277a1e
 def predict_regression(
     s:Sample, # the batch
-    v:HiddenDates # some of its hidden dates
+    v:HiddenDates, # some of its hidden dates
+    slopes:PriorBuffers=None # prior of the slopes; None = the regression without one
 )->Tensor: # reflectance, float32, (N,C,H,W)
-    "Predict hidden dates by the regression on the other dates"
+    "Predict hidden dates by a regression on the other dates"
     with torch.no_grad(), torch.autocast(s.observed.device.type, enabled=False):
-        return regress_dates(s, put_back(s.observed, v.b, v.t, [v.linear]), v.b, v.t)
+        base = put_back(s.observed, v.b, v.t, [v.linear])
+        return regress_dates(s, base, v.b, v.t) if slopes is None else bayes_dates(s, base, v.b, v.t, slopes.prior)
 
 def _mix(z, predictions, draft=None):
     "Turn the output of a U-Net into a prediction: gate, correction, and a scale if there are planes for it"
@@ -281,15 +285,19 @@ class RidgeUNet(DateNet):
     def __init__(self,
         n_bands:int=6, # bands per date
         width:int=16, # channels of the first level
-        uncertainty:bool=False # predict a scale of the error
+        uncertainty:bool=False, # predict a scale of the error
+        start:str='regression' # prediction that the network corrects: regression, or bayes, with a learned prior
     ):
         super().__init__()
         positive(n_bands=n_bands, width=width)
+        if start not in ('regression','bayes'): raise ValueError(f"start is {start!r}; choose from regression, bayes.")
+        self.arguments = dict(start=start)
+        self.slopes = PriorBuffers(n_bands) if start=='bayes' else None
         n_features = width+4
         self.features = RidgeFeatures(3*n_bands+6, n_features)
         self.net = UNet(6*n_bands+9+n_features, 3+n_bands*(1+uncertainty), width)
     def predict_dates(self, s, v):
-        regression = predict_regression(s, v)
+        regression = predict_regression(s, v, self.slopes)
         planes = others_planes(v)
         features,draft = self.features(v, planes)
         planes = torch.cat([planes, own_planes(v), features, (regression-v.linear)/UNIT, (draft-v.linear)/UNIT], 1)
