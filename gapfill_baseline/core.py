@@ -162,6 +162,7 @@ class Pred(NamedTuple):
 class Filler:
     "Gap-filling method, which passes observed pixels through unchanged and never reads `target` or `valid`"
     time_steps = None # dates it needs; None = any number
+    note = '' # for the user, about the bands that it fills
     reach = None # distance within a date over which a prediction depends on pixels; 0 = only its own pixel, None = any
 
     def predict(self,
@@ -174,6 +175,13 @@ class Filler:
         bands:Sequence # names, (C,); None = not known
     ):
         "Refuse bands that the filler cannot fill; most fill any"
+
+    def for_bands(self,
+        bands:Sequence # names, (C,); None = not known
+    )->'Filler':
+        "Give the filler for these bands in this order, or refuse them"
+        self.check_bands(bands)
+        return self
 
     def __call__(self,
         s:Sample # a batch

@@ -7,16 +7,20 @@ __all__ = ['fillers', 'FAR', 'DAYS_IN_YEAR', 'band_prior', 'sample_prior', 'chip
            'ZeroFill', 'BandMeanFill', 'MeanFill', 'MedianFill', 'by_days', 'by_last', 'by_next', 'by_closest',
            'between_clear_dates', 'linear_in_days', 'take_dates', 'with_sorted_dates', 'from_others', 'NeighbourFill',
            'LastFill', 'NextFill', 'ClosestFill', 'LinearFill', 'many_dates', 'few_dates', 'HarmonicFill', 'inpaint',
-           'InpaintFill', 'RegressionFill', 'PlainRegressionFill', 'KernelFill']
+           'InpaintFill', 'RegressionFill', 'PlainRegressionFill', 'PriorFill', 'BayesFill', 'KernelFill']
 
 # %% ../nbs/03_models.ipynb #4a23fab6
 import math, numpy as np, torch
 from collections.abc import Sequence
+from copy import copy
+from functools import partial
 from torch import Tensor
 from rasterio.fill import fillnodata
 from .core import HLS, Filler, Pred, Sample
 from .reading.bands import expected_reflectance, unknown_bands
-from .fillers.regression import kernel_regress, in_parts, regress, solve_ridge
+from .fillers.bayes import BandPrior, fill_with_prior, prior_for, shipped_prior, vague_prior
+from .fillers.kernel import kernel_regress
+from .fillers.regression import in_parts, regress, solve_ridge
 
 # %% ../nbs/03_models.ipynb #e0ec5811
 def band_prior(
@@ -380,11 +384,61 @@ class PlainRegressionFill(RegressionFill):
     "Least squares on the bands of the other dates; linear interpolation in time where nothing was fitted"
     def __init__(self): super().__init__(plain=True)
 
+# %% ../nbs/03_models.ipynb #c6b81810
+def _standardise(s):
+    "Standardise each band of a chip over its clear pixels: the batch, its means and its deviations, (B,1,C,1,1)"
+    n = (~s.gap).sum((1,2,3)).clamp(min=1)[:,None,None,None,None]
+    mean = s.observed.sum((1,3,4), keepdim=True)/n
+    centred = (s.observed-mean).masked_fill_(s.gap[:,:,None], 0)
+    deviation = (centred.square().sum((1,3,4), keepdim=True)/n).sqrt().clamp(min=1e-6)
+    return s._replace(observed=centred/deviation),mean,deviation
+
+class PriorFill(Filler):
+    "A regression on the two nearest dates with a prior on its slopes; subclasses say which"
+    regress = None # takes a batch, its base and a prior
+    def __init__(self,
+        prior:BandPrior=None # None = the one that comes with the package
+    ):
+        self.prior = prior
+        self.note = '' # for the user, about the bands
+
+    def for_bands(self, bands):
+        "Give the filler for some bands, in their order"
+        prior = prior_for(bands, self.prior or shipped_prior())
+        filler = copy(self)
+        filler.prior = prior
+        if prior.bands[0] is None:
+            filler.note = f"the prior of {self} was not learned for the bands {' '.join(map(str, bands))}; a vague one is used."
+        return filler
+
+    def _prior_of(self, n_bands):
+        "Give the prior for a number of bands"
+        prior = self.prior or shipped_prior()
+        return prior if len(prior.bands)==n_bands else vague_prior(n_bands)
+
+    def part(self, s):
+        "Predict a part of a batch"
+        prior = self._prior_of(s.observed.shape[2])
+        base = from_others(s)
+        if prior.bands[0] is not None: return self.regress(s, base, prior, out=base)
+        standard,mean,deviation = _standardise(s)
+        base = (base-mean)/deviation
+        return self.regress(standard, base, prior, out=base)*deviation+mean
+
+    def predict(self, s): return Pred(in_parts(self.part, s))
+
+@register_filler('bayes')
+class BayesFill(PriorFill):
+    "Regression on the two nearest dates with a learned prior on its slopes, its residuals spread into the gap"
+    regress = staticmethod(fill_with_prior)
+
 # %% ../nbs/03_models.ipynb #1e33236d
 @register_filler('kernel')
-class KernelFill(Filler):
-    "Kernel regression on the spectra of the other dates and on position, its residuals spread into the gap"
+class KernelFill(PriorFill):
+    "Kernel regression on the spectra of the two nearest dates and on position, added to `bayes`"
     def __init__(self,
-        draws:int=3 # sets of random features averaged
-    ): self.draws = draws
-    def predict(self, s): return Pred(kernel_regress(s, from_others(s), draws=self.draws))
+        prior:BandPrior=None, # None = the one that comes with the package
+        draws:int=1 # sets of random features averaged
+    ):
+        super().__init__(prior)
+        self.regress = partial(kernel_regress, draws=draws)

@@ -74,7 +74,8 @@ def filler_entries(
     bands:Sequence=HLS.bands # name of each band of the chips, or None where it is not known, (C,)
 )->list: # of `Entry`
     "List the fillers that need no training"
-    return [entry for name in _which_fillers(list(names), bands) for entry in _seeded_entries(name, seeds)]
+    entries = [entry for name in _which_fillers(list(names), bands) for entry in _seeded_entries(name, seeds)]
+    return [entry._replace(filler=entry.filler.for_bands(bands)) for entry in entries]
 
 # %% ../../nbs/results/02_scoring.ipynb #947cb130
 def selected_on(

@@ -465,7 +465,7 @@ def make_job(
     **kwargs # the other fields of `Job`
 )->Job:
     "Check the options of a fill and build a `Job`"
-    filler.check_bands(stack.bands)
+    filler = filler.for_bands(stack.bands)
     prior = expected_reflectance(stack.bands)
     job = Job(filler, _date_positions(stack, dates_out), scale=bool(uncertainty), prior=prior, **kwargs)
     shown = filler.time_steps if time_steps is None else time_steps
