@@ -124,7 +124,7 @@ def gapfill_train(
     split:str='published', # published, blocked (tiles with a buffer) or swapped (train and validate exchanged)
     split_seed:int=0, # seed of the tiles that blocked takes
     select_on:str='holdout', # chips that choose the best epoch: holdout = a tenth of the training places; or validation
-    start:str='bayes', # prediction that ridgeunet corrects: bayes, or regression as in earlier versions
+    start:str='kernel', # prediction that ridgeunet corrects: kernel, bayes, or regression as in earlier versions
     nearly_hidden:float=None, # share of the hidden training dates under masks of more than 0.95 cloud; as drawn unless given
 )->Path: # folder of the run
     "Train a network for cloud gap filling: the published CGAN, or another --model"

@@ -219,5 +219,12 @@ class MeanOf(Filler):
     def check_bands(self, bands):
         "Refuse bands that a member cannot fill"
         for filler in self.fillers: filler.check_bands(bands)
+    def for_bands(self, bands):
+        "Give the mean of the members for these bands"
+        return type(self)(*(f.for_bands(bands) for f in self.fillers))
+    @property
+    def note(self):
+        "Notes of the members"
+        return '; '.join(f.note for f in self.fillers if f.note)
     def predict(self, s): return mean_prediction([f.predict(s) for f in self.fillers])
     def __repr__(self): return f"MeanOf({', '.join(map(repr, self.fillers))})"

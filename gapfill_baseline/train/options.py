@@ -87,7 +87,7 @@ rules = dict(
     uncertainty=_flag(shapes=('net',), in_weights=True),
     time_steps=_whole(1, largest['time_steps'], shapes=('cgan',), in_weights=True),
     n_bands=_whole(1, largest['n_bands'], shapes=('cgan','net'), in_weights=True),
-    start=_one_of('regression', 'bayes', shapes=('net',), in_weights=True, before='regression'),
+    start=_one_of('regression', 'bayes', 'kernel', shapes=('net',), in_weights=True, before='regression'),
     bands=Rule((list,tuple), 'pass names of bands', is_plain, optional=True), # from the dataset, not from the user
     model_cap=_whole(1, largest['model_cap'], shapes=('cgan',), in_weights=True),
     n_sampling=_whole(1, largest['n_sampling'], shapes=('cgan',), in_weights=True),
