@@ -394,7 +394,7 @@ def _standardise(s):
     return s._replace(observed=centred/deviation),mean,deviation
 
 class PriorFill(Filler):
-    "A regression on the two nearest dates with a prior on its slopes; subclasses say which"
+    "A regression on two other dates with a prior on its slopes; subclasses choose the regression"
     regress = None # takes a batch, its base and a prior
     def __init__(self,
         prior:BandPrior=None # None = the one that comes with the package
@@ -429,13 +429,13 @@ class PriorFill(Filler):
 
 @register_filler('bayes')
 class BayesFill(PriorFill):
-    "Regression on the two nearest dates with a learned prior on its slopes, its residuals spread into the gap"
+    "Regression on two other dates with a learned prior on its slopes, its residuals spread into the gap"
     regress = staticmethod(fill_with_prior)
 
 # %% ../nbs/03_models.ipynb #1e33236d
 @register_filler('kernel')
 class KernelFill(PriorFill):
-    "Kernel regression on the spectra of the two nearest dates and on position, added to `bayes`"
+    "Kernel regression on the spectra of two other dates and on position, added to `bayes`"
     def __init__(self,
         prior:BandPrior=None, # None = the one that comes with the package
         draws:int=1 # sets of random features averaged

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from ..core import Sample
-from .bayes import BandPrior, bayes_predict, nearest_two, prior_on
+from .bayes import BandPrior, bayes_predict, prior_on, two_dates
 from .regression import centred_system, fill_dates, moments, spread
 
 # %% ../../nbs/fillers/02a_kernel.ipynb #49e60395
@@ -82,11 +82,11 @@ class _Pixels(NamedTuple):
 
 def _fit_pixels(height, width, device):
     "Choose the pixels that the fit uses"
-    row,column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing='ij')
+    row,column = _positions(height, width, 'cpu')
     stride = max(4, math.ceil(height*width/_FIT_PIXELS))
     chosen = (row*math.ceil(math.sqrt(stride))+column)%stride == 0
     part = (row//_BLOCK+2*(column//_BLOCK))%_PARTS
-    lists = [((part==k) & chosen).flatten().nonzero()[:,0] for k in range(_PARTS)]
+    lists = [((part==k) & chosen).nonzero()[:,0] for k in range(_PARTS)]
     position = torch.nn.utils.rnn.pad_sequence(lists, batch_first=True)
     used = torch.arange(position.shape[1]) < torch.tensor([len(p) for p in lists])[:,None]
     return _Pixels(position.to(device), used.float().to(device), stride)
@@ -123,15 +123,19 @@ def _shrinkage_and_error(predicted, fit):
     scalar = scalar.clamp(0, 1)
     return scalar,(fit.residual-scalar[:,None,None,None]*predicted).abs().sum((1,2,3))
 
+def _best_penalty(fit, gram, cross, prior):
+    "Find the penalty that predicts left-out blocks best, with its shrinkage and error, (K,)"
+    tried = [_shrinkage_and_error(_left_out(fit, gram, cross, p, prior), fit) for p in _PENALTIES]
+    scalars,errors = (torch.stack(v) for v in zip(*tried))
+    best = errors.argmin(0)
+    scalar,error = (v.gather(0, best[None])[0] for v in (scalars, errors))
+    return torch.tensor(_PENALTIES, device=best.device)[best],scalar,error
+
 def _fit_bend(fit, stride, prior=20):
     "Fit the residuals with the penalty that predicts left-out blocks best: coefficients (K,C,1+F)"
     gram,cross = moments(fit.features, fit.residual, fit.clear)
-    tried = [_shrinkage_and_error(_left_out(fit, gram, cross, p, prior/stride), fit) for p in _PENALTIES]
-    scalars,errors = (torch.stack(v) for v in zip(*tried))
-    best = errors.argmin(0)
-    penalty = torch.tensor(_PENALTIES, device=best.device)[best][:,None,None]
-    weights = _solve_spd(gram.sum(1), cross.sum(1), penalty, prior/stride)
-    scalar,error = (v.gather(0, best[None])[0] for v in (scalars, errors))
+    penalty,scalar,error = _best_penalty(fit, gram, cross, prior/stride)
+    weights = _solve_spd(gram.sum(1), cross.sum(1), penalty[:,None,None], prior/stride)
     unexplained = error/(fit.residual.abs().sum((1,2,3))+1e-6)
     n = fit.clear.sum((1,2))*stride
     shrinkage = scalar*n/(n+_SHRINK*unexplained+1e-6)
@@ -145,6 +149,15 @@ def _apply(weights, u, n_spectra, n, seed):
     step = _AT_ONCE if u.device.type=='cpu' else u.shape[-1]
     return torch.cat([weights@_kernel_features(part, n_spectra, n, seed) for part in u.split(step, -1)], -1)
 
+def _bend(u, n_spectra, residual, clear, n, seed):
+    "Predict the residuals (K,C,N) of every pixel of inputs `u` (K,I,N), fitted to those of the clear pixels, (K,C,H·W)"
+    pixels = _fit_pixels(*clear.shape[-2:], u.device)
+    inputs = _take(u, pixels).flatten(0, 1)
+    features = _kernel_features(inputs, n_spectra, n, seed).unflatten(0, (len(u),_PARTS))
+    weight = _take(clear.flatten(-2)[:,None].to(u), pixels)[:,:,0]*pixels.used
+    weights = _fit_bend(_Fit(features, _take(residual, pixels), weight), pixels.stride)
+    return _apply(weights, u, n_spectra, n, seed)
+
 def kernel_dates(
     s:Sample,    # a batch
     base:Tensor, # prediction of each date from its other dates, reflectance, float32, (B,T,C,H,W)
@@ -154,24 +167,17 @@ def kernel_dates(
     n:int=128,   # random features
     draws:int=1  # sets of random features whose predictions are averaged
 )->Tensor: # reflectance, float32, (K,C,H,W)
-    "Regress dates on their two nearest dates, first linearly with a prior on the slopes, then with a kernel"
-    near = nearest_two(s, base, b, t, prior)
+    "Regress dates on two other dates, first linearly with a prior on the slopes, then with a kernel"
+    near = two_dates(s, base, b, t, prior)
     predicted = bayes_predict(s, near, base, b, t, prior)
     observed,clear = s.observed[b,t],~s.gap[b,t]
-    if not near.dates.shape[1]: return predicted+spread(observed-predicted, clear)
-    unit = prior.two.deviation[:,None,None]
-    residual = ((observed-predicted)*clear[:,None]/unit).flatten(-2)
-    u = _kernel_inputs(near)
     n_spectra = near.dates.shape[1]*near.dates.shape[2]
-    pixels = _fit_pixels(*s.gap.shape[-2:], u.device)
-    fit_inputs = _take(u, pixels).flatten(0, 1)
-    weight = _take(clear.flatten(-2)[:,None].to(u), pixels)[:,:,0]*pixels.used
-    bend = 0
-    for seed in range(draws):
-        features = _kernel_features(fit_inputs, n_spectra, n, seed).unflatten(0, (len(u),_PARTS))
-        weights = _fit_bend(_Fit(features, _take(residual, pixels), weight), pixels.stride)
-        bend = bend+_apply(weights, u, n_spectra, n, seed)/draws
-    predicted = predicted+bend.view_as(predicted)*unit
+    if n_spectra:
+        unit = prior.two.deviation[:,None,None]
+        residual = ((observed-predicted)*clear[:,None]/unit).flatten(-2)
+        u = _kernel_inputs(near)
+        bends = [_bend(u, n_spectra, residual, clear, n, seed) for seed in range(draws)]
+        predicted = predicted+torch.stack(bends).mean(0).view_as(predicted)*unit
     return predicted+spread(observed-predicted, clear)
 
 def kernel_regress(
@@ -180,6 +186,6 @@ def kernel_regress(
     prior:BandPrior, # of the same bands, in their order
     **kwargs     # `n`, `draws` of `kernel_dates`; `out`, a tensor to write to
 )->Tensor: # reflectance, float32, (B,T,C,H,W); `base` on dates without a gap
-    "Regress every date that has a gap on its two nearest dates, with a kernel"
+    "Regress every date that has a gap on two other dates, with a kernel"
     prior = prior_on(prior, s.observed.device)
     return fill_dates(kernel_dates, s, base, prior=prior, **kwargs, at_once=2**18)
