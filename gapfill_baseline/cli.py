@@ -125,7 +125,7 @@ def gapfill_train(
     split_seed:int=0, # seed of the tiles that blocked takes
     select_on:str='holdout', # chips that choose the best epoch: holdout = a tenth of the training places; or validation
     start:str='kernel', # prediction that ridgeunet corrects: kernel, bayes, or regression as in earlier versions
-    nearly_hidden:float=None, # share of the hidden training dates under masks of more than 0.95 cloud; as drawn unless given
+    nearly_hidden:float=None, # share of hidden training dates with over 0.95 cloud; as masks are drawn unless given
 )->Path: # folder of the run
     "Train a network for cloud gap filling: the published CGAN, or another --model"
     o = SimpleNamespace(**locals())

@@ -102,6 +102,10 @@ def _draw_plan(
 # %% ../nbs/02_masks.ipynb #f94c3e00
 NEARLY_HIDDEN = .95 # a mask with more cloud hides nearly all of a date
 
+def _at_share(values, share):
+    "Take the elements at shares 0..1 of the length of a list"
+    return values[(share*len(values)).astype(int)]
+
 def _draw_nearly(
     plan:Plan, # of an epoch
     is_nearly:np.ndarray, # True = this mask hides nearly all of a date, bool, (M,)
@@ -119,7 +123,7 @@ def _draw_nearly(
     random = np.random.default_rng((seed, epoch, 4))
     size = earlier.max()+1,plan.chips.max()+1,plan.masks.shape[1],2
     takes_nearly,which = np.moveaxis(random.random(size)[earlier,plan.chips], -1, 0)
-    masks = np.where(takes_nearly < share, nearly[(which*len(nearly)).astype(int)], other[(which*len(other)).astype(int)])
+    masks = np.where(takes_nearly < share, _at_share(nearly, which), _at_share(other, which))
     return plan._replace(masks=np.where(plan.masks >= 0, masks, -1))
 
 # %% ../nbs/02_masks.ipynb #1959a254

@@ -111,10 +111,13 @@ class SeriesDataset(GapDataset):
 _MOST_NUMBERS = 2**27 # values of clear dates that are read at a time
 _MOST_DATES = 64 # dates of a place, evenly spaced in its order
 
+def _evenly(n, most):
+    "List at most some of the numbers below `n`, evenly spaced"
+    return np.unique(np.linspace(0, n-1, min(n, most)).round().astype(int))
+
 def _clear_dates(ds, places, k):
     "Read the wholly measured dates of a place: reflectance (D,C,H,W), days (D,), days of the year (D,)"
-    n = places.n[k]
-    at = np.unique(np.linspace(0, n-1, min(n, _MOST_DATES)).round().astype(int))
+    at = _evenly(places.n[k], _MOST_DATES)
     dn = torch.as_tensor(ds.pixels(places.row[k,at][None], places.step[k,at][None]))[0].cpu()
     is_measured = (dn != HLS.nodata).flatten(1).all(1)
     date = places.day[k,at[is_measured.numpy()]]
