@@ -115,7 +115,7 @@ def gapfill_train(
     monitor:str='valid_gap_mae', # column that decides which epoch is best; valid_ columns are of the chips of select_on
     minutes:float=None, # stop cleanly after so many minutes
     skip_bad:bool=False, # leave out unreadable chips and masks, and name them
-    model:str='cgan', # cgan, unet, ridgeunet, vit, or a Python file that registers a network and is run
+    model:str='cgan', # cgan, unet, ridgeunet, vit, bayes, or a Python file that registers a network and is run
     width:int=None, # channels of the first layer of any network but cgan; its own default unless given
     lr:float=2e-3, # highest learning rate of any network but cgan
     uncertainty:bool=False, # also predict the scale of the error, for each pixel; not for cgan
@@ -124,6 +124,8 @@ def gapfill_train(
     split:str='published', # published, blocked (tiles with a buffer) or swapped (train and validate exchanged)
     split_seed:int=0, # seed of the tiles that blocked takes
     select_on:str='holdout', # chips that choose the best epoch: holdout = a tenth of the training places; or validation
+    start:str='kernel', # prediction that ridgeunet corrects: kernel, bayes, or regression as in earlier versions
+    nearly_hidden:float=None, # share of hidden training dates with over 0.95 cloud; as masks are drawn unless given
 )->Path: # folder of the run
     "Train a network for cloud gap filling: the published CGAN, or another --model"
     o = SimpleNamespace(**locals())
@@ -280,6 +282,8 @@ def gapfill_compare(
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, '
                         'or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,
     ensemble:bool=False, # a row for the mean of the predictions of each row of several seeds
+    mean:Param('a row for the mean of the predictions of unlike rows, named as in the table with commas between, '
+               'such as kernel,ridgeunet; several for several rows', str, nargs='+')=None,
     transfer:bool=False, # judge runs on chips of another dataset than they were trained with
     dataset:str='gapfill', # a registered dataset, or a Python file that registers one and is run
     time_steps:int=None, # dates per chip; the first run's, or 3, unless given

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import pandas as pd
-from .core import HLS
+from .core import HLS, mean_prediction
 from .data import chip_dates, dataset_bands
 from .glibc import keep_freed_memory
 from .learner import make_accelerator
@@ -24,8 +24,8 @@ import gapfill_baseline.results.figures as figures
 from .results.intervals import cell_groups, cuts, differences, draw_counts, interval
 from .results.intervals import clusters_of, place_labels, published_draws, row_draws, strict_draws
 from .results.pictures import FilledChip
-from .results.scoring import ensembles, filler_entries, open_store, references, remove_store
-from .results.scoring import run_entries, score_all, store_name
+from .results.scoring import ensembles, filler_entries, fillers_in_means, means, open_store
+from .results.scoring import references, remove_store, run_entries, score_all, store_name
 from .stats import combination_names
 from .train.fit import open_catalog
 from .train.options import config_options
@@ -240,6 +240,7 @@ def _with_lists(asked):
     options = SimpleNamespace(**vars(asked))
     options.fillers = as_list(options.fillers) or []
     options.runs = as_list(options.runs) or []
+    options.mean = as_list(options.mean) or []
     options.seeds = as_list(options.seeds) or None
     options.mask_position = [str(p) for p in as_list(options.mask_position) or []] or None
     return options
@@ -247,7 +248,7 @@ def _with_lists(asked):
 def _check_comparison(asked):
     "Check the options of `gapfill_compare`, and return a copy with lists for options that take several values"
     options = _with_lists(asked)
-    if not options.fillers and not options.runs:
+    if not options.fillers and not options.runs and not options.mean:
         raise ValueError("There is nothing to compare. "
                          "Pass --fillers NAME ..., or --fillers all, or --runs FOLDER ....")
     if not options.out_dir: raise ValueError("out_dir is not given. Pass --out_dir, the folder for tables and figures.")
@@ -324,13 +325,11 @@ def _fill_chip(entries, s):
     "Fill one chip by every entry, and return the prediction of each row's first seed: row -> prediction"
     predictions = {}
     for entry in entries:
-        if entry.of: # the mean over the seeds of another row
-            members = predictions[entry.of]
-            filled = sum(members)/len(members)
+        if entry.of: filled = mean_prediction([predictions[key] for key in entry.of])
         else:
-            with torch.no_grad(): filled = entry.filler(s).mean
-        predictions.setdefault(entry.row, []).append(filled)
-    return {row: members[0] for row,members in predictions.items()}
+            with torch.no_grad(): filled = entry.filler(s)
+        predictions[entry.key] = filled
+    return {row: filled.mean for (row,_),filled in reversed(predictions.items())}
 
 def _chip_shown(entries, ds, gap_fraction, device='cpu'):
     "Fill the chip with a date that is about half hidden by every row: row -> `FilledChip`, position of the date"
@@ -362,11 +361,12 @@ def _open_rows(options):
     "Open the validation chips, and list the entries to compare on them"
     found = _find_chips(options)
     bands = dataset_bands(found.catalog.chips.path, found.time_steps, found.n_bands) or [None]*found.n_bands
-    entries = filler_entries(options.fillers, options.seeds, bands)
+    entries = filler_entries(options.fillers + fillers_in_means(options.mean), options.seeds, bands)
     ds = _open_chips(options, found)
     taken = {entry.row for entry in entries}
     entries = entries + run_entries(options.runs, ds, options.seeds, taken, options.transfer, options.model)
     if options.ensemble: entries += ensembles(entries)
+    entries += means(options.mean, entries)
     return ds,entries
 
 @keep_freed_memory()

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['HLS', 'Sensor', 'days_since', 'day_of_year', 'Chip', 'Sample', 'gap_fraction', 'gap_patterns', 'hidden_dates',
-           'frozen_gaps', 'compose', 'Pred', 'Filler']
+           'frozen_gaps', 'compose', 'Pred', 'Filler', 'mean_prediction', 'MeanOf']
 
 # %% ../nbs/00_core.ipynb #647c5e0a
 from collections.abc import Sequence
@@ -193,3 +193,38 @@ class Filler:
         return p._replace(mean=compose(s.observed, p.mean, s.gap))
 
     def __repr__(self): return type(self).__name__
+
+# %% ../nbs/00_core.ipynb #1335b6f9
+def mean_prediction(
+    predictions:Sequence # `Pred`s of the same pixels
+)->Pred: # a scale only if every prediction has one
+    "Average predictions"
+    n = len(predictions)
+    mean = sum(p.mean for p in predictions)/n
+    if any(p.scale is None for p in predictions): return Pred(mean)
+    return Pred(mean, sum(p.scale for p in predictions)/n)
+
+class MeanOf(Filler):
+    "Mean of the predictions of several fillers"
+    def __init__(self,
+        *fillers # at least one `Filler`
+    ):
+        self.fillers = fillers
+        needed = sorted({f.time_steps for f in fillers} - {None})
+        if len(needed) > 1: raise ValueError(f"{self} needs {needed[0]} dates and {needed[1]} dates at once. "
+                                             "Take fillers of one number of dates.")
+        self.time_steps = needed[0] if needed else None
+        reaches = [f.reach for f in fillers]
+        self.reach = None if None in reaches else max(reaches)
+    def check_bands(self, bands):
+        "Refuse bands that a member cannot fill"
+        for filler in self.fillers: filler.check_bands(bands)
+    def for_bands(self, bands):
+        "Give the mean of the members for these bands"
+        return type(self)(*(f.for_bands(bands) for f in self.fillers))
+    @property
+    def note(self):
+        "Notes of the members"
+        return '; '.join(f.note for f in self.fillers if f.note)
+    def predict(self, s): return mean_prediction([f.predict(s) for f in self.fillers])
+    def __repr__(self): return f"MeanOf({', '.join(map(repr, self.fillers))})"

@@ -13,7 +13,7 @@ root = Path(__file__).resolve().parents[2]
 common = '--mask_position all --visualization none --device cpu'
 brief = '--batch_size 8 --epochs 15'
 sample = dict(ridgeunet=brief, unet=brief, vit=brief, cgan='--model_cap 16 --batch_size 4 --epochs 30')
-ridge = '--model ridgeunet --batch_size 8 --precision bf16'
+ridge = '--model ridgeunet --batch_size 8 --precision bf16 --nearly_hidden .25'
 cgan = '--model cgan --model_cap 16 --batch_size 16'
 real_runs = dict(real=('published', '', 55), swapped=('swapped', '_swapped', 110)) # split, mark, epochs of the CGAN
 tables = 'summary.csv', 'differences.csv', 'cuts.csv', 'seeds.csv'

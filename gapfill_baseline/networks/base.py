@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from ..core import Filler, Pred, Sample
+from ..core import Filler, Pred, Sample, mean_prediction
 from ..program import is_plain, one_line, regular_file, run_file, whole
 
 # %% ../../nbs/networks/01_base.ipynb #a2b84b3e
@@ -106,11 +106,6 @@ def _turn_back(x, k):
     "Undo `k` quarter turns of a prediction"
     return None if x is None else x.rot90(-k, (-2,-1))
 
-def _mean_of(predictions):
-    "Average predictions of the same pixels, or return None if there are none"
-    if predictions[0] is None: return None
-    return torch.stack(predictions).mean(0) if len(predictions) > 1 else predictions[0]
-
 class NetFill(Filler):
     "A network as a filler, in eval mode and without gradients"
     def __init__(self,
@@ -128,14 +123,13 @@ class NetFill(Filler):
     def _ask_turned(self, s, k):
         "Predict mean and scale of a batch that is turned by `k` quarters, and turn them back"
         p = self.ask(turned(s, k))
-        return _turn_back(p.mean, k), _turn_back(p.scale, k)
+        return Pred(_turn_back(p.mean, k), _turn_back(p.scale, k))
     @torch.no_grad()
     def predict(self, s):
         training = self.net.training
         self.net.eval()
-        try: means,scales = zip(*(self._ask_turned(s, k) for k in range(self.turns)))
+        try: return mean_prediction([self._ask_turned(s, k) for k in range(self.turns)])
         finally: self.net.train(training)
-        return Pred(_mean_of(means), _mean_of(scales))
     def __repr__(self): return f"{type(self).__name__}({type(self.net).__name__})"
 
 # %% ../../nbs/networks/01_base.ipynb #4ac592ce

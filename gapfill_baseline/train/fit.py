@@ -28,7 +28,9 @@ from ..program import out_of_memory, whole
 from .batches import ResidentDataset, SeriesDataset, stays_on
 from .kinds import build_networks, kind, load_filler, refuse_bands
 from .options import check_options, options_that, plain_options, rules
-from .runs import epoch_line, find_run, job_name, open_run, read_config, refuse
+from .prior import learn_priors
+from .runs import epoch_line, find_run, job_name, keep_earlier_options, open_run, read_config
+from .runs import refuse
 from .runs import usable_folder, used_chips, weight_files
 
 # %% ../../nbs/train/07_fit.ipynb #0548e4ed
@@ -111,6 +113,7 @@ def open_data(
                           o.cloud_range, training_length=o.training_length, seed=o.seed, crop=o.crop,
                           skip_bad=o.skip_bad, premasked=split=='validate')
     train,valid = one('train'),one('validate')
+    train.nearly_hidden = o.nearly_hidden
     if o.model!='cgan' and not o.no_augment: train = SeriesDataset(train)
     return RunSplits(train, one('holdout') if o.select_on=='holdout' else None, valid)
 
@@ -221,6 +224,7 @@ class _Run(NamedTuple):
 
 def _training_step(run):
     "Make the callback that does the training step"
+    learn_priors(run.nets, run.data.train, run.o.seed)
     step = kind(run.o).objective(run.nets, run.prepare)
     step.compiled = run.o.compile
     return step
@@ -270,6 +274,7 @@ def _prepare(o, acc):
     o.out_dir = str(Path(o.out_dir).absolute())
     job = _from_main(o.job_id or '')
     refuse(Path(o.out_dir), job, o.resume)
+    if o.resume: keep_earlier_options(Path(o.out_dir)/job, o)
     data = _open_usable(o)
     o.bands = list(data.train.bands) or None
     o.job_id = _from_main(job or job_name(len(data.train), o.seed, o.suffix))

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['weight_files', 'newer', 'colors', 'parts', 'job_name', 'find_run', 'find_weights', 'git_commit', 'software',
-           'write_config', 'read_config', 'refuse_unasked', 'named_file', 'run_options', 'refuse', 'open_run',
-           'usable_folder', 'epoch_line', 'parse_log', 'read_history', 'best_row', 'best_by', 'chosen_by',
-           'curve_columns', 'epoch_axes', 'plot_column', 'curve_panels', 'shared_legend', 'plot_history', 'starts',
-           'chip_ids', 'used_chips']
+           'write_config', 'read_config', 'refuse_unasked', 'named_file', 'run_options', 'keep_earlier_options',
+           'refuse', 'open_run', 'usable_folder', 'epoch_line', 'parse_log', 'read_history', 'best_row', 'best_by',
+           'chosen_by', 'curve_columns', 'epoch_axes', 'plot_column', 'curve_panels', 'shared_legend', 'plot_history',
+           'starts', 'chip_ids', 'used_chips']
 
 # %% ../../nbs/train/01_runs.ipynb #912b615e
 import math, os, platform, re, subprocess, sys
@@ -231,7 +231,7 @@ def run_options(
     return config_options(config, **named)
 
 # %% ../../nbs/train/01_runs.ipynb #c2587db6
-newer = 'bands', # options that runs of earlier versions lack
+newer = 'bands','start','nearly_hidden' # options that runs of earlier versions lack
 
 def _refuse_changed_options(
     folder:Path, # of the run to resume
@@ -248,6 +248,17 @@ def _refuse_changed_options(
     difference = changed(old, {k: v for k,v in now.items() if k not in may_change})
     if difference: raise ValueError(f"{name} cannot be resumed with other options: {difference}. "
                                     "Leave them as they were, or start under another --job_id.")
+
+# %% ../../nbs/train/01_runs.ipynb #0ee075e9
+def keep_earlier_options(
+    folder:Path, # of a run that is resumed
+    o:SimpleNamespace # every option; those that the run lacks are changed
+):
+    "Give a resumed run the behaviour of its version"
+    if not (Path(folder)/'config.yml').exists(): return
+    config = read_config(folder)
+    for name in newer:
+        if name not in config: setattr(o, name, rules[name].before)
 
 # %% ../../nbs/train/01_runs.ipynb #eceaee21
 def _refuse_changed_tables(
