@@ -6,7 +6,7 @@
 __all__ = ['ROWS_EACH', 'DAYS_EDGES', 'SHARE_EDGES', 'HeldOut', 'sample_windows', 'days_bin', 'count_cells', 'row_weights',
            'hold_out']
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #d8d920d5
+# %% ../../nbs/scenes/06a_holdout.ipynb #b1ba115e
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from ..parallel import ahead, in_order, workers
 from .windows import NO_LOOK, as_dn, as_reflectance, as_sample, blend_weights, dates_to_see
 from .windows import fillable, look_distance, window_starts
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #238c5a88
+# %% ../../nbs/scenes/06a_holdout.ipynb #0c9aa4ef
 class HeldOut(NamedTuple):
     "Errors at hidden clear pixels, one row per pixel"
     error:np.ndarray  # prediction - observed, in the unit of the scene (reflectance where known), float32, (n,C)
@@ -29,14 +29,12 @@ class HeldOut(NamedTuple):
     weight:np.ndarray=None # pixels of the gap that a row stands for, float64, (n,)
     gaps:np.ndarray=None   # pixels to fill in the sampled windows, by days and share, see `count_cells`, int64, (D,S)
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #05ec508d
+# %% ../../nbs/scenes/06a_holdout.ipynb #6a445eee
 def _patches(n, size, block):
     "Divide one side of a scene into patches of whole blocks with room for a window: first pixels, lengths"
-    length = min(n, -(-size//block)*block)
-    starts = np.unique(window_starts(n, length, 0)//block*block)
-    lengths = np.full(len(starts), length)
-    lengths[-1] = n-starts[-1]
-    return starts,lengths
+    length = -(-size//block)*block
+    starts = [start for start in range(0, n, length) if n-start >= size] or [0]
+    return starts,np.diff([*starts, n])
 
 def _inside(start, length, size, rng):
     "Place as many windows as fit along one side of a patch"
@@ -52,26 +50,27 @@ def _windows_in(patch, size, n, rng):
     return [Window(x, y, min(size, width), min(size, height)) for y,x in (corners[k] for k in drawn)]
 
 def _spread_over(n, k, rng):
-    "Draw `k` of `n` positions, evenly spread"
-    return np.unique(((np.arange(k)+rng.random(k))*n/k).astype(int))
+    "Order `n` positions: first `k` that are evenly spread, then the others, each in random order"
+    first = np.unique(((np.arange(k)+rng.random(k))*n/k).astype(int))
+    return [*rng.permutation(first), *rng.permutation(np.setdiff1d(np.arange(n), first))]
 
 def sample_windows(
     stack, # a `Stack`
     size:int, # side of a window, pixels
     n:int, # windows wanted
     seed:int=0 # the same seed gives the same windows
-)->list: # of `Window`, in the order of the scene
+)->list: # of `Window`, patch after patch in random order
     "Draw windows that are cheap to read"
     height,width = stack.grid[2:]
     rng = np.random.default_rng(seed)
     rows,columns = (list(zip(*_patches(side, size, b))) for side,b in zip((height, width), stack.block))
     patches = [(y,x,h,w) for y,h in rows for x,w in columns]
-    n_windows = len(window_starts(height, size, 0))*len(window_starts(width, size, 0))
-    n_patches = min(len(patches), max(2, math.ceil(len(patches)*n/n_windows)))
-    drawn = [patches[k] for k in _spread_over(len(patches), n_patches, rng)]
-    return [w for patch in drawn for w in _windows_in(patch, size, -(-n//len(drawn)), rng)][:n]
+    room = sum(max(1, h//size)*max(1, w//size) for _,_,h,w in patches) # windows that fit
+    n_patches = min(len(patches), max(2, math.ceil(len(patches)*n/room)))
+    order = _spread_over(len(patches), n_patches, rng)
+    return [w for k in order for w in _windows_in(patches[k], size, -(-n//n_patches), rng)][:n]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #3cbcd580
+# %% ../../nbs/scenes/06a_holdout.ipynb #1c112329
 def _other_days(gap, days):
     "Count the days to the nearest other clear date, int64, (T,...), at most `NO_LOOK`"
     out = np.full(gap.shape, NO_LOOK)
@@ -82,7 +81,7 @@ def _other_days(gap, days):
             last = np.where(gap[t], last, days[t])
     return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #ec69ae72
+# %% ../../nbs/scenes/06a_holdout.ipynb #7b525e2f
 def _turned(mask):
     "List flipped and shifted copies of a shape"
     h,w = mask.shape
@@ -127,7 +126,7 @@ class _Shapes:
             out.append(int(near))
         return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #9d0071e0
+# %% ../../nbs/scenes/06a_holdout.ipynb #c8635583
 def _draw_dates(n, k, rng):
     "Draw at most `k` dates with a probability proportional to their numbers of pixels `n`"
     at = (np.arange(k)+rng.random())*n.sum()/k
@@ -158,7 +157,7 @@ def _hidings(gap, n_fill, days, doy, most, rng):
         taken += new.dates
     return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #74f2d26d
+# %% ../../nbs/scenes/06a_holdout.ipynb #11353c70
 ROWS_EACH = 4096 # pixels kept of each hidden shape
 
 def _rounded_error(predicted, dn, units):
@@ -184,7 +183,7 @@ class _View(NamedTuple):
         at = int(np.searchsorted(self.shown, t))
         return self.usable[at],self.days[at]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #c9e4c43b
+# %% ../../nbs/scenes/06a_holdout.ipynb #c1c02e0d
 class _HoldOut:
     "Hide pixels of windows, fill them, and collect the errors"
     def __init__(self, stack, job, seed):
@@ -279,7 +278,7 @@ def _cut_pixels(dn, gap, pixels):
     places = {t: np.arange(end-len(at), end) for (t,at),end in zip(pixels.items(), ends)}
     return dn.reshape(*dn.shape[:2], 1, -1)[...,every],gap.reshape(len(gap), 1, -1)[...,every],places
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #5bf76d51
+# %% ../../nbs/scenes/06a_holdout.ipynb #83fa44ba
 DAYS_EDGES = (5,10,20,40) # days, upper ends of all bins but the last two: further away, and no clear date
 SHARE_EDGES = (.25,.5,.75,.95) # upper ends of all bins but the last
 _shape = len(DAYS_EDGES)+2,len(SHARE_EDGES)+1
@@ -320,7 +319,7 @@ def row_weights(
     np.add.at(stands_for, _stand_ins(rows, min(fewest, rows.max(initial=1))), gaps.ravel())
     return (stands_for/rows.clip(1))[cells]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #e792a772
+# %% ../../nbs/scenes/06a_holdout.ipynb #2d2056ff
 def _n_runs(stack, job, budget, least):
     "Count the runs of the filler that the budget allows; scenes below 1024 × 1024 px get at least `least`"
     height,width = stack.grid[2:]
@@ -328,10 +327,16 @@ def _n_runs(stack, job, budget, least):
     n = max(1, int(budget*math.prod(windows)))
     return n if height*width >= 1024**2 else max(least, n)
 
-def _read_windows(stack, windows, n_runs):
-    "Read the windows one by one, and divide the runs among them"
+def _read_windows(stack, job, windows, n_runs):
+    "Read windows until there are enough with a gap, and divide the runs among them"
+    each = -(-n_runs//len(windows)) # more than 1 only where the scene has fewer windows than runs
+    left = n_runs
     for number,window in enumerate(windows):
-        yield _Drawn(number, *stack.read(window), range(len(range(number, n_runs, len(windows)))))
+        dn,gap = stack.read(window)
+        if not gap[list(job.want)].any(): continue
+        yield _Drawn(number, dn, gap, range(each))
+        left -= each
+        if left <= 0: return
 
 def _join(parts, gaps, n_bands):
     "Join parts of held-out pixels, and weigh them"
@@ -351,10 +356,10 @@ def hold_out(
 )->HeldOut: # without rows where nothing can be hidden
     "Hide clear pixels of some windows as clouds would, and return the errors of a filler there"
     n_runs = _n_runs(stack, job, budget, least)
-    windows = sample_windows(stack, job.size, n_runs, seed)
+    windows = sample_windows(stack, job.size, 2*n_runs, seed)
     parts,gaps = [],np.zeros(_shape, int)
     with workers() as pool:
-        read = ahead(pool, _read_windows(stack, windows, n_runs))
+        read = ahead(pool, _read_windows(stack, job, windows, n_runs))
         for rows,cells in in_order(pool if job.device=='cpu' else None, _HoldOut(stack, job, seed), read):
             parts += rows
             gaps += cells
