@@ -142,11 +142,12 @@ def by_real_masks(
     real, # folder of real data
     seed:int # another seed, other masks
 )->CoveredStack:
-    "Cover each date by a real cloud mask; one date in five is overcast, one in five clear"
+    "Cover each date by a real cloud mask; of five or more dates, one in five is overcast and one in five clear"
     paths,shares = _masks(real)
     rng = np.random.default_rng(seed)
     cover = np.zeros((len(stack),*stack.grid[2:]), bool)
-    for t,kind in enumerate(rng.permutation(np.arange(len(stack))%5)):
+    kinds = np.arange(len(stack))%5 if len(stack) > 4 else np.full(len(stack), 2)
+    for t,kind in enumerate(rng.permutation(kinds)):
         if kind==0: cover[t] = True
         elif kind > 1: cover[t] = _read_mask(paths[rng.choice(np.flatnonzero(shares > .1))], *stack.grid[2:])
     return CoveredStack(stack, cover)

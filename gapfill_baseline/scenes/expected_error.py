@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['filled_by_days', 'days_names', 'error_table', 'expected_error', 'error_text', 'read_errors', 'write_errors']
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #a191cd64
+# %% ../../nbs/scenes/08a_expected_error.ipynb #e3beaf6b
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from .fill_stack import make_job
 from .holdout import DAYS_EDGES, HeldOut, days_bin, hold_out, row_weights
 from .products import FILLED
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #df1eba9e
+# %% ../../nbs/scenes/08a_expected_error.ipynb #ca518f88
 def _coarse(path, most=512):
     "Read status and days of a quality layer at a low resolution, (2,h,w), and the pixels that one stands for"
     with open_raster(path) as src:
@@ -37,7 +37,7 @@ def filled_by_days(
         n += each*np.bincount(days_bin(days[status==FILLED]), minlength=len(n))
     return n
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #582ff6e9
+# %% ../../nbs/scenes/08a_expected_error.ipynb #2b84061f
 def _scaled(
     gaps:np.ndarray, # pixels to fill in the sampled windows by days and share, (D,S)
     filled:np.ndarray # pixels of the whole fill by days, (D,)
@@ -47,7 +47,7 @@ def _scaled(
     by_share = np.where(n > 0, gaps/np.maximum(n, 1), gaps.sum(0)/max(gaps.sum(), 1))
     return by_share*filled[:,None]
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #4ad08e6d
+# %% ../../nbs/scenes/08a_expected_error.ipynb #319ec5b7
 def days_names()->list: # of text
     "Name the bins of days to the nearest clear date"
     lower = [0, *(edge+1 for edge in DAYS_EDGES)]
@@ -83,7 +83,7 @@ def error_table(
 )->pd.DataFrame: # band, days, n, share, mae, low, high; attrs: `over` and `clusters` of the interval
     "Make the table of the expected error: one row per band and bin of days, and rows for all of them"
     filled = held.gaps.sum(1).astype(float) if filled is None else filled
-    weight = row_weights(held.days, held.share, _scaled(held.gaps, filled))
+    weight = row_weights(held, _scaled(held.gaps, filled))
     error = np.abs(held.error.astype(float))
     error = np.concatenate([error, error.mean(1, keepdims=True)], 1)
     cluster,over = _clusters(held)
@@ -99,7 +99,7 @@ def error_table(
     out.attrs['over'] = over
     return out
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #ad1cc99c
+# %% ../../nbs/scenes/08a_expected_error.ipynb #d1f231d6
 def _too_little(held, filled):
     "Explain why nothing can be estimated; empty = it can"
     if not held.gaps.sum() or (filled is not None and not filled.sum()): return 'no gap was filled'
@@ -129,7 +129,7 @@ def _unit(stack):
     if all(u.known for u in stack.date_units): return 'reflectance'
     return 'reflectance with the assumed scale'
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #da88b4f7
+# %% ../../nbs/scenes/08a_expected_error.ipynb #dac2e67d
 def error_text(
     table:pd.DataFrame # of `expected_error`
 )->str: # a few lines
@@ -143,7 +143,7 @@ def error_text(
     head = f"expected error of this fill (MAE, {table.attrs['unit']}) by days to the nearest clear date, 95 % interval"
     return f"{head} {table.attrs['over']}:\n{shown}"
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #0f11ccfc
+# %% ../../nbs/scenes/08a_expected_error.ipynb #31972039
 def _tag(path):
     "Read the tag of the fill that wrote a file; None if it has none"
     with open_raster(path) as src: return src.tags().get('run')

@@ -6,7 +6,7 @@
 __all__ = ['ROWS_EACH', 'DAYS_EDGES', 'SHARE_EDGES', 'HeldOut', 'sample_windows', 'days_bin', 'count_cells', 'row_weights',
            'hold_out']
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #b1ba115e
+# %% ../../nbs/scenes/06a_holdout.ipynb #d286088f
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from ..parallel import ahead, in_order, workers
 from .windows import NO_LOOK, as_dn, as_reflectance, as_sample, blend_weights, dates_to_see
 from .windows import fillable, look_distance, window_starts
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #0c9aa4ef
+# %% ../../nbs/scenes/06a_holdout.ipynb #eb18d57c
 class HeldOut(NamedTuple):
     "Errors at hidden clear pixels, one row per pixel"
     error:np.ndarray  # prediction - observed, in the unit of the scene (reflectance where known), float32, (n,C)
@@ -29,7 +29,7 @@ class HeldOut(NamedTuple):
     weight:np.ndarray=None # pixels of the gap that a row stands for, float64, (n,)
     gaps:np.ndarray=None   # pixels to fill in the sampled windows, by days and share, see `count_cells`, int64, (D,S)
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #6a445eee
+# %% ../../nbs/scenes/06a_holdout.ipynb #7b0c7272
 def _patches(n, size, block):
     "Divide one side of a scene into patches of whole blocks with room for a window: first pixels, lengths"
     length = -(-size//block)*block
@@ -70,26 +70,32 @@ def sample_windows(
     order = _spread_over(len(patches), n_patches, rng)
     return [w for k in order for w in _windows_in(patches[k], size, -(-n//n_patches), rng)][:n]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #1c112329
-def _other_days(gap, days):
-    "Count the days to the nearest other clear date, int64, (T,...), at most `NO_LOOK`"
-    out = np.full(gap.shape, NO_LOOK)
-    for order in (range(len(gap)), range(len(gap))[::-1]):
+# %% ../../nbs/scenes/06a_holdout.ipynb #3f62f5f0
+def _days_on_sides(gap, days):
+    "Count the days to the closest other clear dates before and after, the smaller number first: int64, (2,T,...)"
+    sides = np.full((2,*gap.shape), NO_LOOK)
+    for side,order in zip(sides, (range(len(gap)), range(len(gap))[::-1])):
         last = np.full(gap.shape[1:], -10*NO_LOOK)
         for t in order:
-            np.minimum(out[t], abs(days[t]-last), out=out[t])
+            np.minimum(side[t], abs(days[t]-last), out=side[t])
             last = np.where(gap[t], last, days[t])
-    return out
+    return np.sort(sides, 0)
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #7b525e2f
+# %% ../../nbs/scenes/06a_holdout.ipynb #8492abd1
+_most_more = .1 # of the window that a date may lose beyond the share of the gap that it stands for
+
 def _turned(mask):
     "List flipped and shifted copies of a shape"
     h,w = mask.shape
     return [mask[::-1], mask[:,::-1], mask[::-1,::-1], np.roll(mask, h//2, 0), np.roll(mask, w//2, 1)]
 
+def _turn(mask, n):
+    "Turn a shape; -1 = as it is"
+    return mask if n < 0 else _turned(mask)[n]
+
 def _log_days(days):
     "Average days on a logarithmic scale; no clear date counts as 1000 days"
-    return np.log1p(np.minimum(days, 1000)).mean()
+    return np.log1p(np.minimum(days, 1000)).mean(-1)
 
 class _Shapes:
     "Gaps of a window at low resolution, and how well each may stand for another"
@@ -97,39 +103,49 @@ class _Shapes:
         step = max(1, gap.shape[-1]//56)
         self.gap = gap[:,::step,::step]
         self.days = days
-        self.other = _other_days(self.gap, days)
+        self.sides = _days_on_sides(self.gap, days)
         apart = np.abs(doy[:,None]-doy)
         self.season = np.minimum(apart, 365-apart)
 
+    def log_days(self, t, where):
+        "Average the days of some pixels on both sides of a date, (2,)"
+        return _log_days(self.sides[:,t,where])
+
     def choices(self, t):
-        "List the dates that may receive the gap of date `t`: position, number of the turn (-1 = as it is), mismatch"
+        "List the dates that may receive the gap of date `t`: mismatch, position, number of the turn (-1 = as it is)"
         masks = [(k,-1,self.gap[t]) for k in range(len(self.gap)) if k!=t]
         masks += [(t,n,m) for n,m in enumerate(_turned(self.gap[t]))]
-        return [(k,n,self._mismatch(t, k, mask)) for k,n,mask in masks]
+        choices = [(self._mismatch(t, k, mask),k,n) for k,n,mask in masks]
+        return [choice for choice in choices if np.isfinite(choice[0])]
+
+    def part(self, t, k, mask):
+        "Give the share of a shape that date `k` can lose without becoming much cloudier than date `t`, 0 to 1"
+        more = (self.gap[k] | mask).mean() - self.gap[t].mean()
+        return min(1., _most_more/more) if more > 0 else 1.
 
     def _mismatch(self, t, k, mask):
         "Measure how unlike the gap of date `t` its shape is on date `k`; inf if too little is clear there"
         hidden = mask & ~self.gap[k]
         if hidden.sum() < max(2, .05*mask.sum()): return np.inf
-        days = abs(_log_days(self.other[k][hidden]) - _log_days(self.other[t][self.gap[t]]))
-        share = abs((self.gap[k] | mask).mean() - self.gap[t].mean())
-        return days + share + self.season[t,k]/60 + .3*math.log(mask.sum()/hidden.sum())
+        near,far = abs(self.log_days(k, hidden) - self.log_days(t, self.gap[t]))
+        used = self.part(t, k, mask)*hidden.sum()/mask.sum()
+        return near + far/2 + self.season[t,k]/60 - .3*math.log(used)
 
     def company(self, t, k, mask, most):
         "List at most `most` dates to hide together with date `k`, until its days are those of the gap of date `t`"
-        wanted = _log_days(self.other[t][self.gap[t]])-.2
+        wanted = self.log_days(t, self.gap[t])[0]-.2
         gap = self.gap[:,mask & ~self.gap[k]] # of the pixels that are hidden
         out = []
         for near in np.abs(self.days-self.days[k]).argsort(kind='stable')[1:1+most]:
-            if _log_days(_other_days(gap, self.days)[k]) >= wanted: break
+            if not gap.shape[1] or _log_days(_days_on_sides(gap, self.days)[0,k]) >= wanted: break
             gap[near] = True
             out.append(int(near))
         return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #c8635583
-def _draw_dates(n, k, rng):
-    "Draw at most `k` dates with a probability proportional to their numbers of pixels `n`"
-    at = (np.arange(k)+rng.random())*n.sum()/k
+# %% ../../nbs/scenes/06a_holdout.ipynb #630f73f2
+def _draw_dates(n, k, phase):
+    "Draw at most `k` dates in proportion to their numbers of pixels `n`, evenly spread; `phase` is in 0..1"
+    at = (np.arange(k)+phase)*n.sum()/k
     return np.unique(np.searchsorted(n.cumsum(), at, 'right'))
 
 class _Hiding(NamedTuple):
@@ -137,27 +153,39 @@ class _Hiding(NamedTuple):
     dates:tuple # positions; the first one was chosen, the others are its company
     mask:np.ndarray # bool, (h,w)
 
+def _band(mask, share, rng):
+    "Keep a band of rows or columns of a shape, with this share of the window's side"
+    axis = int(rng.integers(2))
+    n = mask.shape[axis]
+    length = math.ceil(share*n)
+    first = int(rng.integers(n-length+1))
+    inside = (np.arange(n) >= first) & (np.arange(n) < first+length)
+    return mask & (inside[:,None] if axis==0 else inside)
+
 def _hide(shapes, gap, t, taken, rng):
     "Choose a date for the gap of date `t`, away from dates `taken`; None if there is none"
-    choices = [(cost+.3*rng.random(),k,n) for k,n,cost in shapes.choices(t)]
-    T = len(gap)
-    for cost,k,n in sorted(choices):
-        if not np.isfinite(cost) or any(abs(k-other) < 2 for other in taken): continue
-        full,coarse = ((m if n < 0 else _turned(m)[n]) for m in (gap[t], shapes.gap[t]))
-        return _Hiding((k,*shapes.company(t, k, coarse, T//4)), full)
+    choices = [(cost+.5*rng.random(),k,n) for cost,k,n in shapes.choices(t)]
+    free = [choice for choice in choices if all(abs(choice[1]-other) > 1 for other in taken)]
+    if not free: return None
+    _,k,n = min(free)
+    coarse = _turn(shapes.gap[t], n)
+    mask = _turn(gap[t], n)
+    part = shapes.part(t, k, coarse)
+    if part < 1: mask = _band(mask, part, rng)
+    return _Hiding((k,*shapes.company(t, k, coarse, len(gap)//4)), mask)
 
-def _hidings(gap, n_fill, days, doy, most, rng):
+def _hidings(gap, n_fill, days, doy, most, phase, rng):
     "Choose what to hide in a window: a list of `_Hiding` of different dates"
     shapes = _Shapes(gap, days, doy)
     out,taken = [],[]
-    for t in _draw_dates(n_fill, most, rng):
+    for t in _draw_dates(n_fill, most, phase):
         new = _hide(shapes, gap, t, taken, rng)
         if new is None: continue
         out.append(new)
         taken += new.dates
     return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #11353c70
+# %% ../../nbs/scenes/06a_holdout.ipynb #509f9cce
 ROWS_EACH = 4096 # pixels kept of each hidden shape
 
 def _rounded_error(predicted, dn, units):
@@ -183,7 +211,9 @@ class _View(NamedTuple):
         at = int(np.searchsorted(self.shown, t))
         return self.usable[at],self.days[at]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #c1c02e0d
+# %% ../../nbs/scenes/06a_holdout.ipynb #b3a0d70c
+_golden = (5**.5-1)/2 # multiples of it, modulo 1, are evenly spread
+
 class _HoldOut:
     "Hide pixels of windows, fill them, and collect the errors"
     def __init__(self, stack, job, seed):
@@ -223,14 +253,18 @@ class _HoldOut:
         "Run the filler on a window: the rows as parts of a `HeldOut`, and the pixels to fill by days and share"
         n_fill,cells = self.gaps(drawn.gap)
         if not n_fill.any(): return [],cells
-        return [part for run in drawn.runs for part in self._run(drawn, n_fill, run)],cells
+        shapes = [rows for run in drawn.runs for rows in self._run(drawn, n_fill, run)]
+        return [part for rows in shapes for part in _shared_weight(rows, n_fill.sum()/len(shapes))],cells
 
     def _run(self, drawn, n_fill, run):
-        "Hide some pixels of a window, and give the rows of each date that loses some"
+        "Hide some pixels of a window, and give the rows of each shape: a list of lists of parts"
         rng = np.random.default_rng((self.seed, drawn.number, run))
-        hidings = _hidings(drawn.gap, n_fill, self.days, self.doy, self.most, rng)
+        phase = (_golden*(drawn.number*len(drawn.runs)+run) + .5)%1
+        hidings = _hidings(drawn.gap, n_fill, self.days, self.doy, self.most, phase, rng)
         at_once = [hidings] if self.job.time_steps is None else [[h] for h in hidings]
-        return [part for group in at_once for part in self._fill(drawn, group, rng)]
+        parts = [part for group in at_once for part in self._fill(drawn, group, rng)]
+        of_shape = [[part for part in parts if part.date[0] in h.dates] for h in hidings]
+        return [rows for rows in of_shape if rows]
 
     def _fill(self, drawn, hidings, rng):
         "Fill a window with some shapes hidden, and give the rows of each date"
@@ -266,6 +300,11 @@ class _HoldOut:
             out.append(HeldOut(error, np.full(len(at), t), days, share, np.full(len(at), drawn.number), of_scale))
         return out
 
+def _shared_weight(rows, pixels):
+    "Divide a number of pixels to fill among the rows of a shape"
+    each = pixels/sum(len(part.date) for part in rows)
+    return [part._replace(weight=np.full(len(part.date), each)) for part in rows]
+
 def _some(where, rng):
     "Draw at most `ROWS_EACH` pixels: their positions in the flattened window, ascending"
     at = np.flatnonzero(where)
@@ -278,7 +317,7 @@ def _cut_pixels(dn, gap, pixels):
     places = {t: np.arange(end-len(at), end) for (t,at),end in zip(pixels.items(), ends)}
     return dn.reshape(*dn.shape[:2], 1, -1)[...,every],gap.reshape(len(gap), 1, -1)[...,every],places
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #83fa44ba
+# %% ../../nbs/scenes/06a_holdout.ipynb #f1f6bf68
 DAYS_EDGES = (5,10,20,40) # days, upper ends of all bins but the last two: further away, and no clear date
 SHARE_EDGES = (.25,.5,.75,.95) # upper ends of all bins but the last
 _shape = len(DAYS_EDGES)+2,len(SHARE_EDGES)+1
@@ -307,19 +346,19 @@ def _stand_ins(rows, fewest):
     return unlike.argmin(1)
 
 def row_weights(
-    days:np.ndarray, # of held-out pixels, (n,)
-    share:np.ndarray, # of held-out pixels, (n,)
+    held:HeldOut, # held-out pixels with any weights
     gaps:np.ndarray, # pixels to fill by days and share, (D,S)
     fewest:int=100 # rows that a cell needs
 )->np.ndarray: # pixels to fill that each row stands for, float64, (n,)
-    "Weigh held-out pixels so that their days and shares are those of the gap"
-    cells = _cells(days, share)
+    "Scale the weights of held-out pixels so that their days and shares are those of the gap"
+    cells = _cells(held.days, held.share)
     rows = np.bincount(cells, minlength=gaps.size)
+    total = np.bincount(cells, held.weight, gaps.size)
     stands_for = np.zeros(gaps.size)
     np.add.at(stands_for, _stand_ins(rows, min(fewest, rows.max(initial=1))), gaps.ravel())
-    return (stands_for/rows.clip(1))[cells]
+    return held.weight*(stands_for/np.maximum(total, 1e-12))[cells]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #2d2056ff
+# %% ../../nbs/scenes/06a_holdout.ipynb #205327b0
 def _n_runs(stack, job, budget, least):
     "Count the runs of the filler that the budget allows; scenes below 1024 × 1024 px get at least `least`"
     height,width = stack.grid[2:]
@@ -342,17 +381,17 @@ def _join(parts, gaps, n_bands):
     "Join parts of held-out pixels, and weigh them"
     if not parts:
         parts = [HeldOut(np.zeros((0,n_bands), np.float32), np.zeros(0, int), np.zeros(0, np.uint16),
-                         np.zeros(0, np.float32), np.zeros(0, int))]
-    columns = zip(*(p[:6] for p in parts))
-    out = HeldOut(*(None if c[0] is None else np.concatenate(c) for c in columns), gaps=gaps)
-    return out._replace(weight=row_weights(out.days, out.share, gaps))
+                         np.zeros(0, np.float32), np.zeros(0, int), None, np.zeros(0))]
+    columns = zip(*(part[:-1] for part in parts))
+    out = HeldOut(*(None if c[0] is None else np.concatenate(c) for c in columns), gaps)
+    return out._replace(weight=row_weights(out, gaps))
 
 def hold_out(
     stack, # a `Stack`
     job, # options of the fill, a `Job`
     budget:float=.15, # share of the windows of the fill that may be run
     seed:int=0, # the same seed hides the same pixels
-    least:int=12 # runs of the filler on a scene of less than 1024 × 1024 px
+    least:int=24 # runs of the filler on a scene of less than 1024 × 1024 px
 )->HeldOut: # without rows where nothing can be hidden
     "Hide clear pixels of some windows as clouds would, and return the errors of a filler there"
     n_runs = _n_runs(stack, job, budget, least)
