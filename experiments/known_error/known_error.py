@@ -168,6 +168,12 @@ def _chip(real, folder, name):
 
 def _glob(real, pattern): return sorted(map(str, Path(real).glob(pattern)))
 
+def _measured(real, pattern):
+    "Open a cube without the dates that are nearly all gap"
+    files = _glob(real, pattern)
+    with _open(cube=files) as stack: dates = [str(d) for d,g in zip(stack.dates, stack.read()[1]) if g.mean() < .9]
+    return _open(cube=files, dates=dates)
+
 def real_scenes(
     real # folder of real data
 )->dict: # name -> function of a folder that gives a `CoveredStack`
@@ -177,10 +183,8 @@ def real_scenes(
         s2_exeter=lambda _: by_other_dates(_open(scenes=_glob(real, 'places/s2_exeter_uk/*.tif'), align=True)),
         s2_bouconne=lambda d: by_real_masks(_bouconne(real, d), real, 0),
         worldcereal=lambda _: by_other_dates(_open(cube=_glob(real, 'sources/worldcereal/S2_L2A_*.nc'))),
-        worldcereal_months=lambda _: by_real_masks(
-            _open(cube=_glob(real, 'sources/worldcereal/worldcereal_pre*.nc')), real, 1),
-        s2_quintads=lambda _: by_real_masks(_open(cube=_glob(real, 'places/s2_gfmap/bap_quintad_cdse.nc')), real, 2),
-        s2_apulia=lambda _: by_real_masks(_open(cube=_glob(real, 'places/s2_gfmap/openEO_5.nc')), real, 3))
+        worldcereal_months=lambda _: by_real_masks(_measured(real, 'sources/worldcereal/worldcereal_pre*.nc'), real, 1),
+        s2_quintads=lambda _: by_real_masks(_measured(real, 'places/s2_gfmap/bap_quintad_cdse.nc'), real, 2))
     for k,name in enumerate(('chip_001_000','chip_001_040','chip_001_080')):
         places[name] = lambda d, name=name, k=k: by_real_masks(_chip(real, d, name), real, 10+k)
     return places
