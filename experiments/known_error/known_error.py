@@ -149,7 +149,7 @@ def by_real_masks(
     kinds = np.arange(len(stack))%5 if len(stack) > 4 else np.full(len(stack), 2)
     for t,kind in enumerate(rng.permutation(kinds)):
         if kind==0: cover[t] = True
-        elif kind > 1: cover[t] = _read_mask(paths[rng.choice(np.flatnonzero(shares > .1))], *stack.grid[2:])
+        elif kind > 1: cover[t] = _read_mask(paths[rng.choice(np.flatnonzero((shares > .1) & (shares < .7)))], *stack.grid[2:])
     return CoveredStack(stack, cover)
 
 def _bouconne(real, folder):
@@ -158,6 +158,14 @@ def _bouconne(real, folder):
     with rasterio.open(Path(real)/'places/s2_bouconne_fr/2018_3A_Theia_Bouconne.tif') as src: dn = src.read()
     dn = dn.reshape(7, 10, *dn.shape[1:])[:,[0,1,2,7,8,9]]
     return write_scenes(Path(folder)/'scenes', dn, [date.fromisoformat(f'2018-{d}') for d in days])
+
+def _harvard(real, folder):
+    "Open a row of 300 Landsat pixels, of which Fmask is known, over two years"
+    with np.load(Path(real)/'places/landsat_harvardforest_us/p013r030_r50_n423_b8.npz', allow_pickle=True) as f:
+        dn,days = f['Y'],[date.fromordinal(int(d)) for d in f['dates']]
+    dn = np.where(dn[7] > 1, HLS.nodata, dn[:6])[:,:,None].swapaxes(0, 1)
+    at = [t for t,d in enumerate(days) if d.year in (2000,2001) and (dn[t] != HLS.nodata).any()]
+    return write_scenes(Path(folder)/'scenes', dn[at].astype(np.int16), [days[t] for t in at])
 
 def _chip(real, folder, name):
     "Open a chip of three dates and six bands"
@@ -184,8 +192,9 @@ def real_scenes(
         s2_bouconne=lambda d: by_real_masks(_bouconne(real, d), real, 0),
         worldcereal=lambda _: by_other_dates(_open(cube=_glob(real, 'sources/worldcereal/S2_L2A_*.nc'))),
         worldcereal_months=lambda _: by_real_masks(_measured(real, 'sources/worldcereal/worldcereal_pre*.nc'), real, 1),
-        s2_quintads=lambda _: by_real_masks(_measured(real, 'places/s2_gfmap/bap_quintad_cdse.nc'), real, 2))
-    for k,name in enumerate(('chip_001_000','chip_001_040','chip_001_080')):
+        landsat_row=lambda d: by_other_dates(_harvard(real, d)))
+    chips = sorted(p.name.removesuffix('_merged.tif') for p in Path(real).glob('real_sample/chips_filtered/*.tif'))
+    for k,name in enumerate(chips[::len(chips)//4][:4]):
         places[name] = lambda d, name=name, k=k: by_real_masks(_chip(real, d, name), real, 10+k)
     return places
 
