@@ -6,7 +6,7 @@
 __all__ = ['DAYS_EDGES', 'N_DAYS_BINS', 'ROWS_EACH', 'HeldOut', 'sample_windows', 'days_bin', 'count_days', 'weighted',
            'hold_out']
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #1ac99c56
+# %% ../../nbs/scenes/06a_holdout.ipynb #f423a4e3
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from ..parallel import ahead, in_order, workers
 from .windows import NO_LOOK, as_dn, as_reflectance, as_sample, blend_weights, dates_to_see
 from .windows import fillable, look_distance, window_starts
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #06d6cea1
+# %% ../../nbs/scenes/06a_holdout.ipynb #06634a3e
 class HeldOut(NamedTuple):
     "Errors at hidden clear pixels, one row per pixel"
     error:np.ndarray  # prediction - observed, in the unit of the scene (reflectance where known), float32, (n,C)
@@ -29,7 +29,7 @@ class HeldOut(NamedTuple):
     weight:np.ndarray=None # pixels of the gap that a row stands for, float64, (n,)
     gaps:np.ndarray=None # pixels to fill in the sampled windows by days, see `days_bin`, int64, (D,)
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #8ef2ec6e
+# %% ../../nbs/scenes/06a_holdout.ipynb #e803c4c6
 def _patches(n, size, block):
     "Divide one side of a scene into patches of whole blocks with room for a window: first pixels, lengths"
     length = -(-size//block)*block
@@ -70,7 +70,7 @@ def sample_windows(
     order = _spread_over(len(patches), n_patches, rng)
     return [w for k in order for w in _windows_in(patches[k], size, -(-n//n_patches), rng)][:n]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #f01647ed
+# %% ../../nbs/scenes/06a_holdout.ipynb #ef9dbf0e
 def _days_on_sides(gap, days):
     "Count the days to the closest other clear dates before and after, the smaller number first: int64, (2,T,...)"
     sides = np.full((2,*gap.shape), NO_LOOK)
@@ -81,7 +81,7 @@ def _days_on_sides(gap, days):
             last = np.where(gap[t], last, days[t])
     return np.sort(sides, 0)
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #9cb8e79f
+# %% ../../nbs/scenes/06a_holdout.ipynb #6cf13faa
 _most_more = .1 # of the window that a date may lose beyond the share of the gap that it stands for
 
 def _turned(mask):
@@ -142,7 +142,7 @@ class _Shapes:
             out.append(int(near))
         return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #41405331
+# %% ../../nbs/scenes/06a_holdout.ipynb #92dce65f
 def _draw_dates(n, k, phase):
     "Draw at most `k` dates in proportion to their numbers of pixels `n`, evenly spread; `phase` is in 0..1"
     at = (np.arange(k)+phase)*n.sum()/k
@@ -186,7 +186,7 @@ def _hidings(gap, n_fill, days, doy, most, phase, rng):
         taken += new.dates
     return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #e8607761
+# %% ../../nbs/scenes/06a_holdout.ipynb #6bbbfaac
 DAYS_EDGES = (5,10,20,40) # days, upper ends of all bins but the last two: further away, and no clear date
 N_DAYS_BINS = len(DAYS_EDGES)+2
 
@@ -216,7 +216,7 @@ def weighted(
     each = pixels*stands_for/(stands_for.sum()*rows.clip(1))
     return [part._replace(weight=each[days_bin(part.days)]) for part in parts]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #b37e7668
+# %% ../../nbs/scenes/06a_holdout.ipynb #a1cfc86a
 ROWS_EACH = 4096 # pixels kept of each hidden shape
 
 def _rounded_error(predicted, dn, units):
@@ -242,7 +242,7 @@ class _View(NamedTuple):
         at = int(np.searchsorted(self.shown, t))
         return self.usable[at],self.days[at]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #485bbf20
+# %% ../../nbs/scenes/06a_holdout.ipynb #2d1f3977
 _golden = (5**.5-1)/2 # multiples of it, modulo 1, are evenly spread
 
 class _HoldOut:
@@ -342,7 +342,7 @@ def _cut_pixels(dn, gap, pixels):
     places = {t: np.arange(end-len(at), end) for (t,at),end in zip(pixels.items(), ends)}
     return dn.reshape(*dn.shape[:2], 1, -1)[...,every],gap.reshape(len(gap), 1, -1)[...,every],places
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #4ff312ea
+# %% ../../nbs/scenes/06a_holdout.ipynb #60783172
 def _n_runs(stack, job, budget, least):
     "Count the runs of the filler that the budget allows; scenes below 1024 × 1024 px get at least `least`"
     height,width = stack.grid[2:]
