@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['filled_by_days', 'days_names', 'error_table', 'expected_error', 'error_text', 'read_errors', 'write_errors']
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #37a72a50
+# %% ../../nbs/scenes/08a_expected_error.ipynb #1dec150a
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from .fill_stack import make_job
 from .holdout import DAYS_EDGES, N_DAYS_BINS, HeldOut, count_days, days_bin, hold_out
 from .products import FILLED
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #a75685d4
+# %% ../../nbs/scenes/08a_expected_error.ipynb #203b9853
 def _coarse(path, most=512):
     "Read status and days of a quality layer at a low resolution, (2,h,w), and the pixels that one stands for"
     with open_raster(path) as src:
@@ -37,7 +37,7 @@ def filled_by_days(
         n += each*count_days(days[status==FILLED])
     return n
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #9e41a863
+# %% ../../nbs/scenes/08a_expected_error.ipynb #59fd897a
 def _scales(
     gaps:np.ndarray, # pixels to fill in the sampled windows by days, (D,)
     filled:np.ndarray # pixels of the whole fill by days, (D,)
@@ -47,7 +47,7 @@ def _scales(
     factor = filled*gaps.sum()/np.where(known, gaps*max(filled.sum(), 1), 1)
     return np.where(known, factor, 1.)
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #7986805a
+# %% ../../nbs/scenes/08a_expected_error.ipynb #e38e8964
 def days_names()->list: # of text
     "Name the bins of days to the nearest clear date"
     lower = [0, *(edge+1 for edge in DAYS_EDGES)]
@@ -99,7 +99,7 @@ def error_table(
     out.attrs['over'] = over
     return out
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #663d0b5b
+# %% ../../nbs/scenes/08a_expected_error.ipynb #1519afb8
 def _too_little(held, filled):
     "Explain why nothing can be estimated; empty = it can"
     if not held.gaps.sum() or (filled is not None and not filled.sum()): return 'no gap was filled'
@@ -129,7 +129,7 @@ def _unit(stack):
     if all(u.known for u in stack.date_units): return 'reflectance'
     return 'reflectance with the assumed scale'
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #af391923
+# %% ../../nbs/scenes/08a_expected_error.ipynb #26219097
 def error_text(
     table:pd.DataFrame # of `expected_error`
 )->str: # a few lines
@@ -143,10 +143,19 @@ def error_text(
     head = f"expected error of this fill (MAE, {table.attrs['unit']}) by days to the nearest clear date, 95 % interval"
     return f"{head} {table.attrs['over']}:\n{shown}"
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #06d1551d
+# %% ../../nbs/scenes/08a_expected_error.ipynb #b12b2603
 def _tag(path):
     "Read the tag of the fill that wrote a file; None if it has none"
     with open_raster(path) as src: return src.tags().get('run')
+
+_columns = ['run','filler','band','days','n','share','mae','low','high']
+
+def _read_table(path):
+    "Read expected_error.csv; refuse a file that is damaged"
+    try: table = pd.read_csv(path, dtype=dict(run=str, band=str, days=str))
+    except (ValueError, OSError): table = pd.DataFrame() # also the errors of pandas
+    if list(table)==_columns: return table
+    raise ValueError(f"{path} is damaged: it is not the table of a fill. Remove it; the same command makes it again.")
 
 def read_errors(
     path, # expected_error.csv
@@ -154,7 +163,7 @@ def read_errors(
 )->pd.DataFrame: # rows of this fill; None = there are none
     "Read the expected error of a fill"
     if not Path(path).exists(): return None
-    table = pd.read_csv(path, dtype=dict(run=str, band=str, days=str))
+    table = _read_table(path)
     rows = table[table.run==_tag(of)]
     return rows.reset_index(drop=True) if len(rows) else None
 
@@ -170,7 +179,7 @@ def write_errors(
     table.insert(0, 'filler', filler)
     table.insert(0, 'run', _tag(of))
     if path.exists():
-        others = pd.read_csv(path, dtype=dict(run=str, band=str, days=str))
+        others = _read_table(path)
         present = {_tag(p) for p in path.parent.glob('*.tif')}
         table = pd.concat([others[others.run.isin(present - {_tag(of)})], table])
     with whole(path) as part: table.to_csv(part, index=False)

@@ -6,7 +6,7 @@
 __all__ = ['DAYS_EDGES', 'N_DAYS_BINS', 'ROWS_EACH', 'HeldOut', 'sample_windows', 'days_bin', 'count_days', 'weighted',
            'hold_out']
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #f423a4e3
+# %% ../../nbs/scenes/06a_holdout.ipynb #406e95a6
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from ..parallel import ahead, in_order, workers
 from .windows import NO_LOOK, as_dn, as_reflectance, as_sample, blend_weights, dates_to_see
 from .windows import fillable, look_distance, window_starts
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #06634a3e
+# %% ../../nbs/scenes/06a_holdout.ipynb #861a6c23
 class HeldOut(NamedTuple):
     "Errors at hidden clear pixels, one row per pixel"
     error:np.ndarray  # prediction - observed, in the unit of the scene (reflectance where known), float32, (n,C)
@@ -29,7 +29,7 @@ class HeldOut(NamedTuple):
     weight:np.ndarray=None # pixels of the gap that a row stands for, float64, (n,)
     gaps:np.ndarray=None # pixels to fill in the sampled windows by days, see `days_bin`, int64, (D,)
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #e803c4c6
+# %% ../../nbs/scenes/06a_holdout.ipynb #ba18504b
 def _patches(n, size, block):
     "Divide one side of a scene into patches of whole blocks with room for a window: first pixels, lengths"
     length = -(-size//block)*block
@@ -70,7 +70,7 @@ def sample_windows(
     order = _spread_over(len(patches), n_patches, rng)
     return [w for k in order for w in _windows_in(patches[k], size, -(-n//n_patches), rng)][:n]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #ef9dbf0e
+# %% ../../nbs/scenes/06a_holdout.ipynb #94ff48eb
 def _days_on_sides(gap, days):
     "Count the days to the closest other clear dates before and after, the smaller number first: int64, (2,T,...)"
     sides = np.full((2,*gap.shape), NO_LOOK)
@@ -81,7 +81,7 @@ def _days_on_sides(gap, days):
             last = np.where(gap[t], last, days[t])
     return np.sort(sides, 0)
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #6cf13faa
+# %% ../../nbs/scenes/06a_holdout.ipynb #2477917a
 _most_more = .1 # of the window that a date may lose beyond the share of the gap that it stands for
 
 def _turned(mask):
@@ -142,7 +142,7 @@ class _Shapes:
             out.append(int(near))
         return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #92dce65f
+# %% ../../nbs/scenes/06a_holdout.ipynb #93d8da97
 def _draw_dates(n, k, phase):
     "Draw at most `k` dates in proportion to their numbers of pixels `n`, evenly spread; `phase` is in 0..1"
     at = (np.arange(k)+phase)*n.sum()/k
@@ -186,7 +186,7 @@ def _hidings(gap, n_fill, days, doy, most, phase, rng):
         taken += new.dates
     return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #6bbbfaac
+# %% ../../nbs/scenes/06a_holdout.ipynb #e338a520
 DAYS_EDGES = (5,10,20,40) # days, upper ends of all bins but the last two: further away, and no clear date
 N_DAYS_BINS = len(DAYS_EDGES)+2
 
@@ -216,7 +216,7 @@ def weighted(
     each = pixels*stands_for/(stands_for.sum()*rows.clip(1))
     return [part._replace(weight=each[days_bin(part.days)]) for part in parts]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #a1cfc86a
+# %% ../../nbs/scenes/06a_holdout.ipynb #6752aa48
 ROWS_EACH = 4096 # pixels kept of each hidden shape
 
 def _rounded_error(predicted, dn, units):
@@ -242,7 +242,11 @@ class _View(NamedTuple):
         at = int(np.searchsorted(self.shown, t))
         return self.usable[at],self.days[at]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #2d1f3977
+# %% ../../nbs/scenes/06a_holdout.ipynb #32d44fcf
+def _hidden_at_once(T, job):
+    "Count the dates to hide in one run: a sixth of all; half of them where each is filled from its own few dates"
+    return max(1, T//2 if job.time_steps else T//6)
+
 _golden = (5**.5-1)/2 # multiples of it, modulo 1, are evenly spread
 
 class _HoldOut:
@@ -251,8 +255,7 @@ class _HoldOut:
         self.stack,self.job,self.seed = stack,job,seed
         self.days = days_since(stack.dates).astype(int)
         self.doy = day_of_year(stack.dates)
-        T = len(stack.dates)
-        self.most = max(1, T//2 if job.time_steps else T//6) # dates hidden at once
+        self.most = _hidden_at_once(len(stack.dates), job)
 
     def _views(self, gap, dates):
         "Choose the dates to show for each of `dates`: all of them, or for each date those of the fill"
@@ -342,13 +345,14 @@ def _cut_pixels(dn, gap, pixels):
     places = {t: np.arange(end-len(at), end) for (t,at),end in zip(pixels.items(), ends)}
     return dn.reshape(*dn.shape[:2], 1, -1)[...,every],gap.reshape(len(gap), 1, -1)[...,every],places
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #60783172
+# %% ../../nbs/scenes/06a_holdout.ipynb #b78d1540
 def _n_runs(stack, job, budget, least):
-    "Count the runs of the filler that the budget allows; scenes below 1024 × 1024 px get at least `least`"
+    "Count the runs of the filler that the budget allows; scenes below 1024 × 1024 px get enough for `least` shapes"
     height,width = stack.grid[2:]
     windows = [len(window_starts(n, job.size, job.overlap)) for n in (height, width)]
     n = max(1, int(budget*math.prod(windows)))
-    return n if height*width >= 1024**2 else max(least, n)
+    if height*width >= 1024**2: return n
+    return max(n, 4, math.ceil(least/_hidden_at_once(len(stack.dates), job)))
 
 def _read_windows(stack, job, windows, n_runs):
     "Read windows until there are enough with a gap, and divide the runs among them"
@@ -374,7 +378,7 @@ def hold_out(
     job, # options of the fill, a `Job`
     budget:float=.15, # share of the windows of the fill that may be run
     seed:int=0, # the same seed hides the same pixels
-    least:int=24 # runs of the filler on a scene of less than 1024 × 1024 px
+    least:int=24 # shapes to hide in a scene of less than 1024 × 1024 px
 )->HeldOut: # without rows where nothing can be hidden
     "Hide clear pixels of some windows as clouds would, and return the errors of a filler there"
     n_runs = _n_runs(stack, job, budget, least)
