@@ -17,6 +17,9 @@ PAINT = .56, .533, .513, .581, .384, .313 # median reflectance of the cloud pixe
 PARTIAL = .1, .98 # gap fraction of a date whose clouds can hide a part of another one
 RIM = 2 # pixels by which masks are eroded or grown
 MISSED = .1 # share of the gap that is missed
+TASKS = 12 # of a place
+LONG = 40 # dates of a long series, which takes long to fill
+TASKS_LONG = 8 # of a long series
 cases = 'right','last','grown','eroded','missed','shadows'
 
 def rng_of(
@@ -43,7 +46,7 @@ class Donor(NamedTuple):
 
 def target_dates(
     place:Place,
-    most:int=12 # dates
+    most:int # dates
 )->list: # positions
     "Choose the dates to hide: all that are clear enough, or an evenly spaced number of them"
     dates = place.scorable
@@ -92,13 +95,13 @@ def _make_task(place, number, t, donor):
 
 def make_tasks(
     place:Place,
-    masks:np.ndarray, # of elsewhere, bool, (N,h,w)
-    most:int=12 # tasks, and dates
+    masks:np.ndarray # of elsewhere, bool, (N,h,w)
 )->list: # `Task`s
     "Hide each chosen date of a place under one or several donors"
-    targets,donors = target_dates(place, most),_donors(place, masks)
+    n = TASKS if len(place.dates) <= LONG else TASKS_LONG
+    targets,donors = target_dates(place, n),_donors(place, masks)
     tasks,taken = [],{t: set() for t in targets}
-    for k in range(most):
+    for k in range(n):
         t = targets[k%len(targets)]
         wanted = WANTED[(k+k//len(targets))%len(WANTED)]
         chosen = _choose_donor(place, t, wanted, donors, taken[t])

