@@ -70,11 +70,18 @@ def _choose_donor(place, t, wanted, donors, taken):
     "Choose the donor that hides the share of the clear pixels of a date that is nearest to the wanted one"
     clear = place.clear[t]
     share = np.array([(d.gap & clear).sum()/clear.sum() for d in donors])
-    usable = (share >= .02) & [d.position!=t and k not in taken for k,d in enumerate(donors)]
+    usable = (share >= .02) & [k not in taken for k in range(len(donors))]
     distance = np.where(usable, np.abs(share-wanted), np.inf)
     if not usable.any(): return None
     nearest = np.flatnonzero(distance <= distance.min()+.02)
     return int(rng_of('donor', place.name, t, wanted).choice(nearest))
+
+def erode(
+    gap:np.ndarray, # bool, (...,H,W)
+    px:int # pixels
+)->np.ndarray: # bool, (...,H,W)
+    "Erode a gap by a square; the edge of the image is no rim"
+    return ~grow(~gap, px)
 
 def paint(
     place:Place
@@ -82,13 +89,21 @@ def paint(
     "Give the reflectance of a painted cloud"
     return np.float32(PAINT[:len(place.bands)])[:,None,None]
 
+def opacity(
+    gap:np.ndarray, # bool, (H,W)
+    depth:int=4 # pixels from the rim to the opaque part
+)->np.ndarray: # 0 to 1, float32, (H,W)
+    "Give the opacity of a painted cloud, which is thin at its rim"
+    return np.mean([erode(gap, k) for k in range(depth)], 0, dtype=np.float32)
+
 def _make_task(place, number, t, donor):
     "Make a task of a date and its donor"
     hidden = donor.gap & place.clear[t]
-    cloud = np.broadcast_to(paint(place), place.reflectance.shape[1:])
+    opaque = opacity(donor.gap)
+    cloud = opaque*paint(place)+(1-opaque)*place.reflectance[t]
     shadow = np.zeros_like(hidden)
     if donor.position >= 0:
-        cloud = np.where(place.measured[donor.position], place.reflectance[donor.position], cloud)
+        cloud = np.where(place.measured[donor.position], place.reflectance[donor.position], paint(place))
         if place.shadow is not None: shadow = place.shadow[donor.position] & hidden
     share = float((hidden | ~place.clear[t]).mean())
     return Task(number, t, donor.position, hidden, cloud, shadow, share)
@@ -117,13 +132,6 @@ class Shown(NamedTuple):
     reflectance:np.ndarray # float32, (T,C,H,W)
     gap:np.ndarray # bool, (T,H,W)
     scored:np.ndarray # hidden pixels of the date that stay hidden, bool, (H,W)
-
-def erode(
-    gap:np.ndarray, # bool, (...,H,W)
-    px:int # pixels
-)->np.ndarray: # bool, (...,H,W)
-    "Erode a gap by a square; the edge of the image is no rim"
-    return ~grow(~gap, px)
 
 def _numbered_parts(gap):
     "Number the connected parts of a gap (H,W) from 1"

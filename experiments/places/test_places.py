@@ -33,7 +33,8 @@ def simulated_place(
     shadow = gap & (np.arange(SIDE) < SIDE//4)[:,None]
     measured = np.ones_like(gap)
     measured[0,0,:3] = False
-    return make_place(f'p{k}', 'simulated', site or f's{k}', np.where(gap[:,None], dark, x), measured, gap, days, shadow)
+    x = np.where(gap[:,None], dark, x)
+    return make_place(f'p{k}', 'simulated', site or f's{k}', x, measured, gap, days, shadow)
 
 real = [simulated_place(k) for k in range(4)]
 p = real[0]
@@ -51,7 +52,8 @@ test_eq(made.clear_share.tolist(), [1,.75,1])
 test_eq(made.shadow[1,:10].any(), False)
 test_eq(made.days.tolist(), [0,1,2])
 test_eq(is_eligible(made), True)
-test_eq(make_place('a', 'b', 'c', np.zeros((1,6,300,230), np.float32), np.ones((1,300,230), bool), np.zeros((1,300,230), bool), made.dates[:1]).clear.shape, (1,224,224))
+wide = np.zeros((1,300,230), bool)
+test_eq(make_place('a', 'b', 'c', np.float32(wide[:,None]), ~wide, wide, made.dates[:1]).clear.shape, (1,224,224))
 test_eq(is_eligible(made._replace(clear=made.clear[...,:31])), False)
 test_eq(select(made, 'four').bands, ('blue','green','red','nir'))
 test_eq(has_bands(select(made, 'four'), 'six'), False)
@@ -101,8 +103,9 @@ for t in tasks:
     shown = shown_in(p, t, 'eroded')
     test_close(shown.reflectance[t.t][:,t.hidden], np.broadcast_to(dark[:,0], (6, t.hidden.sum())))
     test_close(shown.reflectance[0,:,0,0], np.where(t.hidden[0,0] & (t.t==0), dark[:,0,0], PAINT))
-task = make_tasks(clear, masks)[0]
-test_close(shown_in(clear, task, 'eroded').reflectance[task.t][:,task.hidden][:,0], PAINT)
+task = max(make_tasks(clear, masks), key=lambda t: t.share)
+test_close(shown_in(clear, task, 'eroded').reflectance[task.t][:,20,20], PAINT)
+test_eq(opacity(square)[1:5,4].tolist(), [0,.25,.5,.75]) # a painted cloud is thin at its rim
 
 # The last date: no later date is shown, everything else is the same
 for t in tasks:
@@ -159,30 +162,39 @@ away = look_distance(right_gap(p, whole_date), p.days)[whole_date.t][whole_date.
 assert (group_days(away) >= days_labels().index('11–20')).all() # dates are 20 days apart
 
 # Leave-one-site-out: noise at the own site changes nothing, noise elsewhere does; one site may have two places
-def noisy(place): return place._replace(reflectance=np.random.default_rng(0).random(place.reflectance.shape, np.float32))
-def weights(*ps): return prior_from_others('s0', ps).two.weights
+def noisy(place):
+    "Give a place random reflectance"
+    return place._replace(reflectance=np.random.default_rng(0).random(place.reflectance.shape, np.float32))
+
+def weights(*ps):
+    "Learn the prior for site s0"
+    return prior_from_others('s0', ps).two.weights
+
 clearer = [simulated_place(k, share=(.05,0,.02,0,.05,0)) for k in range(3)]
 twin = simulated_place(7, 's0', (0,)*6)
 test_eq(weights(*clearer, twin), weights(noisy(clearer[0]), *clearer[1:], noisy(twin)))
 assert (weights(*clearer)-weights(*clearer[:2], noisy(clearer[2]))).abs().max() > 1e-3
-with patch.object(places, 'prior_from_others', lambda site, ps: site): test_eq(build('bayes, other places', p, real, {}).prior, 's0')
+with patch.object(places, 'prior_from_others', lambda site, ps: site):
+    test_eq(build('bayes, other places', p, real, {}).prior, 's0')
 test_eq([len(v) for v in clear_dates(p, .9)], [2,2,2])
 test_eq(clear_dates(p, .8)[0].shape[-1], p.clear[p.clear_share >= .8].all(0).sum())
 
 # Tables: all places weigh the same, one site is drawn together, the last date stands apart, the worst place is named
 def made_sums(place, mae, case='right', right=None, n=100, filler='f'):
     "Make the sums of a place"
-    return dict(bands='six', filler=filler, place=place, case=case, task=0, date='2022-01-01', share=.5, exposed=0., band='red',
-                days=0, n=n, absolute=mae*n, right=(mae if right is None else right)*n)
+    facts = dict(bands='six', filler=filler, place=place, case=case, task=0, date='2022-01-01', share=.5, exposed=0.)
+    return facts | dict(band='red', days=0, n=n, absolute=mae*n, right=(mae if right is None else right)*n)
 
 rows = [made_sums('a', .1), made_sums('b', .2, n=900), made_sums('c', .6), made_sums('a', .3, 'last', .1),
         made_sums('b', .25, 'grown', .2)]
-facts = pd.DataFrame(dict(place=['a','b','c'], site=['x','x','y'], source=['u','v','v']))
+facts = pd.DataFrame(dict(place=['a','b','c'], site=['x','x','y'], source=['u','v','v'],
+                          clouds=['its own','real_masks_224','its own']))
 tables = tables_of(pd.DataFrame(rows), facts)
 one = tables['summary'].iloc[0]
 test_close([one.mae, one.mae_of_sources, one.worst_mae], [.3,.25,.6])
 test_eq(one.worst_place, 'c')
 test_close([one['last'], one.last_with_later, one.grown], [.3,.1,.05])
+test_eq(tables['by_case'][['case','clouds']].values.tolist(), [['last','all'],['grown','all'],['last','its own']])
 test_close([one.low, one.high], [.15,.6]) # of two sites a sample holds one alone in half of all cases
 test_eq(tables['by_days'].days.tolist(), ['1–5'])
 test_close(tables['by_place'].mae.tolist(), [.1,.2,.6])
@@ -203,5 +215,6 @@ with tempfile.TemporaryDirectory() as tmp:
     six = table[table.bands=='six']
     test_eq(list(six.filler), ['mean','linear'])
     assert six.mae.iloc[1] > 1e3 > 1 > six.mae.iloc[0] # the file was kept
-    for name in tables: test_eq(list(pd.read_csv(out/f'{name}.csv')), list(pd.read_csv(stored/f'{name}.csv', nrows=1)))
+    for name in tables:
+        test_eq(list(pd.read_csv(out/f'{name}.csv')), list(pd.read_csv(stored/f'{name}.csv', nrows=1)))
     test_eq('q' in set(pd.read_csv(out/'left_out.csv').name), True)
