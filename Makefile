@@ -27,7 +27,7 @@ docs: $(STAMP) ## the documentation site in _docs
 readme: $(STAMP) ## README.md from nbs/index.ipynb
 	@$(BIN)/python tools/readme.py
 
-results: $(STAMP) ## train every network and store the tables that the pages show, about half an hour; on real chips too where GAPFILL_REAL_DATA names them, an hour more
+results: $(STAMP) ## train every network and store the tables that the pages show, about half an hour; on real chips and places too where GAPFILL_REAL_DATA names them, an hour more
 	@$(BIN)/python experiments/results/results.py
 
 bench: $(STAMP) ## measure speed and memory against a plain reference, and store the table that the page shows, about forty minutes

@@ -23,6 +23,7 @@ def section(
     "Find the section of a notebook by its folder, or by its number where it stands at the top"
     folder = path.parts[0] if len(path.parts) > 1 else None
     if folder=='tutorials': return tutorials[path.stem]
+    if path.as_posix()=='experiments/places.ipynb': return 'Results'
     if folder: return folders[folder]
     number = re.match(r'(\d+)[a-z]?(?=_)', path.name)
     if not number: return None

@@ -63,6 +63,12 @@ def on_real(work, seeds, real):
             jobs[name] += [out/f'{model}{mark}_{seed}' for model in ('ridgeunet','cgan')]
     for name,runs in jobs.items(): compare(name, work, real, runs, '--split', real_runs[name][0])
 
+def on_places(work, real):
+    "Compare all fillers on real places"
+    script = root/'experiments/places/places.py'
+    options = '--folder', real, '--out', root/'nbs/stored/places', '--work', work/'places'
+    subprocess.run([sys.executable, script, *options], check=True, env=os.environ | dict(OMP_NUM_THREADS='1'))
+
 @call_parse
 def main(
     work:str='data/results_study', # folder for data and runs
@@ -73,5 +79,7 @@ def main(
     work.mkdir(parents=True, exist_ok=True)
     on_sample(work, range(seeds))
     real = os.environ.get('GAPFILL_REAL_DATA')
-    if real: on_real(work, range(seeds), Path(real)/'real_sample')
+    if real:
+        on_real(work, range(seeds), Path(real)/'real_sample')
+        on_places(work, Path(real).resolve())
     else: print('skipped: GAPFILL_REAL_DATA is not set')
