@@ -21,7 +21,8 @@ from gapfill_baseline.parallel import in_order, workers
 from gapfill_baseline.program import program, whole
 from gapfill_baseline.results.intervals import pooled_interval
 from gapfill_baseline.scenes.windows import NO_LOOK, dates_to_see, look_distance
-from gapfill_baseline.train.kinds import load_filler
+from gapfill_baseline.train.kinds import load_filler, run_bands
+from gapfill_baseline.train.runs import read_config
 from hiding import cases, make_tasks, right_gap, shown_in
 from real_places import Place, band_sets, has_bands, left_out, read_masks, read_places, select, source_table
 
@@ -216,6 +217,16 @@ def _over_sources(mae, source):
     of_source = mae.groupby([*by_filler, mae.place.map(source)]).mae.mean()
     return of_source.groupby(by_filler).mean().rename('mae_of_sources').reset_index()
 
+def _against(mae, site, reference='linear'):
+    "Compare each filler with the reference, place by place: mean difference and its interval"
+    rows = []
+    for (bands,filler),g in mae.groupby(by_filler, sort=False):
+        base = mae[(mae.bands==bands) & (mae.filler==reference)].set_index('place').mae
+        off = (g.set_index('place').mae-base).dropna()
+        numbers = over_places(off, site) if len(off) else (np.nan,)*3
+        rows.append((bands, filler, *numbers))
+    return pd.DataFrame(rows, columns=[*by_filler,'difference','difference_low','difference_high'])
+
 def _case_columns(table):
     "Make a table of each case: the errors of last dates, or the loss by a wrong mask"
     for case,g in table.groupby('case', sort=False):
@@ -230,12 +241,13 @@ def summary_table(
     sums:pd.DataFrame,
     places:pd.DataFrame # place, site, source
 )->pd.DataFrame: # one row per set of bands and filler, best first
-    "Summarize each filler: MAE, the worst place, the last date, the losses"
+    "Summarize each filler: MAE, the worst place, the difference to linear, the last date, the losses"
     facts = places.drop_duplicates('place').set_index('place')
     right = sums[sums.case=='right']
     table = _mean_table(right, by_filler, facts.site)
     mae = _ratio(right, by_place).reset_index()
-    table = table.merge(_worst_places(mae)).merge(_over_sources(mae, facts.source))
+    for columns in (_worst_places(mae), _over_sources(mae, facts.source), _against(mae, facts.site)):
+        table = table.merge(columns)
     for columns in _case_columns(case_table(sums, facts.site)): table = table.merge(columns, 'left')
     return _best_first(table)
 
@@ -291,7 +303,7 @@ def jobs_of(
     places, # `Place`s
     masks:np.ndarray, # of elsewhere, bool, (N,h,w)
     rows, # names
-    runs:dict, # name -> folder of a run
+    runs:dict, # name -> folder of a run, which fills the bands that it was trained with
     work # folder of the sums
 )->list: # `Job`s, row by row
     "List everything that is to be filled"
@@ -299,8 +311,9 @@ def jobs_of(
     for bands in band_sets:
         chosen = [select(p, bands) for p in places if has_bands(p, bands)]
         tasks = {p.name: make_tasks(p, masks) for p in chosen}
+        fitting = [r for r in rows if r not in runs or run_bands(read_config(runs[r]))==band_sets[bands]]
         jobs += [Job(bands, row, p, chosen, tasks[p.name], runs, _file_of(work, bands, p.name, row))
-                 for row in rows for p in chosen]
+                 for row in fitting for p in chosen]
     return jobs
 
 def read_sums(

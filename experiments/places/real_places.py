@@ -319,7 +319,7 @@ def read_places(
         elif absent: missing[name] = f"needs {' and '.join(absent)}"
         else: found += s.read((folder/s.files).parent)
     small = [p for p in found if not is_eligible(p)]
-    for p in small: missing[p.name] = f'{len(p.scorable)} dates that are {LEAST_CLEAR:.0%} clear'
+    for p in small: missing[p.name] = f'{len(p.scorable)} of {LEAST_DATES} dates that are {LEAST_CLEAR:.0%} clear'
     return [p for p in found if is_eligible(p)],missing
 
 def read_masks(
@@ -332,6 +332,12 @@ def read_masks(
         with rasterio.open(p) as src: masks.append(src.read(1)==1)
     return np.array(masks)
 
+masks_of_elsewhere = dict(source='real_masks_224', where='Alaska; Mexico and Texas',
+                          repository='github.com/NASA-IMPACT/hls-vi', commit='445fd2ce', licence='NASA open data',
+                          file='real_masks_224/SHA256SUMS',
+                          dates='340 masks of 224 × 224 px, half overlapping, of two HLS Fmask layers; the '
+                                'file lists them')
+
 def source_table(
     folder # of all files
 )->pd.DataFrame: # one row per file: source, file, sha256 and the facts of the source
@@ -341,4 +347,5 @@ def source_table(
         facts = dict(source=name) | {k: getattr(s, k) for k in ('where','repository','commit','licence','dates')}
         for p in sorted(Path(folder).glob(s.files)):
             rows.append(facts | dict(file=p.relative_to(folder).as_posix(), sha256=file_hash(p)))
+    rows.append(masks_of_elsewhere | dict(sha256=file_hash(Path(folder)/masks_of_elsewhere['file'])))
     return pd.DataFrame(rows)

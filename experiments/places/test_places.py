@@ -189,15 +189,17 @@ rows = [made_sums('a', .1), made_sums('b', .2, n=900), made_sums('c', .6), made_
         made_sums('b', .25, 'grown', .2)]
 facts = pd.DataFrame(dict(place=['a','b','c'], site=['x','x','y'], source=['u','v','v'],
                           clouds=['its own','real_masks_224','its own']))
-tables = tables_of(pd.DataFrame(rows), facts)
-one = tables['summary'].iloc[0]
+better = [r | dict(filler='linear', absolute=r['absolute']-.05*r['n']) for r in rows[:3]] # by .05 everywhere
+tables = tables_of(pd.DataFrame(rows+better), facts)
+one = tables['summary'].iloc[1]
+test_close([one.difference, one.difference_low, one.difference_high], [.05]*3)
 test_close([one.mae, one.mae_of_sources, one.worst_mae], [.3,.25,.6])
 test_eq(one.worst_place, 'c')
 test_close([one['last'], one.last_with_later, one.grown], [.3,.1,.05])
 test_eq(tables['by_case'][['case','clouds']].values.tolist(), [['last','all'],['grown','all'],['last','its own']])
 test_close([one.low, one.high], [.15,.6]) # of two sites a sample holds one alone in half of all cases
-test_eq(tables['by_days'].days.tolist(), ['1–5'])
-test_close(tables['by_place'].mae.tolist(), [.1,.2,.6])
+test_eq(tables['by_days'].days.tolist(), ['1–5']*2)
+test_close(tables['by_place'].mae.tolist()[:3], [.1,.2,.6])
 
 # The program: what is there is kept, a new filler is added, the tables have the columns of the stored ones
 stored = Path(__file__).resolve().parents[2]/'nbs/stored/places'
@@ -210,6 +212,8 @@ with tempfile.TemporaryDirectory() as tmp:
         file = work/'six'/'p0'/'linear.csv'
         pd.read_csv(file).assign(absolute=1e9).to_csv(file, index=False)
         table = compare_places('x', out, work, ['linear','mean'])
+        network = compare_places('x', out, work, ['linear'], [f'unet:{stored.parent}/unet_0.1.0'])
+        test_eq(network[['bands','filler']].values.tolist(), [['six','unet'],['six','linear'],['four','linear']])
         with expect_fail(ValueError, 'lineer'): compare_places('x', out, work, ['lineer'])
         with expect_fail(ValueError, 'NAME:FOLDER'): compare_places('x', out, work, ['linear'], ['a'])
     six = table[table.bands=='six']
