@@ -41,7 +41,7 @@ unclear = [0,1,2,3,8,9,10,11] # classes of Sentinel-2: all but vegetation, bare 
 @cache
 def belgium(
     folder # with the real data
-)->Series: # Sentinel-2, ten bands, 118 dates of 2017 and 2018, 64 × 64 px
+)->Series: # Sentinel-2, six bands, 118 dates of 2017 and 2018, 64 × 64 px
     "Read a field in Belgium"
     files = sorted(map(str, (Path(folder)/'sources'/'worldcereal').glob('S2_L2A_*.nc')))
     stack = stack_from_cube(files, mask='SCL', mask_values=unclear, dilate=2)
