@@ -466,11 +466,11 @@ class Choice(NamedTuple):
     reason:str # for the user
     def __str__(self): return f"filler: {self.name}, because {self.reason}"
 
-MANY_DATES = 12 # from which on `harmonic_regression` has the smallest error in most series
+MANY_DATES = 6 # from which on `harmonic_regression` has the smallest error in most series
 _choices = ( # fewest dates, filler, reason
     (1, 'inpaint', 'one date can be filled from its own clear pixels only'),
-    (2, 'kernel', f'it has the smallest error with 2 to {MANY_DATES-1} dates'),
-    (MANY_DATES, 'harmonic_regression', f'it has the smallest error with {MANY_DATES} dates or more'))
+    (2, 'kernel', f'it has the smallest error in most series of 2 to {MANY_DATES-1} dates'),
+    (MANY_DATES, 'harmonic_regression', f'it has the smallest error in most series of {MANY_DATES} dates or more'))
 
 def choose_filler(
     n_dates:int # that the filler sees, at least 1
