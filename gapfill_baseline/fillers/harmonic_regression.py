@@ -68,6 +68,16 @@ def common_seasons(
     gram = own_gram.sum(1, keepdim=True)-own_gram+_COMMON_PENALTY*identity
     return torch.linalg.solve_ex(gram, own_cross.sum(1, keepdim=True)-own_cross)[0]
 
+def _pixel_inverses(features, clear, penalty):
+    "Invert each pixel's sums of products plus penalties, (B,K,K,N), over its clear dates (B,T,N)"
+    gram = (clear.mT@_products(features).flatten(2)).unflatten(-1, (len(penalty),-1))
+    return torch.linalg.inv_ex(gram+torch.diag(penalty))[0].permute(0, 2, 3, 1).contiguous()
+
+def _pixel_slopes(s, features, inverse):
+    "Multiply each pixel's inverse with its sums of features and values, (B,K,C,N)"
+    cross = (features.mT@s.observed.flatten(2)).unflatten(-1, (s.observed.shape[2],-1))
+    return torch.stack([(row[:,:,None]*cross).sum(1) for row in inverse.unbind(1)], 1)
+
 def fit_seasons(
     s:Sample, # a batch; each band has the mean 0 and the deviation 1
     penalties:Sequence=PENALTIES # on each feature, in clear dates
@@ -75,15 +85,25 @@ def fit_seasons(
     "Fit the seasons of every pixel to its clear dates"
     features = season_features(s)
     penalty = torch.tensor(penalties, dtype=features.dtype, device=features.device)
-    clear = (~s.gap).flatten(2).to(features)
-    gram = (clear.mT@_products(features).flatten(2)).unflatten(-1, (len(penalty),-1))+torch.diag(penalty)
-    inverse = torch.linalg.inv_ex(gram)[0].permute(0, 2, 3, 1).contiguous()
-    cross = (features.mT@s.observed.flatten(2)).unflatten(-1, (s.observed.shape[2],-1))
-    slopes = torch.stack([(row[:,:,None]*cross).sum(1) for row in inverse.unbind(1)], 1)
+    inverse = _pixel_inverses(features, (~s.gap).flatten(2).to(features), penalty)
+    slopes = _pixel_slopes(s, features, inverse)
     common = common_seasons(s, features)*penalty[:,None]
     return Seasons(features, monthly_change(features), inverse, slopes, common)
 
 # %% ../../nbs/fillers/03_harmonic_regression.ipynb #0ec75431
+def _with_date(fit, vectors, b, t):
+    "Multiply vectors (M,G,K) with the inverses, (M,G,K,N), and with the coefficients that know the date, (M,G,C,N)"
+    weighed = (vectors@fit.inverse[b].flatten(2)).unflatten(-1, fit.inverse.shape[2:])
+    from_pixels = (vectors@fit.slopes[b].flatten(2)).unflatten(-1, fit.slopes.shape[2:])
+    return weighed,from_pixels+torch.einsum('mgkn,mkc->mgcn', weighed, fit.common[b,t])
+
+def _vectors(fit, b, t):
+    "Stack the vectors that give prediction, mean level and change per month, (M,3,K)"
+    features = fit.features[b,t]
+    level = torch.zeros_like(features)
+    level[:,0] = 1
+    return torch.stack([features, level, fit.change[b,t]], 1)
+
 def without_date(
     fit:Seasons, # of a batch
     s:Sample, # the batch
@@ -91,18 +111,11 @@ def without_date(
     t:Tensor  # positions of these dates, int64, (M,)
 )->Tensor: # prediction, mean level and change per month, float32, (M,3,C,N)
     "Predict dates from the seasons that are fitted without them"
-    features = fit.features[b,t]
-    level = torch.zeros_like(features)
-    level[:,0] = 1
-    vectors = torch.stack([features, level, fit.change[b,t]], 1)
-    weighed = (vectors@fit.inverse[b].flatten(2)).unflatten(-1, (features.shape[-1],-1))
-    from_pixels = (vectors@fit.slopes[b].flatten(2)).unflatten(-1, (s.observed.shape[2],-1))
-    with_date = from_pixels+torch.einsum('mgkn,mkc->mgcn', weighed, fit.common[b,t])
-    of_date = torch.einsum('mgkn,mk->mgn', weighed, features)
-    clear = (~s.gap[b,t]).flatten(1).to(features)
-    weight = clear/(1-of_date[:,0]*clear)
-    left_out = (s.observed[b,t].flatten(2)-with_date[:,0])*weight[:,None]
-    return with_date-of_date[:,:,None]*left_out[:,None]
+    weighed,with_date = _with_date(fit, _vectors(fit, b, t), b, t)
+    influence = torch.einsum('mgkn,mk->mgn', weighed, fit.features[b,t])
+    clear = (~s.gap[b,t]).flatten(1).to(influence)
+    left_out = (s.observed[b,t].flatten(2)-with_date[:,0])*(clear/(1-influence[:,0]*clear))[:,None]
+    return with_date-influence[:,:,None]*left_out[:,None]
 
 # %% ../../nbs/fillers/03_harmonic_regression.ipynb #730b0a4b
 def _date_ridge(features, residual, clear, penalty):
@@ -128,20 +141,23 @@ def predict_from_seasons(
     return seasons[:,0]+_date_ridge(seasons.flatten(1, 2), residual, known, penalty)
 
 # %% ../../nbs/fillers/03_harmonic_regression.ipynb #c1f9b52b
+def _departure(s, fit, b, t, penalty):
+    "Predict the departure of dates from the seasons of their pixels, (M,C,N)"
+    seasons = without_date(fit, s, b, t)
+    clear = (~s.gap[b,t]).flatten(1)
+    return predict_from_seasons(seasons, s.observed[b,t].flatten(2), clear, penalty)-seasons[:,0]
+
 def without_departures(
     s:Sample, # a batch; each band has the mean 0 and the deviation 1
     fit:Seasons, # of the batch
     penalty:float=40. # on the slopes of a date, in pixels
 )->Sample: # the same batch, its observed values nearer to the seasons
     "Subtract from each date its departure from the seasons of its pixels"
-    observed = torch.empty_like(s.observed)
+    observed = s.observed.clone()
     b = torch.arange(len(s.gap), device=s.gap.device)
-    for k in range(s.gap.shape[1]):
-        t = torch.full_like(b, k)
-        y,clear = s.observed[:,k].flatten(2),(~s.gap[:,k]).flatten(1)
-        seasons = without_date(fit, s, b, t)
-        departure = predict_from_seasons(seasons, y, clear, penalty)-seasons[:,0]
-        observed[:,k] = ((y-departure)*clear[:,None]).view_as(observed[:,k])
+    for t in range(s.gap.shape[1]):
+        departure = _departure(s, fit, b, torch.full_like(b, t), penalty)
+        observed[:,t] -= departure.view_as(observed[:,t])*~s.gap[:,t,None]
     return s._replace(observed=observed)
 
 def harmonic_dates(
