@@ -370,7 +370,7 @@ def gapfill_fill(
     masks:Param('masks of the scenes, one per date; without them, gaps are pixels not measured', str, nargs='+')=None,
     dates:Param('YYYY-MM-DD of each scene; default: from the files; of a cube, the dates to use', str, nargs='+')=None,
     dates_file:str=None, # the same from a text file, one date per line
-    filler:str='linear', # name of a filler without training, or folder of a run
+    filler:str=None, # name of a filler without training, or folder of a run; by default chosen by the number of dates
     model:str=None, # Python file with the network of a trained run; it is executed only if named here
     out_dir:str=None, # folder for the filled scenes
     bands:Param('names of the bands; by default those of the files, or of HLS', str, nargs='+')=None,

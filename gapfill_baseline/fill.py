@@ -12,22 +12,22 @@ from types import SimpleNamespace
 from typing import NamedTuple
 from .core import Filler
 from .glibc import keep_freed_memory
-from .models import fillers, get_filler
+from .models import choose_filler, fillers, get_filler
 from .program import Clock, as_list, file_hash, save_profile, whole
 from .reading.bands import band_words
 from .scenes.expected_error import error_text, expected_error, filled_by_days
 from .scenes.expected_error import read_errors, write_errors
 from .scenes.fill_stack import fill_stack, is_finished
 from .scenes.many import archive_summary, fill_archive, read_archive
-from .scenes.open import first_lines, open_stack, show_understood
+from .scenes.open import first_lines, open_stack, show_stack
 from .scenes.score import pool_scores, score_stack
 from .train.kinds import load_filler, run_bands
 from .train.runs import find_weights, named_file, read_config, refuse_unasked, usable_folder
 
 # %% ../nbs/12_fill.ipynb #7224c0c8
 def _weights_hash(name):
-    "Hash the weights of a filler; '' if it has none"
-    if name in fillers: return ''
+    "Hash the weights of a filler; '' if it has none, or if none is named"
+    if name is None or name in fillers: return ''
     if not Path(name).is_dir():
         raise ValueError(f"filler is {name}; pass one of {', '.join(fillers)}, or the folder of a run.")
     file = find_weights(name)
@@ -104,15 +104,14 @@ def summary(
     return '\n'.join([*lines, f"{len(r['paths'])} files in {folder}, {r['seconds']:.1f} s, {in_filler}"])
 
 # %% ../nbs/12_fill.ipynb #8e7aff6c
-def _score_place(stack, options):
+def _score_place(request, options):
     "Score a filler on the scenes of one place, and write scores.csv: one row per date and band"
     out = Path(usable_folder(options.out_dir))/'scores.csv'
     if out.exists() and not options.overwrite:
         raise ValueError(f"{out} exists already. Pass --overwrite to replace it, or another --out_dir.")
-    filler,time_steps,_ = open_filler(options.filler, len(stack.bands), options.time_steps, options.model)
-    table = score_stack(stack, filler, out.parent, device=options.device, batch_size=options.batch_size,
-                        size=options.window, overlap=options.overlap, time_steps=time_steps)
-    table.insert(0, 'filler', Path(options.filler).name)
+    settings = {k: request.settings[k] for k in ('device','batch_size','size','overlap','time_steps')}
+    table = score_stack(request.stack, request.filler, out.parent, **settings)
+    table.insert(0, 'filler', request.settings['name'])
     with whole(out) as part: table.to_csv(part, index=False)
     print(pool_scores(table).round(4).to_string())
     print(pool_scores(table, 'filler').round(4).to_string())
@@ -125,17 +124,34 @@ class _Request(NamedTuple):
     stack:object # a `Stack`
     filler:Filler # predicts the gaps
     settings:dict # options of `fill_stack` that decide the result
-    note:str # for the user, '' = none
+    note:str # lines for the user, '' = none
+
+def _name_filler(options, stack):
+    "Give the name of the filler, and a line about it if the number of dates chose it"
+    if options.filler is not None: return options.filler,''
+    choice = choose_filler(min(len(stack), options.time_steps or len(stack)))
+    return choice.name,str(choice)
+
+def _show_place(options):
+    "Print how the scenes are read and the filler that is chosen for them, and return the table of the scenes"
+    with open_stack(options) as stack:
+        table = show_stack(stack)
+        choice = _name_filler(options, stack)[1]
+        if choice: print(choice)
+    return table
 
 def _open_request(options):
     "Open the scenes and the filler that the options name"
-    stack,note = pick_bands(options.filler, open_stack(options))
-    filler,time_steps,weights = open_filler(options.filler, len(stack.bands), options.time_steps, options.model)
+    stack = open_stack(options)
+    name,choice = _name_filler(options, stack)
+    stack,note = pick_bands(name, stack)
+    filler,time_steps,weights = open_filler(name, len(stack.bands), options.time_steps, options.model)
+    notes = [choice, note, filler.for_bands(stack.bands).note]
     dates = as_list(options.dates_out)
     settings = {k: getattr(options, k) for k in ('device','batch_size','overlap','fill_all','uncertainty')}
-    settings |= dict(size=options.window, time_steps=time_steps, name=Path(options.filler).name, weights=weights,
+    settings |= dict(size=options.window, time_steps=time_steps, name=Path(name).name, weights=weights,
                      dates_out='all' if dates in (None, ['all']) else dates)
-    return _Request(stack, filler, settings, note)
+    return _Request(stack, filler, settings, '\n'.join(n for n in notes if n))
 
 def _expect_error(request, result, options, clock):
     "Estimate the error of a fill, print it, and write expected_error.csv; what is there already stays"
@@ -152,14 +168,14 @@ def _expect_error(request, result, options, clock):
 
 def _fill_place(options):
     "Fill the scenes of one place; with --score a table of scores"
-    if options.dry_run: return show_understood(options)
+    if options.dry_run: return _show_place(options)
     clock = Clock()
     with clock('open'):
         request = _open_request(options)
         print(first_lines(request.stack))
         if request.note: print(request.note)
     with request.stack:
-        if options.score: return _score_place(request.stack, options)
+        if options.score: return _score_place(request, options)
         r = fill_stack(request.stack, request.filler, usable_folder(options.out_dir), resume=options.resume,
                        overwrite=options.overwrite, clock=clock, **request.settings)
         print(summary(r))
@@ -214,7 +230,7 @@ def _show_list(options):
     tables = {}
     for row in read_archive(options.archive):
         print(f'{row.name}:')
-        tables[row.name] = show_understood(_row_options(row, options.out_dir, options))
+        tables[row.name] = _show_place(_row_options(row, options.out_dir, options))
     return tables
 
 def _refuse_unnamed(run, model):
@@ -225,7 +241,7 @@ def _refuse_unnamed(run, model):
 
 def _fill_rows(options, weights):
     "Fill the rows of a list, and return their table, see `archive_table`"
-    name = Path(options.filler).name
+    name = options.filler and Path(options.filler).name
     settings = {k: v for k,v in vars(options).items() if k not in _not_deciding}
     settings |= dict(filler=name, weights=weights)
     # a worker may run in another folder, so it gets absolute paths

@@ -10,7 +10,7 @@ import numpy as np
 from rasterio.windows import Window
 from ..core import Filler
 from ..learner import pick_device
-from ..models import get_filler
+from ..models import choose_filler, get_filler
 from ..parallel import workers
 from ..reading.cf import Marks, attr_numbers, stored_dtype
 from .cubes import CubeStack, assemble_cubes
@@ -145,9 +145,17 @@ def _dataset_of(result):
         out[n] = (dims, a, _about[n] | place)
     return out
 
+def _open_filler(filler, n_dates):
+    "Give a filler as it is, by its name, or, where it is None, by the number of dates"
+    if isinstance(filler, Filler): return filler
+    if filler is not None: return get_filler(filler)
+    choice = choose_filler(n_dates)
+    print(choice)
+    return get_filler(choice.name)
+
 def fill_dataset(
     ds, # `xarray.Dataset` with time, rows and columns; in memory or lazy, decoded or not
-    filler='linear', # a `Filler`, or the name of one without training
+    filler=None, # a `Filler`, or the name of one without training; None = see `choose_filler`
     bands=None, # names of the bands to fill, or a dict of name -> name in the dataset; None = those of reflectance
     mask_band:str=None, # the variable that is the mask, or none; None = SCL, Fmask or QA_PIXEL where there is one
     device:str='cpu', # auto, cpu or cuda
@@ -160,7 +168,7 @@ def fill_dataset(
 ): # `xarray.Dataset` with the same variables, filled, and status, days_to_look and clear_dates
     "Fill the gaps of an xarray Dataset"
     stack = stack_from_dataset(ds, bands, mask_band, **options)
-    filler = filler if isinstance(filler, Filler) else get_filler(filler)
+    filler = _open_filler(filler, min(len(stack), time_steps or len(stack)))
     device = pick_device(device)
     batch_size = batch_size or (1 if device=='cpu' else 16)
     windows = dict(batch_size=batch_size, size=size, overlap=overlap, time_steps=time_steps)

@@ -106,13 +106,13 @@ made = dict(dataset=_dataset, run=_run, tables=_tables)
 
 fill = 'gapfill_fill --scenes s1.tif s2.tif s3.tif --masks m1.tif m2.tif m3.tif --dates '+' '.join(dates)
 
-@add('scenes', f'{fill} --out_dir out', 'rasters')
+@add('scenes', f'{fill} --filler linear --out_dir out', 'rasters')
 def scenes(folder):
     for t,(a,g) in enumerate(zip(land(), clouds()), 1):
         write(folder/f's{t}.tif', a, bands, nodata=-9999)
         write(folder/f'm{t}.tif', g[None])
 
-@add('stacked', f"gapfill_fill --scenes all.tif --masks clouds.tif --dates {' '.join(dates)} --out_dir out", 'rasters')
+@add('stacked', f"gapfill_fill --scenes all.tif --masks clouds.tif --dates {' '.join(dates)} --filler linear --out_dir out", 'rasters')
 def stacked(folder):
     write(folder/'all.tif', land().reshape(-1, size, size), bands*3, nodata=-9999)
     write(folder/'clouds.tif', clouds())
@@ -143,29 +143,29 @@ def save_cube(ds, path):
         for b in (*bands, 'SCL') if b in ds and ds[b].dtype.kind in 'iuf' and ds[b].ndim and ds[b].size}
     return child.run(['cube'], path.parent, call=lambda: ds.to_netcdf(path.name, engine='h5netcdf', encoding=checked))
 
-@add('netcdf', 'gapfill_fill --cube cube.nc --mask_band SCL --out_dir out', 'rasters')
+@add('netcdf', 'gapfill_fill --cube cube.nc --mask_band SCL --filler linear --out_dir out', 'rasters')
 def netcdf(folder): save_cube(cube_dataset(), folder/'cube.nc')
 
-@add('zarr', 'gapfill_fill --cube cube.zarr --mask_band SCL --out_dir out', 'rasters')
+@add('zarr', 'gapfill_fill --cube cube.zarr --mask_band SCL --filler linear --out_dir out', 'rasters')
 def zarr(folder): save_cube(cube_dataset(), folder/'cube.zarr')
 
 places = 'name,scenes,dates,masks\n'+''.join(
     f"{name},s1.tif;s2.tif;s3.tif,{';'.join(dates)},m1.tif;m2.tif;m3.tif\n" for name in ('north','south'))
 
-@add('list', 'gapfill_fill --archive places.csv --out_dir out', 'rasters')
+@add('list', 'gapfill_fill --archive places.csv --filler linear --out_dir out', 'rasters')
 def places_list(folder):
     scenes(folder)
     (folder/'places.csv').write_text(places)
 
-@add('list again', 'gapfill_fill --archive places.csv --out_dir out', 'rasters', like='list')
+@add('list again', 'gapfill_fill --archive places.csv --filler linear --out_dir out', 'rasters', like='list')
 def places_again(folder):
     places_list(folder)
-    run('gapfill_fill --archive places.csv --out_dir out', folder)
+    run('gapfill_fill --archive places.csv --filler linear --out_dir out', folder)
 
-@add('begun filling', f'{fill} --out_dir out --resume', 'rasters', like='scenes')
+@add('begun filling', f'{fill} --filler linear --out_dir out --resume', 'rasters', like='scenes')
 def begun(folder):
     scenes(folder)
-    run(f'{fill} --out_dir out', folder, dying('gapfill_fill', '1.tif'))
+    run(f'{fill} --filler linear --out_dir out', folder, dying('gapfill_fill', '1.tif'))
 
 of_chips = '--size 16 --time_steps 1 --split dates --min_cloud .001 --min_clear .95'
 
