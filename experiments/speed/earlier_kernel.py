@@ -1,24 +1,12 @@
 """The kernel regression of version 0.1.0, as a reference for speed and error: `filler_speed.py` compares it with today's."""
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from gapfill_baseline.core import Filler, Pred, Sample
+from gapfill_baseline.fillers.kernel import random_features
 from gapfill_baseline.fillers.regression import fill_dates, moments, nearest_dates, regress_dates, solve_ridge, spread
 from gapfill_baseline.models import from_others
-
-def random_features(
-    u:Tensor, # inputs, in units of the kernel's width, (...,K,N)
-    n:int=256, # number of features
-    seed:int=0 # of the random numbers
-)->Tensor: # features, (...,n,N)
-    "Compute random Fourier features of a Gaussian kernel"
-    g = torch.Generator().manual_seed(seed)
-    w = torch.randn(n, u.shape[-2], generator=g).to(u)
-    phase = 2*math.pi*torch.rand(n, 1, generator=g).to(u)
-    return torch.cos(w@u+phase)*math.sqrt(2/n)
 
 def _standardised(x):
     "Centre each band of `x` (...,C,N) and divide it by its standard deviation over the pixels, plus 0.005"

@@ -270,7 +270,8 @@ def prior_for(
     prior:BandPrior # for bands of the project's names
 )->BandPrior: # of these bands in their order; a vague one if `prior` lacks any of them
     "Find the prior for some bands"
-    words = band_words(bands) if all(bands) else list(bands)
+    if not all(bands): return vague_prior(len(bands))
+    words = band_words(bands)
     return select_bands(prior, words) if set(words) <= set(prior.bands) else vague_prior(len(words))
 
 # %% ../../nbs/fillers/02_bayes.ipynb #c589f66d

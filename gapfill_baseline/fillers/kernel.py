@@ -159,6 +159,17 @@ def _bend(u, n_spectra, residual, clear, n, seed):
     weights = _fit_bend(_Fit(features, _take(residual, pixels), weight), pixels.stride, pixels.used.sum())
     return _apply(weights, u, n_spectra, n, seed)
 
+def _n_features(clear):
+    "Choose the number of random features for dates (K,H,W)"
+    return 128 if math.prod(clear.shape[-2:]) < 2**14 else 256
+
+def _mean_bend(near, residual, clear, n, draws):
+    "Average the bends of some sets of random features, in the unit of the residuals, (K,C,H,W)"
+    n_spectra = near.dates.shape[1]*near.dates.shape[2]
+    u = _kernel_inputs(near)
+    bends = [_bend(u, n_spectra, residual.flatten(-2), clear, n, seed) for seed in range(draws)]
+    return torch.stack(bends).mean(0).view_as(residual)
+
 def kernel_dates(
     s:Sample,    # a batch
     base:Tensor, # prediction of each date from its other dates, reflectance, float32, (B,T,C,H,W)
@@ -172,14 +183,11 @@ def kernel_dates(
     near = two_dates(s, base, b, t, prior)
     predicted = bayes_predict(s, near, base, b, t, prior)
     observed,clear = s.observed[b,t],~s.gap[b,t]
-    n_spectra = near.dates.shape[1]*near.dates.shape[2]
-    if n is None: n = 128 if math.prod(clear.shape[-2:]) < 2**14 else 256
-    if n_spectra:
+    if near.dates.shape[1]:
+        n = n or _n_features(clear)
         unit = prior.two.deviation[:,None,None]
-        residual = ((observed-predicted)*clear[:,None]/unit).flatten(-2)
-        u = _kernel_inputs(near)
-        bends = [_bend(u, n_spectra, residual, clear, n, seed) for seed in range(draws)]
-        predicted = predicted+torch.stack(bends).mean(0).view_as(predicted)*unit
+        residual = (observed-predicted)*clear[:,None]/unit
+        predicted = predicted+_mean_bend(near, residual, clear, n, draws)*unit
     return predicted+spread(observed-predicted, clear)
 
 def kernel_regress(
