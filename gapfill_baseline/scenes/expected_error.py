@@ -61,8 +61,8 @@ def _clusters(held):
     for kind in ('window','date'):
         cluster = np.unique(getattr(held, kind), return_inverse=True)[1]
         n = cluster.max(initial=-1)+1
-        if n >= _fewest: return cluster,f'over {n} {kind}s'
-    return cluster,'too few windows and dates for an interval'
+        if n >= _fewest: return cluster,f', 95 % interval over {n} {kind}s'
+    return cluster,'; too few windows and dates for an interval'
 
 def _mae(error, weight, cluster, n):
     "Give the weighted mean of absolute errors (n,K), and its interval over `n` clusters: (3,K)"
@@ -90,12 +90,12 @@ def error_table(
     held:HeldOut, # held-out pixels, one or more
     bands:Sequence, # names, (C,)
     filled:np.ndarray=None # pixels of the whole fill by days, (D,); None = as in the sampled windows
-)->pd.DataFrame: # band, days, n, share, mae, low, high; attrs: `over` and `clusters` of the interval
+)->pd.DataFrame: # band, days, n, share, mae, low, high; attrs: `interval`, a phrase about it
     "Make the table of the expected error: one row per band and bin of days, and rows for all of them"
     filled = held.gaps.astype(float) if filled is None else filled
     weight = held.weight*_scales(held.gaps, filled)[days_bin(held.days)]
     error = _with_mean(np.abs(held.error.astype(float)))
-    cluster,over = _clusters(held)
+    cluster,interval = _clusters(held)
 
     at = _rows_of_bins(held.days)
     share = dict(all=1.) | dict(zip(days_names(), filled/max(filled.sum(), 1)))
@@ -103,7 +103,7 @@ def error_table(
             for name in at if at[name].any() or share[name]
             for band,scores in zip([*bands,'all'], _bin_scores(at[name], error, weight, cluster).T)]
     out = pd.DataFrame(rows, columns=_columns[2:])
-    out.attrs['over'] = over
+    out.attrs['interval'] = interval
     return out
 
 # %% ../../nbs/scenes/08a_expected_error.ipynb #e32f625d
@@ -144,11 +144,12 @@ def error_text(
     if table.attrs['why']: return f"expected error: not estimated, since {table.attrs['why']}"
     of_all = table[table.band=='all'].set_index('days')
     lines = pd.DataFrame(dict(filled=[f'{v:.1%}' for v in of_all.share]), of_all.index)
-    for column in ('mae','low','high'): lines[column] = of_all[column]
+    columns = ['mae','low','high'] if of_all.low.notna().any() else ['mae']
+    for column in columns: lines[column] = of_all[column]
     for band in table.band.unique()[:-1]: lines[band] = table[table.band==band].set_index('days').mae
     shown = lines.rename_axis('days').reset_index().to_string(index=False, float_format=lambda v: f'{v:.3g}', na_rep='')
-    head = f"expected error of this fill (MAE, {table.attrs['unit']}) by days to the nearest clear date, 95 % interval"
-    return f"{head} {table.attrs['over']}:\n{shown}"
+    head = f"expected error of this fill (MAE, {table.attrs['unit']}) by days to the nearest clear date"
+    return f"{head}{table.attrs['interval']}:\n{shown}"
 
 # %% ../../nbs/scenes/08a_expected_error.ipynb #b92279e3
 def _tag(path):
