@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['filled_by_days', 'days_names', 'error_table', 'expected_error', 'error_text', 'read_errors', 'write_errors']
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #a191cd64
+# %% ../../nbs/scenes/08a_expected_error.ipynb #0d83043b
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,10 +16,10 @@ from ..program import whole
 from ..reading.files import open_raster
 from ..results.intervals import pooled_interval
 from .fill_stack import make_job
-from .holdout import DAYS_EDGES, HeldOut, days_bin, hold_out, row_weights
+from .holdout import DAYS_EDGES, N_DAYS_BINS, HeldOut, count_days, days_bin, hold_out
 from .products import FILLED
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #df1eba9e
+# %% ../../nbs/scenes/08a_expected_error.ipynb #e43ec7f7
 def _coarse(path, most=512):
     "Read status and days of a quality layer at a low resolution, (2,h,w), and the pixels that one stands for"
     with open_raster(path) as src:
@@ -31,23 +31,23 @@ def filled_by_days(
     paths:Sequence # quality layers of a fill
 )->np.ndarray: # filled pixels by days, see `days_bin`, float64, (D,)
     "Count the filled pixels by days to the nearest clear date"
-    n = np.zeros(len(DAYS_EDGES)+2)
+    n = np.zeros(N_DAYS_BINS)
     for path in paths:
         (status,days),each = _coarse(path)
-        n += each*np.bincount(days_bin(days[status==FILLED]), minlength=len(n))
+        n += each*count_days(days[status==FILLED])
     return n
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #582ff6e9
-def _scaled(
-    gaps:np.ndarray, # pixels to fill in the sampled windows by days and share, (D,S)
+# %% ../../nbs/scenes/08a_expected_error.ipynb #03880042
+def _scales(
+    gaps:np.ndarray, # pixels to fill in the sampled windows by days, (D,)
     filled:np.ndarray # pixels of the whole fill by days, (D,)
-)->np.ndarray: # float64, (D,S)
-    "Scale counts so that each bin of days has its number of filled pixels"
-    n = gaps.sum(1, keepdims=True)
-    by_share = np.where(n > 0, gaps/np.maximum(n, 1), gaps.sum(0)/max(gaps.sum(), 1))
-    return by_share*filled[:,None]
+)->np.ndarray: # float64, (D,)
+    "Compute the factor of each bin of days by which the weights change; 1 where the sampled windows have none"
+    known = gaps > 0
+    factor = filled*gaps.sum()/np.where(known, gaps*max(filled.sum(), 1), 1)
+    return np.where(known, factor, 1.)
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #4ad08e6d
+# %% ../../nbs/scenes/08a_expected_error.ipynb #2edd0b13
 def days_names()->list: # of text
     "Name the bins of days to the nearest clear date"
     lower = [0, *(edge+1 for edge in DAYS_EDGES)]
@@ -82,8 +82,8 @@ def error_table(
     filled:np.ndarray=None # pixels of the whole fill by days, (D,); None = as in the sampled windows
 )->pd.DataFrame: # band, days, n, share, mae, low, high; attrs: `over` and `clusters` of the interval
     "Make the table of the expected error: one row per band and bin of days, and rows for all of them"
-    filled = held.gaps.sum(1).astype(float) if filled is None else filled
-    weight = row_weights(held.days, held.share, _scaled(held.gaps, filled))
+    filled = held.gaps.astype(float) if filled is None else filled
+    weight = held.weight*_scales(held.gaps, filled)[days_bin(held.days)]
     error = np.abs(held.error.astype(float))
     error = np.concatenate([error, error.mean(1, keepdims=True)], 1)
     cluster,over = _clusters(held)
@@ -99,7 +99,7 @@ def error_table(
     out.attrs['over'] = over
     return out
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #ad1cc99c
+# %% ../../nbs/scenes/08a_expected_error.ipynb #3858e67b
 def _too_little(held, filled):
     "Explain why nothing can be estimated; empty = it can"
     if not held.gaps.sum() or (filled is not None and not filled.sum()): return 'no gap was filled'
@@ -129,7 +129,7 @@ def _unit(stack):
     if all(u.known for u in stack.date_units): return 'reflectance'
     return 'reflectance with the assumed scale'
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #da88b4f7
+# %% ../../nbs/scenes/08a_expected_error.ipynb #2e75ebb1
 def error_text(
     table:pd.DataFrame # of `expected_error`
 )->str: # a few lines
@@ -143,7 +143,7 @@ def error_text(
     head = f"expected error of this fill (MAE, {table.attrs['unit']}) by days to the nearest clear date, 95 % interval"
     return f"{head} {table.attrs['over']}:\n{shown}"
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #0f11ccfc
+# %% ../../nbs/scenes/08a_expected_error.ipynb #b7fa1115
 def _tag(path):
     "Read the tag of the fill that wrote a file; None if it has none"
     with open_raster(path) as src: return src.tags().get('run')
