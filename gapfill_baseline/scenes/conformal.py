@@ -7,6 +7,7 @@ __all__ = ['SHARE_EDGES', 'FEWEST', 'SHAPES', 'PATCHES', 'conformal_quantile', '
            'save_intervals', 'load_intervals']
 
 # %% ../../nbs/scenes/06b_conformal.ipynb #facb5394
+import math
 from typing import NamedTuple
 import numpy as np
 from ..program import whole
@@ -16,22 +17,19 @@ from .holdout import N_DAYS_BINS, HeldOut, days_bin
 def conformal_quantile(
     scores:np.ndarray, # of calibration, the larger, the worse, (n,)
     level:float, # share of new scores that may not exceed the quantile, 0..1
-    weight:np.ndarray=None, # of each score, (n,); None = all equal
     n:float=None # independent scores among them; None = all
 )->float: # the largest score if `n` is too small for the level, inf without scores
     "Compute the finite-sample quantile of scores"
     if not len(scores): return np.inf
     n = len(scores) if n is None else n
-    order = np.argsort(scores, kind='stable')
-    total = np.cumsum(np.ones(len(scores)) if weight is None else np.asarray(weight, float)[order])
-    at = np.searchsorted(total, level*(1+1/n)*total[-1]*(1-1e-12))
-    return float(scores[order[min(at, len(scores)-1)]])
+    rank = math.ceil(level*(1+1/n)*len(scores)*(1-1e-12)) # 1 = smallest
+    return float(np.partition(scores, min(rank, len(scores))-1)[min(rank, len(scores))-1])
 
 # %% ../../nbs/scenes/06b_conformal.ipynb #fd478b68
 SHARE_EDGES = (.25,.5,.75,.95) # share of the date hidden, upper ends of all bins but the last
 FEWEST = 300 # held-out pixels that a cell needs
 SHAPES = 3 # hidden shapes that a cell needs
-PATCHES = 10 # pixels of a shape that count as independent
+PATCHES = 20 # pixels of a shape that count as independent
 _shape = N_DAYS_BINS,len(SHARE_EDGES)+1
 
 def _cells(days, share):
@@ -43,17 +41,18 @@ def _unlikeness():
     i,j = np.indices(_shape).reshape(2, -1)
     return 3*abs(i[:,None]-i) + abs(j[:,None]-j)
 
-def _effective(weights):
-    "Count the independent pixels of shapes with these sums of weights, (K,...) -> (...)"
-    return PATCHES*weights.sum(0)**2/np.maximum((weights**2).sum(0), 1e-300)
+def _effective(pixels):
+    "Count the independent ones among the pixels of shapes, (K,...) -> (...)"
+    return PATCHES*pixels.sum(0)**2/np.maximum((pixels**2).sum(0), 1)
 
-def _merged(rows, weights):
-    "Choose the cells that calibrate each cell, bool, (N,N); `rows` (N,), `weights` of the shapes (K,N)"
+def _merged(pixels):
+    "Choose the cells that calibrate each cell, bool, (N,N), from the pixels of each shape and cell, (K,N)"
     unlike = _unlikeness()
-    out = np.ones((len(rows),len(rows)), bool)
+    out = np.ones(unlike.shape, bool)
     for radius in range(unlike.max(), -1, -1):
         within = unlike <= radius
-        enough = (within@rows >= FEWEST) & (_effective(weights@within.T) >= SHAPES*PATCHES)
+        of_shapes = pixels@within.T
+        enough = (of_shapes.sum(0) >= FEWEST) & (_effective(of_shapes) >= SHAPES*PATCHES)
         out[enough] = within[enough]
     return out
 
@@ -79,10 +78,10 @@ def _shapes(held):
     "Number the hidden shapes of held-out pixels, (n,)"
     return np.unique(np.stack([held.window, held.date]), axis=1, return_inverse=True)[1].ravel()
 
-def _weights_of(shape, cell, weight):
-    "Add up the weights of each shape in each cell, (K,N)"
-    K,N = shape.max(initial=-1)+1,np.prod(_shape)
-    return np.bincount(shape*N+cell, weight, K*N).reshape(K, N)
+def _count(shape, cell):
+    "Count the pixels of each shape in each cell, float64, (K,N)"
+    K,N = shape.max(initial=-1)+1,math.prod(_shape)
+    return np.bincount(shape*N+cell, minlength=K*N).reshape(K, N).astype(float)
 
 def calibrate_intervals(
     held:HeldOut, # held-out pixels
@@ -92,25 +91,18 @@ def calibrate_intervals(
     "Calibrate intervals on held-out pixels"
     if not .5 <= level <= .99: raise ValueError(f"level is {level}; pass a share from 0.5 to 0.99.")
     n,C = held.error.shape
-    share = held.share if by_share else np.zeros(n)
-    cell,weight = _cells(held.days, share),_positive(held.weight, n)
-    rows = np.bincount(cell, minlength=np.prod(_shape))
-    weights = _weights_of(_shapes(held), cell, weight)
-    merged,which = np.unique(_merged(rows, weights), axis=0, return_inverse=True)
+    cell = _cells(held.days, held.share if by_share else np.zeros(n))
+    pixels = _count(_shapes(held), cell)
+    merged,which = np.unique(_merged(pixels), axis=0, return_inverse=True)
     scores = _scores(held)
-    half = np.stack([_half_of(scores, weight, members[cell], _effective(weights[:,members].sum(1)), level)
-                     for members in merged])
-    half = half[which.ravel()].reshape(*_shape, C)
-    return Intervals(level, half, (merged@rows)[which.ravel()].reshape(_shape), n, held.scale is not None, by_share)
+    half = [_half_of(scores[members[cell]], _effective(pixels[:,members].sum(1)), level) for members in merged]
+    half = np.stack(half)[which.ravel()].reshape(*_shape, C)
+    behind = (merged@pixels.sum(0)).astype(int)[which.ravel()].reshape(_shape)
+    return Intervals(level, half, behind, n, held.scale is not None, by_share)
 
-def _positive(weight, n):
-    "Give the weights of `n` rows; a row that stands for no pixel counts a little"
-    if weight is None or not weight.any(): return np.ones(n)
-    return np.maximum(weight, 1e-3*weight.mean())
-
-def _half_of(scores, weight, at, n, level):
-    "Compute the quantile of each band over some rows, (C,)"
-    return np.array([conformal_quantile(s[at], level, weight[at], max(n, 1)) for s in scores.T])
+def _half_of(scores, n, level):
+    "Compute the quantile of each band, (C,)"
+    return np.array([conformal_quantile(s, level, max(n, 1)) for s in scores.T])
 
 # %% ../../nbs/scenes/06b_conformal.ipynb #d26aad85
 def half_width(
