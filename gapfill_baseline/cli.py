@@ -397,6 +397,7 @@ def gapfill_fill(
     max_days:int=None, # leave pixels as nodata whose nearest clear date is more days away
     fill_all:bool=False, # fill also pixels without any observation to fill from
     score:bool=False, # only score: hide clear pixels under clouds of other dates, fill and compare them
+    no_expected_error:bool=False, # do not estimate the error of the fill from hidden clear pixels
     profile:bool=False, # write the seconds of each kind of work to profile.csv
     dry_run:bool=False, # only show how the scenes are read: date, file, units, mask, gap fraction
     resume:bool=False, # continue a fill that was interrupted

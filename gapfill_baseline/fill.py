@@ -15,6 +15,8 @@ from .glibc import keep_freed_memory
 from .models import fillers, get_filler
 from .program import Clock, as_list, file_hash, save_profile, whole
 from .reading.bands import band_words
+from .scenes.expected_error import error_text, expected_error, filled_by_days
+from .scenes.expected_error import read_errors, write_errors
 from .scenes.fill_stack import fill_stack, is_finished
 from .scenes.many import archive_summary, fill_archive, read_archive
 from .scenes.open import first_lines, open_stack, show_understood
@@ -146,6 +148,19 @@ def _open_request(options):
                      dates_out='all' if dates in (None, ['all']) else dates)
     return _Request(stack, filler, settings, note)
 
+def _expect_error(request, result, options, clock):
+    "Estimate the error of a fill, print it, and write expected_error.csv; what is there already stays"
+    path = Path(options.out_dir)/'expected_error.csv'
+    a_file = next(iter(result['paths'].values()))
+    if result['finished_already'] and read_errors(path, a_file) is not None: return
+    qa = [file for (_,kind),file in result['paths'].items() if kind=='qa']
+    given = {k: request.settings[k] for k in ('device','size','overlap','time_steps','dates_out','fill_all')}
+    with clock('expected error'):
+        table = expected_error(request.stack, request.filler, filled_by_days(qa), **given)
+        write_errors(table, path, a_file, request.settings['name'])
+    print(error_text(table))
+    result['expected_error'] = table
+
 def _fill_place(options):
     "Fill the scenes of one place; with --score a table of scores"
     if options.dry_run: return show_understood(options)
@@ -158,14 +173,15 @@ def _fill_place(options):
         if options.score: return _score_place(request.stack, options)
         r = fill_stack(request.stack, request.filler, usable_folder(options.out_dir), resume=options.resume,
                        overwrite=options.overwrite, clock=clock, **request.settings)
-    print(summary(r))
+        print(summary(r))
+        if not options.no_expected_error: _expect_error(request, r, options, clock)
     if options.profile: save_profile(clock, Path(options.out_dir)/'profile.csv')
     return r
 
 # %% ../nbs/12_fill.ipynb #ebed52f4
 _sources = ('granules','scenes','stack','cube','masks','dates','dates_file')
 # options that do not decide the result of a row
-_not_deciding = (*_sources,'out_dir','profile','resume','overwrite','dry_run',
+_not_deciding = (*_sources,'out_dir','profile','no_expected_error','resume','overwrite','dry_run',
                  'archive','scheduler','workers','memory_limit','model')
 
 def _copy_with(options, **changes):
@@ -181,12 +197,17 @@ def _fill_row(row, folder, options):
     "Fill a row of a list into its folder"
     _fill_place(_row_options(row, folder, options))
 
+def _has_errors(folder):
+    "True if the expected error of the fill in a folder is there"
+    return read_errors(folder/'expected_error.csv', next(folder.glob('*.tif'))) is not None
+
 def _row_done(row, folder, options):
     "True if all outputs of a row exist and carry the tag of this fill"
     if not any(folder.glob('*.tif')): return False
     try:
         request = _open_request(_row_options(row, folder, options))
-        with request.stack: return is_finished(request.stack, request.filler, folder, **request.settings)
+        with request.stack: finished = is_finished(request.stack, request.filler, folder, **request.settings)
+        return finished and (options.no_expected_error or _has_errors(folder))
     except Exception: return False # `_fill_row` raises it again
 
 # %% ../nbs/12_fill.ipynb #1dc61c58

@@ -149,7 +149,7 @@ def by_real_masks(
     kinds = np.arange(len(stack))%5 if len(stack) > 4 else np.full(len(stack), 2)
     for t,kind in enumerate(rng.permutation(kinds)):
         if kind==0: cover[t] = True
-        elif kind > 1: cover[t] = _read_mask(paths[rng.choice(np.flatnonzero(shares > .1))], *stack.grid[2:])
+        elif kind > 1: cover[t] = _read_mask(paths[rng.choice(np.flatnonzero((shares > .1) & (shares < .7)))], *stack.grid[2:])
     return CoveredStack(stack, cover)
 
 def _bouconne(real, folder):
@@ -159,12 +159,29 @@ def _bouconne(real, folder):
     dn = dn.reshape(7, 10, *dn.shape[1:])[:,[0,1,2,7,8,9]]
     return write_scenes(Path(folder)/'scenes', dn, [date.fromisoformat(f'2018-{d}') for d in days])
 
-def _chip(real, folder, name):
-    "Open a chip of three dates and six bands"
-    table = pd.read_csv(Path(real)/'real_sample/chip_catalog.csv').set_index('chip_id').loc[name]
-    with rasterio.open(Path(real)/f'real_sample/chips_filtered/{name}_merged.tif') as src: dn = src.read()
-    dates = [date.fromisoformat(table[f'{k}_image_date']) for k in ('first','second','third')]
-    return write_scenes(Path(folder)/'scenes', dn.reshape(3, -1, *dn.shape[1:]), dates)
+def _landsat_row(real, folder, years):
+    "Open a row of 300 Landsat pixels, of which Fmask is known, over some years"
+    with np.load(Path(real)/'places/landsat_harvardforest_us/p013r030_r50_n423_b8.npz', allow_pickle=True) as f:
+        dn,days = f['Y'],[date.fromordinal(int(d)) for d in f['dates']]
+    dn = np.where(dn[7] > 1, HLS.nodata, dn[:6])[:,:,None].swapaxes(0, 1)
+    at = [t for t,d in enumerate(days) if d.year in years and (dn[t] != HLS.nodata).any()]
+    return write_scenes(Path(folder)/'scenes', dn[at].astype(np.int16), [days[t] for t in at])
+
+def _chip_dates(real, place):
+    "Read all dates of a place from its chips of three dates: date -> (6,H,W)"
+    table = pd.read_csv(Path(real)/'real_sample/chip_catalog.csv')
+    out = {}
+    for _,row in table[table.chip_id.str.startswith(place)].iterrows():
+        with rasterio.open(Path(real)/f'real_sample/chips_filtered/{row.chip_id}_merged.tif') as src: dn = src.read()
+        days = [date.fromisoformat(row[f'{k}_image_date']) for k in ('first','second','third')]
+        out |= dict(zip(days, dn.reshape(3, -1, *dn.shape[1:])))
+    return out
+
+def _chip_series(real, folder, half):
+    "Open the first or second half of the dates of a place"
+    every = sorted(_chip_dates(real, 'chip_001').items())
+    days,dn = zip(*every[:len(every)//2] if half==0 else every[len(every)//2:])
+    return write_scenes(Path(folder)/'scenes', np.stack(dn).astype(np.int16), days)
 
 def _glob(real, pattern): return sorted(map(str, Path(real).glob(pattern)))
 
@@ -178,16 +195,19 @@ def real_scenes(
     real # folder of real data
 )->dict: # name -> function of a folder that gives a `CoveredStack`
     "List the real scenes"
-    places = dict(
+    series = sorted(map(str, Path(real).glob('sources/worldcereal/S2_L2A_*.nc')))
+    months = 'sources/worldcereal/worldcereal_pre*.nc'
+    return dict(
         hls_exeter=lambda _: by_other_dates(_open(scenes=_glob(real, 'places/hls_exeter_uk/*.tif'))),
         s2_exeter=lambda _: by_other_dates(_open(scenes=_glob(real, 'places/s2_exeter_uk/*.tif'), align=True)),
         s2_bouconne=lambda d: by_real_masks(_bouconne(real, d), real, 0),
-        worldcereal=lambda _: by_other_dates(_open(cube=_glob(real, 'sources/worldcereal/S2_L2A_*.nc'))),
-        worldcereal_months=lambda _: by_real_masks(_measured(real, 'sources/worldcereal/worldcereal_pre*.nc'), real, 1),
-        s2_quintads=lambda _: by_real_masks(_measured(real, 'places/s2_gfmap/bap_quintad_cdse.nc'), real, 2))
-    for k,name in enumerate(('chip_001_000','chip_001_040','chip_001_080')):
-        places[name] = lambda d, name=name, k=k: by_real_masks(_chip(real, d, name), real, 10+k)
-    return places
+        belgium=lambda _: by_other_dates(_open(cube=series)),
+        belgium_months=lambda _: by_real_masks(_measured(real, months), real, 1),
+        belgium_chips=lambda d: by_real_masks(_chip_series(real, d, 0), real, 2),
+        belgium_chips_2=lambda d: by_real_masks(_chip_series(real, d, 1), real, 3),
+        landsat_1990=lambda d: by_other_dates(_landsat_row(real, d, (1989,1990))),
+        landsat_2000=lambda d: by_other_dates(_landsat_row(real, d, (2000,2001))),
+        landsat_2010=lambda d: by_other_dates(_landsat_row(real, d, (2009,2010))))
 
 simulated_scenes = dict(
     few_dates=simulated(300, 3, 30, .3, 'p', 20), three_months=simulated(400, 3, 30, .4, 'v', 1),
@@ -207,6 +227,14 @@ class Errors(NamedTuple):
     pixels:int # covered pixels
     held_out:int # pixels behind the expected error
 
+def known_dates(
+    stack:CoveredStack # the scene
+)->list: # YYYY-MM-DD
+    "List the dates of which most of the gap has known truth, which alone are filled; all where these are under five"
+    known,gap = covered_pixels(stack).mean((1,2)),stack.read()[1].mean((1,2))
+    mostly = known > gap/2
+    return [str(d) for d,m in zip(stack.dates, mostly) if m or mostly.sum() < 5]
+
 def true_error(
     stack:CoveredStack, # the scene
     paths:dict # of its fill
@@ -216,6 +244,7 @@ def true_error(
     scored = covered_pixels(stack)
     total,n = 0.,0
     for t,name in enumerate(stack.names):
+        if (name,'filled') not in paths: continue
         with rasterio.open(paths[name,'filled']) as src: filled = src.read()
         with rasterio.open(paths[name,'qa']) as src: at = scored[t] & (src.read(1)==1)
         scale = np.broadcast_to(stack.date_units[t].scale, len(filled))[:,None]
@@ -229,9 +258,10 @@ def errors_of(
     folder # for the files of the fill
 )->Errors:
     "Fill a scene, and compare the expected with the true error"
-    f = get_filler(filler)
-    paths = fill_stack(stack, f, Path(folder)/filler)['paths']
-    table = expected_error(stack, f, filled_by_days([p for (_,kind),p in paths.items() if kind=='qa']))
+    f,dates = get_filler(filler),known_dates(stack)
+    paths = fill_stack(stack, f, Path(folder)/filler, dates_out=dates)['paths']
+    qa = [p for (_,kind),p in paths.items() if kind=='qa']
+    table = expected_error(stack, f, filled_by_days(qa), dates_out=dates)
     of_all = table[(table.band=='all') & (table.days=='all')].iloc[0]
     return Errors(of_all.mae, of_all.low, of_all.high, *true_error(stack, paths), int(of_all.n))
 

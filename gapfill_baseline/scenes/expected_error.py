@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['filled_by_days', 'days_names', 'error_table', 'expected_error', 'error_text', 'read_errors', 'write_errors']
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #0d83043b
+# %% ../../nbs/scenes/08a_expected_error.ipynb #63c09f2f
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from .fill_stack import make_job
 from .holdout import DAYS_EDGES, N_DAYS_BINS, HeldOut, count_days, days_bin, hold_out
 from .products import FILLED
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #e43ec7f7
+# %% ../../nbs/scenes/08a_expected_error.ipynb #7b9f1e09
 def _coarse(path, most=512):
     "Read status and days of a quality layer at a low resolution, (2,h,w), and the pixels that one stands for"
     with open_raster(path) as src:
@@ -37,7 +37,7 @@ def filled_by_days(
         n += each*count_days(days[status==FILLED])
     return n
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #03880042
+# %% ../../nbs/scenes/08a_expected_error.ipynb #fc587f5c
 def _scales(
     gaps:np.ndarray, # pixels to fill in the sampled windows by days, (D,)
     filled:np.ndarray # pixels of the whole fill by days, (D,)
@@ -47,12 +47,13 @@ def _scales(
     factor = filled*gaps.sum()/np.where(known, gaps*max(filled.sum(), 1), 1)
     return np.where(known, factor, 1.)
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #2edd0b13
+# %% ../../nbs/scenes/08a_expected_error.ipynb #a57905a6
 def days_names()->list: # of text
     "Name the bins of days to the nearest clear date"
     lower = [0, *(edge+1 for edge in DAYS_EDGES)]
     return [f'{a}-{b}' for a,b in zip(lower, DAYS_EDGES)] + [f'over {DAYS_EDGES[-1]}', 'no clear date']
 
+_columns = ['run','filler','band','days','n','share','mae','low','high'] # of expected_error.csv
 _fewest = 5 # windows or dates that an interval needs
 
 def _clusters(held):
@@ -76,6 +77,10 @@ def _bin_scores(at, error, weight, cluster):
     if not weight[at].any(): return np.full((3,error.shape[1]), np.nan)
     return _mae(error[at], weight[at], cluster[at], cluster.max()+1)
 
+def _with_mean(error):
+    "Append the mean over bands, (n,C+1)"
+    return np.concatenate([error, error.mean(1, keepdims=True)], 1)
+
 def error_table(
     held:HeldOut, # held-out pixels, one or more
     bands:Sequence, # names, (C,)
@@ -84,22 +89,20 @@ def error_table(
     "Make the table of the expected error: one row per band and bin of days, and rows for all of them"
     filled = held.gaps.astype(float) if filled is None else filled
     weight = held.weight*_scales(held.gaps, filled)[days_bin(held.days)]
-    error = np.abs(held.error.astype(float))
-    error = np.concatenate([error, error.mean(1, keepdims=True)], 1)
+    error = _with_mean(np.abs(held.error.astype(float)))
     cluster,over = _clusters(held)
 
-    bins,rows = days_bin(held.days),[]
-    for k,name in [(None,'all'), *enumerate(days_names())]:
-        at = bins==k if name!='all' else np.full(len(bins), True)
-        share = 1. if name=='all' else filled[k]/max(filled.sum(), 1)
-        if not at.any() and not share: continue
-        scores = _bin_scores(at, error, weight, cluster)
-        rows += [(band, name, int(at.sum()), share, *v) for band,v in zip([*bands,'all'], scores.T)]
-    out = pd.DataFrame(rows, columns=['band','days','n','share','mae','low','high'])
+    bins = days_bin(held.days)
+    at = dict(all=np.full(len(bins), True)) | {name: bins==k for k,name in enumerate(days_names())}
+    share = dict(all=1.) | dict(zip(days_names(), filled/max(filled.sum(), 1)))
+    rows = [(band, name, int(at[name].sum()), share[name], *scores)
+            for name in at if at[name].any() or share[name]
+            for band,scores in zip([*bands,'all'], _bin_scores(at[name], error, weight, cluster).T)]
+    out = pd.DataFrame(rows, columns=_columns[2:])
     out.attrs['over'] = over
     return out
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #3858e67b
+# %% ../../nbs/scenes/08a_expected_error.ipynb #44e5b5a2
 def _too_little(held, filled):
     "Explain why nothing can be estimated; empty = it can"
     if not held.gaps.sum() or (filled is not None and not filled.sum()): return 'no gap was filled'
@@ -129,7 +132,7 @@ def _unit(stack):
     if all(u.known for u in stack.date_units): return 'reflectance'
     return 'reflectance with the assumed scale'
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #2e75ebb1
+# %% ../../nbs/scenes/08a_expected_error.ipynb #87defb2f
 def error_text(
     table:pd.DataFrame # of `expected_error`
 )->str: # a few lines
@@ -143,10 +146,17 @@ def error_text(
     head = f"expected error of this fill (MAE, {table.attrs['unit']}) by days to the nearest clear date, 95 % interval"
     return f"{head} {table.attrs['over']}:\n{shown}"
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #b7fa1115
+# %% ../../nbs/scenes/08a_expected_error.ipynb #cc6ebfd0
 def _tag(path):
     "Read the tag of the fill that wrote a file; None if it has none"
     with open_raster(path) as src: return src.tags().get('run')
+
+def _read_table(path):
+    "Read expected_error.csv; refuse a file that is damaged"
+    try: table = pd.read_csv(path, dtype=dict(run=str, band=str, days=str))
+    except (ValueError, OSError): table = pd.DataFrame() # also the errors of pandas
+    if list(table)==_columns: return table
+    raise ValueError(f"{path} is damaged: it is not the table of a fill. Remove it; the same command makes it again.")
 
 def read_errors(
     path, # expected_error.csv
@@ -154,7 +164,7 @@ def read_errors(
 )->pd.DataFrame: # rows of this fill; None = there are none
     "Read the expected error of a fill"
     if not Path(path).exists(): return None
-    table = pd.read_csv(path, dtype=dict(run=str, band=str, days=str))
+    table = _read_table(path)
     rows = table[table.run==_tag(of)]
     return rows.reset_index(drop=True) if len(rows) else None
 
@@ -170,7 +180,7 @@ def write_errors(
     table.insert(0, 'filler', filler)
     table.insert(0, 'run', _tag(of))
     if path.exists():
-        others = pd.read_csv(path, dtype=dict(run=str, band=str, days=str))
+        others = _read_table(path)
         present = {_tag(p) for p in path.parent.glob('*.tif')}
         table = pd.concat([others[others.run.isin(present - {_tag(of)})], table])
     with whole(path) as part: table.to_csv(part, index=False)

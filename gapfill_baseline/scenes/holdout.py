@@ -6,7 +6,7 @@
 __all__ = ['DAYS_EDGES', 'N_DAYS_BINS', 'ROWS_EACH', 'HeldOut', 'sample_windows', 'days_bin', 'count_days', 'weighted',
            'hold_out']
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #5e720a4e
+# %% ../../nbs/scenes/06a_holdout.ipynb #f79a2ee6
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from ..parallel import ahead, in_order, workers
 from .windows import NO_LOOK, as_dn, as_reflectance, as_sample, blend_weights, dates_to_see
 from .windows import fillable, look_distance, window_starts
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #82944d2f
+# %% ../../nbs/scenes/06a_holdout.ipynb #41f592f8
 class HeldOut(NamedTuple):
     "Errors at hidden clear pixels, one row per pixel"
     error:np.ndarray  # prediction - observed, in the unit of the scene (reflectance where known), float32, (n,C)
@@ -29,12 +29,17 @@ class HeldOut(NamedTuple):
     weight:np.ndarray=None # pixels of the gap that a row stands for, float64, (n,)
     gaps:np.ndarray=None # pixels to fill in the sampled windows by days, see `days_bin`, int64, (D,)
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #fe2f6461
+# %% ../../nbs/scenes/06a_holdout.ipynb #1faf68ae
 def _patches(n, size, block):
     "Divide one side of a scene into patches of whole blocks with room for a window: first pixels, lengths"
     length = -(-size//block)*block
     starts = [start for start in range(0, n, length) if n-start >= size] or [0]
     return starts,np.diff([*starts, n])
+
+def _all_patches(stack, size):
+    "List the patches of a scene: row, column, height, width"
+    rows,columns = (list(zip(*_patches(side, size, b))) for side,b in zip(stack.grid[2:], stack.block))
+    return [(y,x,h,w) for y,h in rows for x,w in columns]
 
 def _inside(start, length, size, rng):
     "Place as many windows as fit along one side of a patch"
@@ -61,16 +66,14 @@ def sample_windows(
     seed:int=0 # the same seed gives the same windows
 )->list: # of `Window`, patch after patch in random order
     "Draw windows that are cheap to read"
-    height,width = stack.grid[2:]
     rng = np.random.default_rng(seed)
-    rows,columns = (list(zip(*_patches(side, size, b))) for side,b in zip((height, width), stack.block))
-    patches = [(y,x,h,w) for y,h in rows for x,w in columns]
+    patches = _all_patches(stack, size)
     room = sum(max(1, h//size)*max(1, w//size) for _,_,h,w in patches) # windows that fit
     n_patches = min(len(patches), max(2, math.ceil(len(patches)*n/room)))
     order = _spread_over(len(patches), n_patches, rng)
     return [w for k in order for w in _windows_in(patches[k], size, -(-n//n_patches), rng)][:n]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #9089dd75
+# %% ../../nbs/scenes/06a_holdout.ipynb #3adb304b
 def _days_on_sides(gap, days):
     "Count the days to the closest other clear dates before and after, the smaller number first: int64, (2,T,...)"
     sides = np.full((2,*gap.shape), NO_LOOK)
@@ -81,7 +84,7 @@ def _days_on_sides(gap, days):
             last = np.where(gap[t], last, days[t])
     return np.sort(sides, 0)
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #91c6f001
+# %% ../../nbs/scenes/06a_holdout.ipynb #cfdd3fcf
 _most_more = .1 # of the window that a date may lose beyond the share of the gap that it stands for
 
 def _turned(mask):
@@ -129,20 +132,23 @@ class _Shapes:
         if hidden.sum() < max(2, .05*mask.sum()): return np.inf
         near,far = abs(self.log_days(k, hidden) - self.log_days(t, self.gap[t]))
         used = self.part(t, k, mask)*hidden.sum()/mask.sum()
-        return near + far/2 + self.season[t,k]/60 - .3*math.log(used)
+        return near + far + self.season[t,k]/60 - .3*math.log(used)
 
     def company(self, t, k, mask, most):
-        "List at most `most` dates to hide together with date `k`, until its days are those of the gap of date `t`"
-        wanted = self.log_days(t, self.gap[t])[0]-.2
+        "List at most `most` dates to hide together with date `k`, as long as its days come closer to those of date `t`"
+        wanted = self.log_days(t, self.gap[t])[0]
         gap = self.gap[:,mask & ~self.gap[k]] # of the pixels that are hidden
-        out = []
+        if not gap.shape[1]: return []
+        out,reached = [],_log_days(_days_on_sides(gap, self.days)[0,k])
         for near in np.abs(self.days-self.days[k]).argsort(kind='stable')[1:1+most]:
-            if not gap.shape[1] or _log_days(_days_on_sides(gap, self.days)[0,k]) >= wanted: break
             gap[near] = True
+            further = _log_days(_days_on_sides(gap, self.days)[0,k])
+            if abs(further-wanted) >= abs(reached-wanted): break
             out.append(int(near))
+            reached = further
         return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #4d2bd311
+# %% ../../nbs/scenes/06a_holdout.ipynb #5e81b9a3
 def _draw_dates(n, k, phase):
     "Draw at most `k` dates in proportion to their numbers of pixels `n`, evenly spread; `phase` is in 0..1"
     at = (np.arange(k)+phase)*n.sum()/k
@@ -165,7 +171,7 @@ def _band(mask, share, rng):
 
 def _hide(shapes, gap, t, taken, rng):
     "Choose a date for the gap of date `t`, away from dates `taken`; None if there is none"
-    choices = [(cost+.5*rng.random(),k,n) for cost,k,n in shapes.choices(t)]
+    choices = [(cost+.3*rng.random(),k,n) for cost,k,n in shapes.choices(t)]
     free = [choice for choice in choices if all(abs(choice[1]-other) > 1 for other in taken)]
     if not free: return None
     _,k,n = min(free)
@@ -186,7 +192,7 @@ def _hidings(gap, n_fill, days, doy, most, phase, rng):
         taken += new.dates
     return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #f98b0b9b
+# %% ../../nbs/scenes/06a_holdout.ipynb #c5447578
 DAYS_EDGES = (5,10,20,40) # days, upper ends of all bins but the last two: further away, and no clear date
 N_DAYS_BINS = len(DAYS_EDGES)+2
 
@@ -216,7 +222,7 @@ def weighted(
     each = pixels*stands_for/(stands_for.sum()*rows.clip(1))
     return [part._replace(weight=each[days_bin(part.days)]) for part in parts]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #10bdce75
+# %% ../../nbs/scenes/06a_holdout.ipynb #72d6b2a1
 ROWS_EACH = 4096 # pixels kept of each hidden shape
 
 def _rounded_error(predicted, dn, units):
@@ -242,7 +248,11 @@ class _View(NamedTuple):
         at = int(np.searchsorted(self.shown, t))
         return self.usable[at],self.days[at]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #1a0e5461
+# %% ../../nbs/scenes/06a_holdout.ipynb #54c33478
+def _hidden_at_once(T, job):
+    "Count the dates to hide in one run: a sixth of all; half of them where each is filled from its own few dates"
+    return max(1, T//2 if job.time_steps else T//6)
+
 _golden = (5**.5-1)/2 # multiples of it, modulo 1, are evenly spread
 
 class _HoldOut:
@@ -251,8 +261,7 @@ class _HoldOut:
         self.stack,self.job,self.seed = stack,job,seed
         self.days = days_since(stack.dates).astype(int)
         self.doy = day_of_year(stack.dates)
-        T = len(stack.dates)
-        self.most = max(1, T//2 if job.time_steps else T//6) # dates hidden at once
+        self.most = _hidden_at_once(len(stack.dates), job)
 
     def _views(self, gap, dates):
         "Choose the dates to show for each of `dates`: all of them, or for each date those of the fill"
@@ -320,15 +329,21 @@ class _HoldOut:
         "Run the filler on a view, and give the rows of some `pixels` of each date"
         dn,hidden,places = drawn.dn,gap,pixels
         if self.job.by_pixel: dn,hidden,places = _cut_pixels(dn, gap, pixels)
-        mean,scale = (None if x is None else x.flatten(-2) for x in self._predict(dn, hidden, view.shown))
+        predicted = [None if x is None else x.flatten(-2) for x in self._predict(dn, hidden, view.shown)]
         out = []
         for t,at in pixels.items():
-            k,here = int(np.searchsorted(view.shown, t)),places[t]
-            error = _rounded_error(mean[k][:,here], drawn.dn[t].reshape(len(mean[k]), -1)[:,at], self.stack.units.at([t]))
-            of_scale = None if scale is None else scale[k][:,here].T.cpu().numpy()
-            days,share = view.days[k].ravel()[at],np.full(len(at), gap[t].mean(), np.float32)
-            out.append(HeldOut(error, np.full(len(at), t), days, share, np.full(len(at), drawn.number), of_scale))
+            k = int(np.searchsorted(view.shown, t))
+            mean,scale = (None if x is None else x[k][:,places[t]] for x in predicted)
+            of_date = HeldOut(None, np.full(len(at), t), view.days[k].ravel()[at],
+                              np.full(len(at), gap[t].mean(), np.float32), np.full(len(at), drawn.number))
+            observed = drawn.dn[t].reshape(len(mean), -1)[:,at]
+            out.append(self._with_errors(of_date, mean, scale, observed, t))
         return out
+
+    def _with_errors(self, part, mean, scale, observed, t):
+        "Add errors and predicted scale to the rows of a date; prediction, scale and numbers are (C,n)"
+        error = _rounded_error(mean, observed, self.stack.units.at([t]))
+        return part._replace(error=error, scale=None if scale is None else scale.T.cpu().numpy())
 
 def _some(where, rng):
     "Draw at most `ROWS_EACH` pixels: their positions in the flattened window, ascending"
@@ -342,13 +357,14 @@ def _cut_pixels(dn, gap, pixels):
     places = {t: np.arange(end-len(at), end) for (t,at),end in zip(pixels.items(), ends)}
     return dn.reshape(*dn.shape[:2], 1, -1)[...,every],gap.reshape(len(gap), 1, -1)[...,every],places
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #7faa8488
+# %% ../../nbs/scenes/06a_holdout.ipynb #12dc31d0
 def _n_runs(stack, job, budget, least):
-    "Count the runs of the filler that the budget allows; scenes below 1024 × 1024 px get at least `least`"
+    "Count the runs of the filler that the budget allows; scenes below 1024 × 1024 px get enough for `least` shapes"
     height,width = stack.grid[2:]
     windows = [len(window_starts(n, job.size, job.overlap)) for n in (height, width)]
     n = max(1, int(budget*math.prod(windows)))
-    return n if height*width >= 1024**2 else max(least, n)
+    if height*width >= 1024**2: return n
+    return max(n, 4, math.ceil(least/_hidden_at_once(len(stack.dates), job)))
 
 def _read_windows(stack, job, windows, n_runs):
     "Read windows until there are enough with a gap, and divide the runs among them"
@@ -374,7 +390,7 @@ def hold_out(
     job, # options of the fill, a `Job`
     budget:float=.15, # share of the windows of the fill that may be run
     seed:int=0, # the same seed hides the same pixels
-    least:int=24 # runs of the filler on a scene of less than 1024 × 1024 px
+    least:int=24 # shapes to hide in a scene of less than 1024 × 1024 px
 )->HeldOut: # without rows where nothing can be hidden
     "Hide clear pixels of some windows as clouds would, and return the errors of a filler there"
     n_runs = _n_runs(stack, job, budget, least)
