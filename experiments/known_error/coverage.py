@@ -12,15 +12,27 @@ import pandas as pd
 import rasterio
 from fastcore.script import Param
 
+from gapfill_baseline.core import HLS
 from gapfill_baseline.glibc import keep_freed_memory
 from gapfill_baseline.models import get_filler
 from gapfill_baseline.program import program, whole
 from gapfill_baseline.scenes.fill_stack import fill_stack
-from known_error import CoveredStack, covered_pixels, real_scenes, simulated_scenes
+from known_error import CoveredStack, by_other_dates, by_real_masks, covered_pixels, real_scenes, simulated_scenes
+from known_error import _glob, _measured, _open
 
 BLOCK = 16 # side of the blocks of the bootstrap, pixels
-names = dict(hls_exeter='hls_exeter_uk', s2_exeter='s2_exeter_uk', s2_bouconne='s2_bouconne_fr',
-             s2_quintads='s2_gfmap') # places by scene, where they differ
+usual = ('hls_exeter','s2_exeter','s2_bouconne','belgium','belgium_months','belgium_chips','landsat_1990',
+         'landsat_2000','landsat_2010','s2_gfmap','landsat_kranj')
+
+def real_places(
+    real # folder of real data
+)->dict: # name -> function of a folder that gives a `CoveredStack`
+    "List the real scenes of `known_error.py`, and two more"
+    kranj = dict(dates=['2020-03-08','2020-03-17','2020-04-02','2020-04-09'], bands=list(HLS.bands), scale=1e-4)
+    return real_scenes(real) | dict(
+        s2_gfmap=lambda _: by_real_masks(_measured(real, 'places/s2_gfmap/bap_quintad_cdse.nc'), real, 2),
+        landsat_kranj=lambda _: by_other_dates(
+            _open(scenes=_glob(real, 'places/landsat_kranj_si/unfilled_*.tif'), **kranj)))
 
 class Coverage(NamedTuple):
     "Covered pixels of a scene, and how many of them are inside their intervals, by block"
@@ -93,7 +105,7 @@ def measure_coverage(
             stack = make(folder)
             for filler in fillers:
                 r = fill_stack(stack, get_filler(filler), Path(folder)/filler, interval=level)
-                about = dict(place=names.get(scene, scene), filler=filler, level=level, height=stack.grid.height,
+                about = dict(place=scene, filler=filler, level=level, height=stack.grid.height,
                              width=stack.grid.width, calibrating=r['intervals']['pixels'])
                 covered = count_inside(stack, r['paths'])
                 if not len(covered.n): continue
@@ -127,9 +139,9 @@ def coverage(
     out:str='coverage.csv', # table to write
 ):
     "Measure the coverage of intervals on pixels that calibrated nothing"
-    every = simulated_scenes | (real_scenes(real) if real else {})
-    usual = [k for k in (real_scenes(real) if real else simulated_scenes) if not k.startswith('chip')]
-    table = measure_coverage({k: every[k] for k in scenes or usual}, fillers, level)
+    every = simulated_scenes | (real_places(real) if real else {})
+    chosen = scenes or (usual if real else simulated_scenes)
+    table = measure_coverage({k: every[k] for k in chosen}, fillers, level)
     with whole(out) as part: table.round(5).to_csv(part, index=False)
     print_verdict(table)
     return table

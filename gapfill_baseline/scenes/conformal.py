@@ -28,8 +28,8 @@ def conformal_quantile(
 # %% ../../nbs/scenes/06b_conformal.ipynb #fd478b68
 SHARE_EDGES = (.25,.5,.75,.95) # share of the date hidden, upper ends of all bins but the last
 FEWEST = 300 # held-out pixels that a cell needs
-SHAPES = 3 # hidden shapes that a cell needs
-PATCHES = 20 # pixels of a shape that count as independent
+SHAPES = 2 # hidden shapes that a cell needs
+PATCHES = 10 # pixels of a shape that count as independent
 _shape = N_DAYS_BINS,len(SHARE_EDGES)+1
 
 def _cells(days, share):
