@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['filled_by_days', 'days_names', 'error_table', 'expected_error', 'error_text', 'read_errors', 'write_errors']
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #63c09f2f
+# %% ../../nbs/scenes/08a_expected_error.ipynb #20d906f6
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from .fill_stack import make_job
 from .holdout import DAYS_EDGES, N_DAYS_BINS, HeldOut, count_days, days_bin, hold_out
 from .products import FILLED
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #7b9f1e09
+# %% ../../nbs/scenes/08a_expected_error.ipynb #bcbced2b
 def _coarse(path, most=512):
     "Read status and days of a quality layer at a low resolution, (2,h,w), and the pixels that one stands for"
     with open_raster(path) as src:
@@ -37,7 +37,7 @@ def filled_by_days(
         n += each*count_days(days[status==FILLED])
     return n
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #fc587f5c
+# %% ../../nbs/scenes/08a_expected_error.ipynb #be8593be
 def _scales(
     gaps:np.ndarray, # pixels to fill in the sampled windows by days, (D,)
     filled:np.ndarray # pixels of the whole fill by days, (D,)
@@ -47,7 +47,7 @@ def _scales(
     factor = filled*gaps.sum()/np.where(known, gaps*max(filled.sum(), 1), 1)
     return np.where(known, factor, 1.)
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #a57905a6
+# %% ../../nbs/scenes/08a_expected_error.ipynb #88b41a59
 def days_names()->list: # of text
     "Name the bins of days to the nearest clear date"
     lower = [0, *(edge+1 for edge in DAYS_EDGES)]
@@ -102,7 +102,7 @@ def error_table(
     out.attrs['over'] = over
     return out
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #44e5b5a2
+# %% ../../nbs/scenes/08a_expected_error.ipynb #e32f625d
 def _too_little(held, filled):
     "Explain why nothing can be estimated; empty = it can"
     if not held.gaps.sum() or (filled is not None and not filled.sum()): return 'no gap was filled'
@@ -132,7 +132,7 @@ def _unit(stack):
     if all(u.known for u in stack.date_units): return 'reflectance'
     return 'reflectance with the assumed scale'
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #87defb2f
+# %% ../../nbs/scenes/08a_expected_error.ipynb #541cb21e
 def error_text(
     table:pd.DataFrame # of `expected_error`
 )->str: # a few lines
@@ -146,7 +146,7 @@ def error_text(
     head = f"expected error of this fill (MAE, {table.attrs['unit']}) by days to the nearest clear date, 95 % interval"
     return f"{head} {table.attrs['over']}:\n{shown}"
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #cc6ebfd0
+# %% ../../nbs/scenes/08a_expected_error.ipynb #b92279e3
 def _tag(path):
     "Read the tag of the fill that wrote a file; None if it has none"
     with open_raster(path) as src: return src.tags().get('run')

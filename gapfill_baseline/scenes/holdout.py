@@ -6,7 +6,7 @@
 __all__ = ['DAYS_EDGES', 'N_DAYS_BINS', 'ROWS_EACH', 'HeldOut', 'sample_windows', 'days_bin', 'count_days', 'weighted',
            'hold_out']
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #f79a2ee6
+# %% ../../nbs/scenes/06a_holdout.ipynb #b5c8cb63
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from ..parallel import ahead, in_order, workers
 from .windows import NO_LOOK, as_dn, as_reflectance, as_sample, blend_weights, dates_to_see
 from .windows import fillable, look_distance, window_starts
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #41f592f8
+# %% ../../nbs/scenes/06a_holdout.ipynb #1cf8bf07
 class HeldOut(NamedTuple):
     "Errors at hidden clear pixels, one row per pixel"
     error:np.ndarray  # prediction - observed, in the unit of the scene (reflectance where known), float32, (n,C)
@@ -29,7 +29,7 @@ class HeldOut(NamedTuple):
     weight:np.ndarray=None # pixels of the gap that a row stands for, float64, (n,)
     gaps:np.ndarray=None # pixels to fill in the sampled windows by days, see `days_bin`, int64, (D,)
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #1faf68ae
+# %% ../../nbs/scenes/06a_holdout.ipynb #cefe0ab2
 def _patches(n, size, block):
     "Divide one side of a scene into patches of whole blocks with room for a window: first pixels, lengths"
     length = -(-size//block)*block
@@ -73,7 +73,7 @@ def sample_windows(
     order = _spread_over(len(patches), n_patches, rng)
     return [w for k in order for w in _windows_in(patches[k], size, -(-n//n_patches), rng)][:n]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #3adb304b
+# %% ../../nbs/scenes/06a_holdout.ipynb #e82e3e6d
 def _days_on_sides(gap, days):
     "Count the days to the closest other clear dates before and after, the smaller number first: int64, (2,T,...)"
     sides = np.full((2,*gap.shape), NO_LOOK)
@@ -84,8 +84,8 @@ def _days_on_sides(gap, days):
             last = np.where(gap[t], last, days[t])
     return np.sort(sides, 0)
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #cfdd3fcf
-_most_more = .1 # of the window that a date may lose beyond the share of the gap that it stands for
+# %% ../../nbs/scenes/06a_holdout.ipynb #084db593
+_most_more = .2 # of the window that a date may lose beyond the share of the gap that it stands for
 
 def _turned(mask):
     "List flipped and shifted copies of a shape"
@@ -148,7 +148,7 @@ class _Shapes:
             reached = further
         return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #5e81b9a3
+# %% ../../nbs/scenes/06a_holdout.ipynb #f8798cfd
 def _draw_dates(n, k, phase):
     "Draw at most `k` dates in proportion to their numbers of pixels `n`, evenly spread; `phase` is in 0..1"
     at = (np.arange(k)+phase)*n.sum()/k
@@ -160,14 +160,14 @@ class _Hiding(NamedTuple):
     dates:tuple # positions; the first one was chosen, the others are its company
     mask:np.ndarray # bool, (h,w)
 
-def _band(mask, share, rng):
-    "Keep a band of rows or columns of a shape, with this share of the window's side"
-    axis = int(rng.integers(2))
-    n = mask.shape[axis]
-    length = math.ceil(share*n)
-    first = int(rng.integers(n-length+1))
-    inside = (np.arange(n) >= first) & (np.arange(n) < first+length)
-    return mask & (inside[:,None] if axis==0 else inside)
+def _square(mask, share, rng):
+    "Keep the part of a shape in a square, or a rectangle like the window, with this share of the window"
+    inside = []
+    for n in mask.shape:
+        length = math.ceil(share**.5*n)
+        first = rng.integers(n-length+1)
+        inside.append((np.arange(n) >= first) & (np.arange(n) < first+length))
+    return mask & inside[0][:,None] & inside[1]
 
 def _hide(shapes, gap, t, taken, rng):
     "Choose a date for the gap of date `t`, away from dates `taken`; None if there is none"
@@ -178,7 +178,7 @@ def _hide(shapes, gap, t, taken, rng):
     coarse = _turn(shapes.gap[t], n)
     mask = _turn(gap[t], n)
     part = shapes.part(t, k, coarse)
-    if part < 1: mask = _band(mask, part, rng)
+    if part < 1: mask = _square(mask, part, rng)
     return _Hiding(t, (k,*shapes.company(t, k, coarse, len(gap)//4)), mask)
 
 def _hidings(gap, n_fill, days, doy, most, phase, rng):
@@ -192,7 +192,7 @@ def _hidings(gap, n_fill, days, doy, most, phase, rng):
         taken += new.dates
     return out
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #c5447578
+# %% ../../nbs/scenes/06a_holdout.ipynb #dae0674b
 DAYS_EDGES = (5,10,20,40) # days, upper ends of all bins but the last two: further away, and no clear date
 N_DAYS_BINS = len(DAYS_EDGES)+2
 
@@ -222,7 +222,7 @@ def weighted(
     each = pixels*stands_for/(stands_for.sum()*rows.clip(1))
     return [part._replace(weight=each[days_bin(part.days)]) for part in parts]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #72d6b2a1
+# %% ../../nbs/scenes/06a_holdout.ipynb #abfcdde4
 ROWS_EACH = 4096 # pixels kept of each hidden shape
 
 def _rounded_error(predicted, dn, units):
@@ -248,7 +248,7 @@ class _View(NamedTuple):
         at = int(np.searchsorted(self.shown, t))
         return self.usable[at],self.days[at]
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #54c33478
+# %% ../../nbs/scenes/06a_holdout.ipynb #e0250b82
 def _hidden_at_once(T, job):
     "Count the dates to hide in one run: a sixth of all; half of them where each is filled from its own few dates"
     return max(1, T//2 if job.time_steps else T//6)
@@ -357,7 +357,7 @@ def _cut_pixels(dn, gap, pixels):
     places = {t: np.arange(end-len(at), end) for (t,at),end in zip(pixels.items(), ends)}
     return dn.reshape(*dn.shape[:2], 1, -1)[...,every],gap.reshape(len(gap), 1, -1)[...,every],places
 
-# %% ../../nbs/scenes/06a_holdout.ipynb #12dc31d0
+# %% ../../nbs/scenes/06a_holdout.ipynb #bf175805
 def _n_runs(stack, job, budget, least):
     "Count the runs of the filler that the budget allows; scenes below 1024 × 1024 px get enough for `least` shapes"
     height,width = stack.grid[2:]
