@@ -81,6 +81,11 @@ def _with_mean(error):
     "Append the mean over bands, (n,C+1)"
     return np.concatenate([error, error.mean(1, keepdims=True)], 1)
 
+def _rows_of_bins(days):
+    "Mark the rows of all bins of days, and those of each: name -> bool, (n,)"
+    bins = days_bin(days)
+    return dict(all=np.full(len(bins), True)) | {name: bins==k for k,name in enumerate(days_names())}
+
 def error_table(
     held:HeldOut, # held-out pixels, one or more
     bands:Sequence, # names, (C,)
@@ -92,8 +97,7 @@ def error_table(
     error = _with_mean(np.abs(held.error.astype(float)))
     cluster,over = _clusters(held)
 
-    bins = days_bin(held.days)
-    at = dict(all=np.full(len(bins), True)) | {name: bins==k for k,name in enumerate(days_names())}
+    at = _rows_of_bins(held.days)
     share = dict(all=1.) | dict(zip(days_names(), filled/max(filled.sum(), 1)))
     rows = [(band, name, int(at[name].sum()), share[name], *scores)
             for name in at if at[name].any() or share[name]

@@ -334,16 +334,20 @@ class _HoldOut:
         for t,at in pixels.items():
             k = int(np.searchsorted(view.shown, t))
             mean,scale = (None if x is None else x[k][:,places[t]] for x in predicted)
-            of_date = HeldOut(None, np.full(len(at), t), view.days[k].ravel()[at],
-                              np.full(len(at), gap[t].mean(), np.float32), np.full(len(at), drawn.number))
             observed = drawn.dn[t].reshape(len(mean), -1)[:,at]
-            out.append(self._with_errors(of_date, mean, scale, observed, t))
+            part = _without_errors(t, view.of(t)[1].ravel()[at], gap[t].mean(), drawn.number)
+            out.append(self._with_errors(part, mean, scale, observed, t))
         return out
 
     def _with_errors(self, part, mean, scale, observed, t):
         "Add errors and predicted scale to the rows of a date; prediction, scale and numbers are (C,n)"
         error = _rounded_error(mean, observed, self.stack.units.at([t]))
         return part._replace(error=error, scale=None if scale is None else scale.T.cpu().numpy())
+
+def _without_errors(t, days, share, number):
+    "Make rows of date `t` in window `number`, with the days of each, before their errors are known"
+    n = len(days)
+    return HeldOut(None, np.full(n, t), days, np.full(n, share, np.float32), np.full(n, number))
 
 def _some(where, rng):
     "Draw at most `ROWS_EACH` pixels: their positions in the flattened window, ascending"
