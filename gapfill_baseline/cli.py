@@ -396,6 +396,9 @@ def gapfill_fill(
     batch_size:int=None, # windows per batch; by default 1 on a CPU, 16 on a GPU
     device:str='auto', # auto, cpu or cuda
     uncertainty:bool=False, # write the predicted scale of the error; refused if the filler predicts none
+    interval:float=None, # write half-widths that hold this share of the errors, 50 to 99 percent
+    max_error:float=None, # leave pixels as nodata whose half-width in any band exceeds this reflectance; see interval
+    max_days:int=None, # leave pixels as nodata whose nearest clear date is more days away
     fill_all:bool=False, # fill also pixels without any observation to fill from
     score:bool=False, # only score: hide clear pixels under clouds of other dates, fill and compare them
     no_expected_error:bool=False, # do not estimate the error of the fill from hidden clear pixels

@@ -89,6 +89,15 @@ def _date_line(date, counts):
     observed,filled = (n/sum(counts) for n in counts[:2])
     return f"{date:12} {observed:9.1%} {filled:9.1%} {counts[2]/sum(counts):13.1%}"
 
+def _interval_lines(r):
+    "Describe the refused pixels and the calibration of the intervals, a line each"
+    refused = [f"{n:,} px, {reason}" for reason,n in r['reasons'].items() if n]
+    lines = [f"not fillable: {'; '.join(refused)}"] if any([*r['reasons'].values()][1:]) else []
+    if not r['intervals']: return lines
+    level,n = f"{r['intervals']['level']:.0%}",r['intervals']['pixels']
+    if n: return [*lines, f"intervals of {level}: calibrated on {n:,} hidden clear pixels"]
+    return [*lines, f"intervals of {level}: not calibrated, since no clear pixels could be hidden; they are nodata"]
+
 def summary(
     r:dict # of `fill_stack`
 )->str: # a few lines
@@ -100,6 +109,7 @@ def summary(
     if not r['filled'] + r['not_fillable']:
         lines.append("no gap, nothing to fill: the files hold what was observed. "
                      "Pass --masks or --mask_band where clouds are known.")
+    lines += _interval_lines(r)
     in_filler = f"{r['share_in_filler']:.0%} of it in the filler"
     return '\n'.join([*lines, f"{len(r['paths'])} files in {folder}, {r['seconds']:.1f} s, {in_filler}"])
 
@@ -148,7 +158,8 @@ def _open_request(options):
     filler,time_steps,weights = open_filler(name, len(stack.bands), options.time_steps, options.model)
     notes = [choice, note, filler.for_bands(stack.bands).note]
     dates = as_list(options.dates_out)
-    settings = {k: getattr(options, k) for k in ('device','batch_size','overlap','fill_all','uncertainty')}
+    names = 'device','batch_size','overlap','fill_all','uncertainty','interval','max_error','max_days'
+    settings = {k: getattr(options, k) for k in names}
     settings |= dict(size=options.window, time_steps=time_steps, name=Path(name).name, weights=weights,
                      dates_out='all' if dates in (None, ['all']) else dates)
     return _Request(stack, filler, settings, '\n'.join(n for n in notes if n))

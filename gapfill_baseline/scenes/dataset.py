@@ -16,7 +16,7 @@ from ..reading.cf import Marks, attr_numbers, stored_dtype
 from .cubes import CubeStack, assemble_cubes
 from .files import make_reading
 from .fill_stack import make_job, pixel_strips, window_strips
-from .products import qa_bands, quality
+from .products import qa_bands, quality, reasons
 from .windows import NO_LOOK
 
 # %% ../../nbs/scenes/11_dataset.ipynb #b53e96c8
@@ -113,9 +113,11 @@ def _put_time(result, strip, t, at, gap):
     fillable = strip.can[t]
     for layer,band,dn in zip(result.layers, result.bands, strip.dn[t]):
         _put_band(result, layer, band[at], dn, gap, fillable)
-    status,days,_ = quality(gap, fillable, np.where(fillable, strip.days[t], NO_LOOK), strip.clear)
+    reason = None if strip.reason is None else strip.reason[t]
+    status,days,_,reason = quality(gap, fillable, np.where(fillable, strip.days[t], NO_LOOK), strip.clear, reason)
     result.turn(result.quality['status'])[at] = status
     result.turn(result.quality['days_to_look'])[at] = days
+    result.turn(result.quality['reason'])[at] = reason
 
 def _put_band(result, layer, out, dn, gap, fillable):
     "Put filled numbers into rows of a band"
@@ -130,7 +132,9 @@ _about = dict(
                 flag_meanings='observed filled not_fillable'),
     days_to_look=dict(long_name='days to the nearest clear date that was seen',
                       comment='0 where observed, 65535 where there is none'),
-    clear_dates=dict(long_name='number of dates on which a pixel is clear'))
+    clear_dates=dict(long_name='number of dates on which a pixel is clear'),
+    reason=dict(long_name='why a pixel is not fillable', flag_values=np.arange(len(reasons), dtype=np.uint16),
+                flag_meanings=' '.join(text.replace(' ', '_') for text in reasons)))
 
 def _dataset_of(result):
     "Make a dataset of the filled variables and their quality"
@@ -165,7 +169,7 @@ def fill_dataset(
     time_steps:int=None, # dates that a window sees; None = as many as the filler needs, or all
     fill_all:bool=False, # fill also pixels that are clear on no date
     **options # of `make_reading`: mask_values, mask_threshold, dilate, nodata, scale, offset, ...
-): # `xarray.Dataset` with the same variables, filled, and status, days_to_look and clear_dates
+): # `xarray.Dataset` with the same variables, filled, and status, days_to_look, clear_dates and reason
     "Fill the gaps of an xarray Dataset"
     stack = stack_from_dataset(ds, bands, mask_band, **options)
     filler = _open_filler(filler, min(len(stack), time_steps or len(stack)))
