@@ -1,4 +1,4 @@
-"Everything that must pass, a line each; the last line is `N passed, N failed`, and `N skipped` where something was"
+"Everything that must pass, a line each; the last line is `N passed, N failed`, and `N skipped` or `N old tables` where there are such"
 import csv, json, os, signal, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from filecmp import cmp
@@ -6,6 +6,7 @@ from pathlib import Path
 from shutil import copy2
 from fastcore.script import call_parse
 from check_site import notebooks
+from stored_tables import old_tables
 
 root = Path(__file__).resolve().parent.parent
 bin = Path(sys.executable).parent
@@ -53,6 +54,9 @@ def check_imports(tmp):
 def check_clean(tmp):
     sh(bin/'nbdev_clean', cwd=tmp)
     same(root, tmp, 'nbs/**/[!._]*.ipynb', 'not clean. Run nbdev_clean.')
+
+def check_outputs(tmp):
+    sh(sys.executable, tmp/'tools/output_faults.py')
 
 def check_pages(tmp):
     sh(sys.executable, tmp/'tools/docs.py', cwd=tmp)
@@ -105,9 +109,16 @@ def copy_tree(tmp):
         (tmp/p).parent.mkdir(parents=True, exist_ok=True)
         copy2(root/p, tmp/p)
 
-def experiments():
-    "Scripts that test the experiments, which are no part of the package"
-    return sorted((root/'experiments').glob('*/test_*.py'))
+def scripts():
+    "Scripts that test the experiments and these tools, which are no part of the package"
+    return [p for glob in ('experiments/*/test_*.py', 'tools/test_*.py') for p in sorted(root.glob(glob))]
+
+def warn_of_old_tables():
+    "Print a line for each stored table that is older than its code; returns their number"
+    old,unknown = old_tables(root)
+    for line in old: print(f'warn {line}')
+    for line in unknown: print(f'     {line}')
+    return len(old)
 
 def broken_files(flags):
     "Break a tenth of what the readers read, or with slow cells all of it"
@@ -147,15 +158,17 @@ def main(
     with tempfile.TemporaryDirectory() as d:
         tmp = Path(d)
         copy_tree(tmp)
-        done = [timed(*c, tmp) for c in (('modules match notebooks', check_export), ('notebooks are clean', check_clean), ('imports run one way', check_imports))]
-        checks = [(p.relative_to(root/'nbs').with_suffix('').as_posix(), sh, bin/'nbdev_test', '--path', p, '--flags', flags) for p in reversed(nbs)]
-        checks += [(p.relative_to(root).with_suffix('').as_posix(), sh, sys.executable, p, *flags.split()) for p in experiments()]
+        done = [timed(*c, tmp) for c in (('modules match notebooks', check_export), ('notebooks are clean', check_clean), ('imports run one way', check_imports),
+                                           ('stored outputs are fit to show', check_outputs))]
+        checks = [(p.relative_to(root/'nbs').with_suffix('').as_posix(), sh, sys.executable, root/'tools/run_page.py', p, '--flags', flags) for p in reversed(nbs)]
+        checks += [(p.relative_to(root).with_suffix('').as_posix(), sh, sys.executable, p, *flags.split()) for p in scripts()]
         checks += [('tests/fuzz', broken_files, flags), ('documentation', check_pages, tmp)]
         if (root/'nbs/index.ipynb').exists(): checks.append(('readme', check_readme, tmp))
         if (root/'nbs/06_training.ipynb').exists(): checks.insert(0, ('training by papermill', check_training, tmp))
         done += together(checks)
         done.append(timed('pages in Chromium', check_browser, tmp))
+    n_old = warn_of_old_tables()
     cells = 0 if real else sum(map(n_real, nbs)); skipped = cells+done.count(None)
     if cells: print(f'GAPFILL_REAL_DATA is not set; cells skipped: {cells}')
-    print(f"{done.count(True)} passed, {done.count(False)} failed{f', {skipped} skipped' if skipped else ''}")
+    print(f"{done.count(True)} passed, {done.count(False)} failed{f', {skipped} skipped' if skipped else ''}{f', {n_old} old tables' if n_old else ''}")
     sys.exit(False in done)

@@ -1,0 +1,72 @@
+"""Compare the stored outputs of notebook cells with those of a new run.
+
+A cell is compared where it has the directive `#| stored`. Text must be equal, and numbers must agree to three significant
+digits: two numbers agree where they differ by less than one unit of the third. A figure must be there, and is not compared.
+Nor are the times and speeds of a log."""
+import os
+import re
+from decimal import Decimal
+from itertools import zip_longest
+
+directive = re.compile(r'^#\|\s*stored\s*$', re.M)
+number = re.compile(r'(?<![\w.:/-])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:(?<=\d)\.?|\.(?=\d))\d*(?:[eE][-+]?\d+)?(?![\w:/-]|\.\d)')
+address = re.compile(r'(<.*?) at 0x[0-9a-fA-F]+(?=>)')
+clock = re.compile(r'\d{4}-\d\d-\d\d[ T-]\d\d:\d\d:\d\d(?:,\d+)?|(?<=chips_per_second:) *[\d.]+')
+digits = 3
+figure = '[figure]\n'
+
+def is_marked(cell):
+    "Tell if the stored outputs of a cell are compared"
+    return cell['cell_type']=='code' and bool(directive.search(''.join(cell['source'])))
+
+def lacks_data(cell):
+    "Tell if a cell reads real data, which are not here"
+    return 'GAPFILL_REAL_DATA' in ''.join(cell['source']) and not os.environ.get('GAPFILL_REAL_DATA')
+
+def joined(text):
+    "Join the lines of a notebook's text"
+    return text if isinstance(text, str) else ''.join(text)
+
+def shown(output):
+    "Give the text of one output in the form that a page shows it"
+    if output['output_type']=='stream': return joined(output['text']) if output['name']=='stdout' else ''
+    data = output.get('data', {})
+    if any(kind.startswith('image/') for kind in data): return figure
+    kind = next((k for k in ('text/html','text/markdown','text/plain') if k in data), None)
+    text = joined(data[kind]).rstrip() if kind else ''
+    return text + '\n' if text else ''
+
+def lines_of(outputs):
+    "Give the lines that a cell shows, by kind: what is printed, tables, figures. Jupyter alone keeps the order between kinds"
+    printed = ''.join(shown(o) for o in outputs if o['output_type']=='stream').rstrip() + '\n'
+    others = sorted((shown(o) for o in outputs if o['output_type']!='stream'), key=lambda text: text==figure)
+    return clock.sub('…', address.sub(r'\1', printed + ''.join(others))).strip().splitlines()
+
+def numbers_agree(a, b):
+    "Tell if two printed numbers differ by less than one unit of the third significant digit"
+    a,b = (Decimal(o.replace(',', '')) for o in (a, b))
+    largest = max(abs(a), abs(b))
+    return a==b or abs(a-b) < Decimal(10)**(largest.adjusted()-digits+1)
+
+def lines_agree(a, b):
+    "Tell if two lines have equal text and agreeing numbers; the width of a number may change the spaces around it"
+    if a==b: return True
+    numbers = number.findall(a),number.findall(b)
+    if not numbers[0] or len(numbers[0]) != len(numbers[1]): return False
+    text = [re.sub(r'\s+|-{3,}', ' ', number.sub('0', o)) for o in (a, b)]
+    return text[0]==text[1] and all(map(numbers_agree, *numbers))
+
+def first_difference(
+    stored, # outputs of a cell, as in a notebook
+    today # outputs of the same cell in a new run
+): # stored line and today's line; None where all agree
+    "Find the first line that differs"
+    old,new = lines_of(stored),lines_of(today)
+    if not any(o.strip() for o in old): return '(nothing)','\n'.join(new[:1]) or '(nothing)'
+    pairs = zip_longest(old, new, fillvalue='(nothing)')
+    return next(((a, b) for a,b in pairs if not lines_agree(a, b)), None)
+
+def report(page, cell, old, new):
+    "Say which cell of a page differs, how, and the way out"
+    return (f"{page}, cell {cell['id']}: the stored output is not today's\n  stored: {old}\n  today:  {new}\n"
+            f"  Where today's is right, store it: make outputs PAGES={page}")

@@ -1,0 +1,76 @@
+"Test stored_outputs.py: `python tools/test_stored_outputs.py`"
+from fastcore.test import *
+
+from stored_outputs import *
+
+def printed(text): return [dict(output_type='stream', name='stdout', text=text.splitlines(True))]
+
+def displayed(**data):
+    "An output with data of kinds such as html, png"
+    kinds = dict(plain='text/plain', html='text/html', markdown='text/markdown', png='image/png')
+    return [dict(output_type='display_data', data={kinds[k]: v for k,v in data.items()}, metadata={})]
+
+def same(a, b): return first_difference(printed(a), printed(b)) is None
+
+# A changed digit in the fourth place passes, one in the third fails, at any size of the number
+for a,fourth,third in (('0.1234','0.1239','0.1244'), ('-12.34','-12.31','-12.44'), ('1.234e-07','1.236e-07','1.244e-07'),
+                       ('12,340','12,345','12,440'), ('.02311','.02312','.02321'), ('0.09996','0.1000','0.1010')):
+    assert same(f'MAE {a} of all', f'MAE {fourth} of all'), (a, fourth)
+    assert not same(f'MAE {a} of all', f'MAE {third} of all'), (a, third)
+
+# Numbers with less than three digits are equal or not; so are counts
+for a,b in (('57','58'), ('0.12','0.13'), ('0.001','0.002'), ('0','1'), ('1.0','-1.0'), ('5','5.1')):
+    assert not same(f'{a} chips', f'{b} chips'), (a, b)
+assert same('0.000 and -0.000', '-0.000 and 0.000')
+
+# Dates, names, versions and units that touch a number are text
+for a,b in (('2021-06-01','2021-06-02'), ('chip_1231','chip_1232'), ('v1.2341','v1.2342'), ('1.2.1','1.2.2'), ('1231px','1232px')):
+    assert not same(a, b), (a, b)
+
+# Help is text: a changed, a new or a missing line fails, and so does a changed space
+help = 'usage: gapfill_train [-h]\n  --epochs EPOCHS  passes over the chips (default: 10)\n'
+assert same(help, help)
+test_eq(first_difference(printed(help), printed(help.replace('passes', 'rounds'))),
+        ('  --epochs EPOCHS  passes over the chips (default: 10)', '  --epochs EPOCHS  rounds over the chips (default: 10)'))
+assert not same(help, help.replace('  --epochs', ' --epochs').replace('[-h]', '[ -h]'))
+test_eq(first_difference(printed(help), printed(help+'  --seed SEED\n')), ('(nothing)', '  --seed SEED'))
+test_eq(first_difference(printed(help+'  --seed SEED\n'), printed(help)), ('  --seed SEED', '(nothing)'))
+
+# The columns of a table may move with the width of its numbers
+assert same('mae   0.1000\nbias -0.0123', 'mae   0.09999\nbias -0.01232')
+assert not same('mae 0.1000', 'rmse 0.1000')
+
+# A cell without a stored output fails, also where a progress bar left an empty one, and where today shows nothing
+for nothing in ([], printed(''), printed(' \n'), displayed(plain='')):
+    test_eq(first_difference(nothing, printed('57 chips')), ('(nothing)', '57 chips'))
+    test_eq(first_difference(nothing, nothing), ('(nothing)', '(nothing)'))
+test_eq(first_difference(printed('57 chips'), []), ('57 chips', '(nothing)'))
+
+# A table is compared as the page shows it
+table = '<table>\n<td>linear</td>\n<td>0.02741</td>\n</table>'
+assert first_difference(displayed(plain='0.1', html=table), displayed(plain='0.2', html=table.replace('741', '742'))) is None
+test_eq(first_difference(displayed(html=table), displayed(html=table.replace('741', '941'))),
+        ('<td>0.02741</td>', '<td>0.02941</td>'))
+assert first_difference(displayed(markdown='| a | 0.1234 |'), displayed(markdown='| a | 0.1254 |'))
+
+# A figure must be there and may look different; where it stands among printed lines does not matter
+picture,other = displayed(png='AAAA', plain='<Figure size 640x480>'),displayed(png='BBBB', plain='<Figure size 320x200>')
+assert first_difference(picture, other) is None
+assert first_difference(picture, []) and first_difference(picture, picture+other)
+assert first_difference(picture+printed('57 chips'), printed('57 chips')+other) is None
+
+# Progress on stderr and addresses of objects are not compared
+assert first_difference(printed('a'), printed('a')+[dict(output_type='stream', name='stderr', text='9%')]) is None
+assert same('<object at 0x7f12>', '<object at 0x7f99>')
+
+# The clock of a log is not compared, its losses are
+log = '2026-11-25 03:46:08,651 [INFO] subset_57_rs0_2026-11-25-03:46:08: epoch 1, loss:0.3007, chips_per_second:6.2\n'
+assert same(log, log.replace('11-25', '11-30').replace('03:46:08', '12:00:00').replace('6.2', '61.5'))
+assert not same(log, log.replace('0.3007', '0.3107')) and not same(log, log.replace('57', '64'))
+
+# The directive stands on a line of its own
+cell = lambda source: dict(cell_type='code', source=source, id='a1b2')
+assert is_marked(cell('#| stored\nprint(1)')) and is_marked(cell(['#| echo: false\n', '#|stored\n', 'print(1)']))
+assert not is_marked(cell('print(1) #| stored')) and not is_marked(cell('#| stored_not\nprint(1)'))
+for part in ('nbs/a.ipynb', 'a1b2', 'old line', 'new line', 'make outputs'):
+    assert part in report('nbs/a.ipynb', cell(''), 'old line', 'new line')
