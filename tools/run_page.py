@@ -1,6 +1,8 @@
 """Run a notebook as nbdev_test does, and compare the stored outputs of its marked cells with those of the run.
 
-A cell is marked by the directive `#| stored`. With --store the outputs of the run are stored where they differ."""
+A cell is marked by the directive `#| stored`. With --store_outputs the outputs of the run are stored where they differ.
+`nbs/stored/cpus.json` has the kind of processor of each page with networks trained on it."""
+import json
 import os
 import sys
 from pathlib import Path
@@ -13,9 +15,10 @@ from nbdev.clean import clean_nb
 from nbdev.config import get_config
 
 from output_faults import without_empty
-from stored_outputs import first_difference, is_marked, lacks_data, report
+from stored_outputs import cpu, first_difference, is_marked, lacks_data, report, wants_same_cpu
 
 root = Path(__file__).resolve().parent.parent
+cpus = root/'nbs/stored/cpus.json'
 
 class Recorder(CaptureShell):
     "A shell that keeps the outputs of the cells it runs"
@@ -36,24 +39,32 @@ def run(
     "Run a notebook by the function of nbdev_test, and keep the outputs of its cells"
     Recorder.outputs = {}
     nbdev.test.CaptureShell = Recorder
-    os.environ['COLUMNS'] = '80' # of the help
+    os.environ |= dict(COLUMNS='80', OMP_NUM_THREADS='1') # the width of the help; more threads would change the last bits
     sys.path.append(sys.path.pop(0)) # a page imports nothing from this folder by accident
     config = get_config(path=root)
     passed,_ = nbdev.test.test_nb(path, config.tst_flags.split(), flags.split(), basepath=config.config_path)
     return passed,Recorder.outputs
 
+def stored_cpus():
+    "Read the kind of processor that each page was stored on"
+    return json.loads(cpus.read_text(encoding='utf8')) if cpus.exists() else {}
+
+def note_cpu(name):
+    "Write down that a page was stored on this kind of processor"
+    cpus.write_text(json.dumps(stored_cpus() | {name: cpu()}, indent=1, sort_keys=True)+'\n', encoding='utf8')
+
 def differing(cells, outputs):
-    "Find marked cells whose stored outputs are not those of the run; each with its first two lines that differ"
-    ran = [c for c in cells if c.id in outputs and is_marked(c) and not lacks_data(c)]
-    pairs = ((c, first_difference(c.outputs, outputs[c.id])) for c in ran)
+    "Find cells whose stored outputs are not those of the run; each with its first two lines that differ"
+    pairs = ((c, first_difference(c.outputs, outputs[c.id])) for c in cells)
     return [(cell, pair) for cell,pair in pairs if pair]
 
-def store(nb, cells, outputs, path):
-    "Write the outputs of the run into these cells of a notebook"
-    for cell in cells: cell.outputs = without_empty(outputs[cell.id])
-    config = get_config(path=root)
-    clean_nb(nb, allowed_cell_metadata_keys=config.get('allowed_cell_metadata_keys').split())
-    write_nb(nb, path)
+def store(nb, marked, outputs, path):
+    "Write the outputs of the run into the marked cells that differ, and tell in which"
+    cells = [cell for cell,_ in differing(marked, outputs)]
+    for cell in cells: cell.outputs = [o for o in without_empty(outputs[cell.id]) if o.get('name') != 'stderr']
+    clean_nb(nb, allowed_cell_metadata_keys=get_config(path=root).get('allowed_cell_metadata_keys').split())
+    if cells: write_nb(nb, path)
+    return cells
 
 @call_parse
 def main(
@@ -63,12 +74,18 @@ def main(
 ):
     "Test a notebook and its stored outputs"
     path = path.resolve()
-    name = path.relative_to(root)
+    name = path.relative_to(root).as_posix()
     passed,outputs = run(path, flags)
     if not passed: sys.exit(1)
     nb = read_nb(path)
-    found = differing(nb.cells, outputs)
+    marked = [c for c in nb.cells if c.id in outputs and is_marked(c) and not lacks_data(c)]
+    trained = [c for c in marked if wants_same_cpu(c)]
     if store_outputs:
-        if found: store(nb, [cell for cell,_ in found], outputs, path)
-        print(f'{name}: {len(found)} outputs stored')
-    elif found: sys.exit('\n'.join(report(name, cell, *pair) for cell,pair in found))
+        cells = store(nb, marked, outputs, path)
+        if trained: note_cpu(name)
+        return print(f'{name}: outputs stored: {len(cells)} of {len(marked)}')
+    if trained and stored_cpus().get(name) != cpu():
+        print(f'{name}: not compared on another kind of processor, outputs of trained networks: {len(trained)}')
+        marked = [c for c in marked if c not in trained]
+    found = differing(marked, outputs)
+    if found: sys.exit('\n'.join(report(name, cell, *pair) for cell,pair in found))

@@ -11,7 +11,7 @@ from stored_tables import old_tables
 root = Path(__file__).resolve().parent.parent
 bin = Path(sys.executable).parent
 hang = 3600 # seconds after which something hangs; far more than a busy machine takes
-workers = min(2, os.cpu_count())
+workers = min(4, os.cpu_count()) # pages run on one thread each
 running = set()
 
 class Failed(Exception): "Its text says what failed"
@@ -55,6 +55,12 @@ def check_clean(tmp):
     sh(bin/'nbdev_clean', cwd=tmp)
     same(root, tmp, 'nbs/**/[!._]*.ipynb', 'not clean. Run nbdev_clean.')
 
+def check_page(page, flags):
+    "Run a notebook and compare its stored outputs; returns what it does not compare here"
+    return sh(sys.executable, root/'tools/run_page.py', page, '--flags', flags)
+
+def check_script(script, *flags): sh(sys.executable, script, *flags)
+
 def check_outputs(tmp):
     sh(sys.executable, tmp/'tools/output_faults.py')
 
@@ -95,7 +101,7 @@ def timed(name, f, *args):
     "Print a line; returns whether it passed, None where it was skipped"
     start = time.time()
     say,text,done = 'ok','',True
-    try: f(*args)
+    try: text = f(*args) or ''
     except Skipped as e: say,text,done = 'skip',str(e),None
     except Exception as e: say,text,done = 'FAIL',str(e) if isinstance(e, Failed) else f'{type(e).__name__}: {e}',False
     print(f"{say:5}{name:30}{time.time()-start:6.1f} s", flush=True)
@@ -160,8 +166,8 @@ def main(
         copy_tree(tmp)
         done = [timed(*c, tmp) for c in (('modules match notebooks', check_export), ('notebooks are clean', check_clean), ('imports run one way', check_imports),
                                            ('stored outputs are fit to show', check_outputs))]
-        checks = [(p.relative_to(root/'nbs').with_suffix('').as_posix(), sh, sys.executable, root/'tools/run_page.py', p, '--flags', flags) for p in reversed(nbs)]
-        checks += [(p.relative_to(root).with_suffix('').as_posix(), sh, sys.executable, p, *flags.split()) for p in scripts()]
+        checks = [(p.relative_to(root/'nbs').with_suffix('').as_posix(), check_page, p, flags) for p in reversed(nbs)]
+        checks += [(p.relative_to(root).with_suffix('').as_posix(), check_script, p, *flags.split()) for p in scripts()]
         checks += [('tests/fuzz', broken_files, flags), ('documentation', check_pages, tmp)]
         if (root/'nbs/index.ipynb').exists(): checks.append(('readme', check_readme, tmp))
         if (root/'nbs/06_training.ipynb').exists(): checks.insert(0, ('training by papermill', check_training, tmp))

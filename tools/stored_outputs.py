@@ -2,22 +2,40 @@
 
 A cell is compared where it has the directive `#| stored`. Text must be equal, and numbers must agree to three significant
 digits: two numbers agree where they differ by less than one unit of the third. A figure must be there, and is not compared.
-Nor are the times and speeds of a log."""
+Nor are the times and speeds of a log, and the speed column of a Markdown table.
+
+The last bits of a network's weights depend on the processor, and the numbers of a short training depend on these bits. So a
+cell that shows a network trained here has `#| stored same_cpu`, and is compared only on the kind of processor that its page
+was stored on."""
 import os
+import platform
 import re
 from decimal import Decimal
 from itertools import zip_longest
 
-directive = re.compile(r'^#\|\s*stored\s*$', re.M)
+directive = re.compile(r'^#\|\s*stored( +same_cpu)?\s*$', re.M)
 number = re.compile(r'(?<![\w.:/-])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:(?<=\d)\.?|\.(?=\d))\d*(?:[eE][-+]?\d+)?(?![\w:/-]|\.\d)')
 address = re.compile(r'(<.*?) at 0x[0-9a-fA-F]+(?=>)')
-clock = re.compile(r'\d{4}-\d\d-\d\d[ T-]\d\d:\d\d:\d\d(?:,\d+)?|(?<=chips_per_second:) *[\d.]+')
+clock = re.compile(r'\d{4}-\d\d-\d\d[ T-]\d\d:\d\d:\d\d(?:,\d+)?|(?<=chips_per_second:) *[\d.]+|[\d.]+ s, \d+% of it in the filler')
 digits = 3
 figure = '[figure]\n'
+speed_columns = 'chips/s', 'seconds'
 
 def is_marked(cell):
     "Tell if the stored outputs of a cell are compared"
     return cell['cell_type']=='code' and bool(directive.search(''.join(cell['source'])))
+
+def wants_same_cpu(cell):
+    "Tell if the outputs of a marked cell are compared on one kind of processor only"
+    return bool(directive.search(''.join(cell['source']))[1])
+
+def cpu():
+    "Name the kind of this processor, which changes the last bits of what a network learns"
+    try: lines = open('/proc/cpuinfo', encoding='utf8').read().splitlines()
+    except OSError: lines = []
+    facts = {k.strip(): v.strip() for k,_,v in (line.partition(':') for line in lines)}
+    widest = next((o for o in ('avx512f', 'avx2') if o in facts.get('flags', '').split()), '')
+    return ' '.join(filter(None, (platform.system(), platform.machine(), facts.get('model name'), widest)))
 
 def lacks_data(cell):
     "Tell if a cell reads real data, which are not here"
@@ -40,7 +58,19 @@ def lines_of(outputs):
     "Give the lines that a cell shows, by kind: what is printed, tables, figures. Jupyter alone keeps the order between kinds"
     printed = ''.join(shown(o) for o in outputs if o['output_type']=='stream').rstrip() + '\n'
     others = sorted((shown(o) for o in outputs if o['output_type']!='stream'), key=lambda text: text==figure)
-    return clock.sub('…', address.sub(r'\1', printed + ''.join(others))).strip().splitlines()
+    text = clock.sub('…', address.sub(r'\1', printed + ''.join(others))).strip()
+    return without_speed(text.splitlines())
+
+def without_speed(lines):
+    "Blank the cells of Markdown tables that the clock decides"
+    out,blank = [],set()
+    for i,line in enumerate(lines):
+        cells = line.split('|')
+        if not line.startswith('|'): blank = set()
+        elif not (i and lines[i-1].startswith('|')): blank = {k for k,c in enumerate(cells) if c.strip() in speed_columns}
+        else: cells = [' … ' if k in blank else c for k,c in enumerate(cells)]
+        out.append('|'.join(cells))
+    return out
 
 def numbers_agree(a, b):
     "Tell if two printed numbers differ by less than one unit of the third significant digit"

@@ -74,3 +74,14 @@ assert is_marked(cell('#| stored\nprint(1)')) and is_marked(cell(['#| echo: fals
 assert not is_marked(cell('print(1) #| stored')) and not is_marked(cell('#| stored_not\nprint(1)'))
 for part in ('nbs/a.ipynb', 'a1b2', 'old line', 'new line', 'make outputs'):
     assert part in report('nbs/a.ipynb', cell(''), 'old line', 'new line')
+
+# A network trained on another kind of processor differs
+assert wants_same_cpu(cell('#| stored same_cpu\nrun')) and is_marked(cell('#| stored same_cpu\nrun'))
+assert not wants_same_cpu(cell('#| stored\nrun')) and not is_marked(cell('#| stored other\nrun'))
+test_eq(cpu(), cpu())
+
+# The speed column of a Markdown table is not compared; the others are, and other tables of the page
+rows = '| filler | MAE | chips/s |\n|---|--:|--:|\n| linear | 0.0274 | 464 |\n\n| a | b | c |\n|---|--:|--:|\n| 1 | 2 | 3 |'
+def tables_differ(old, new): return first_difference(displayed(markdown=rows), displayed(markdown=rows.replace(old, new)))
+assert tables_differ('464', '12.3') is None
+for old,new in (('0.0274', '0.0284'), ('| 3 |', '| 4 |'), ('chips/s', 'px/s')): assert tables_differ(old, new), old
