@@ -40,7 +40,6 @@ def run(
     Recorder.outputs = {}
     nbdev.test.CaptureShell = Recorder
     os.environ |= dict(COLUMNS='80', OMP_NUM_THREADS='1') # the width of the help; more threads would change the last bits
-    sys.path.append(sys.path.pop(0)) # a page imports nothing from this folder by accident
     config = get_config(path=root)
     passed,_ = nbdev.test.test_nb(path, config.tst_flags.split(), flags.split(), basepath=config.config_path)
     return passed,Recorder.outputs
@@ -73,8 +72,9 @@ def main(
     store_outputs:bool=False # store the outputs that differ instead of complaining
 ):
     "Test a notebook and its stored outputs"
+    sys.path.append(sys.path.pop(0)) # a page imports nothing from this folder by accident
     path = path.resolve()
-    name = path.relative_to(root).as_posix()
+    name = Path(os.path.relpath(path, root)).as_posix()
     passed,outputs = run(path, flags)
     if not passed: sys.exit(1)
     nb = read_nb(path)
