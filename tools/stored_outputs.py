@@ -79,11 +79,11 @@ def numbers_agree(a, b):
     return a==b or abs(a-b) < Decimal(10)**(largest.adjusted()-digits+1)
 
 def lines_agree(a, b):
-    "Tell if two lines have equal text and agreeing numbers; the width of a number may change the spaces around it"
+    "Tell if two lines have equal text and agreeing numbers; another number may have other spaces around it"
     if a==b: return True
     numbers = number.findall(a),number.findall(b)
-    if not numbers[0] or len(numbers[0]) != len(numbers[1]): return False
-    text = [re.sub(r'\s+|-{3,}', ' ', number.sub('0', o)) for o in (a, b)]
+    if numbers[0]==numbers[1] or len(numbers[0]) != len(numbers[1]): return False
+    text = [re.sub(r'\s+', ' ', number.sub('0', o)) for o in (a, b)]
     return text[0]==text[1] and all(map(numbers_agree, *numbers))
 
 def first_difference(
