@@ -1,6 +1,6 @@
 """Run a notebook as nbdev_test does, and compare the stored outputs of its marked cells with those of the run.
 
-A cell is marked by the directive `#| stored`. With --store_outputs the outputs of the run are stored where they differ.
+A cell is marked by the directive `#| stored`. Where a flag such as slow lets more cells run, nothing is compared. With --store_outputs the outputs of the run are stored where they differ.
 `nbs/stored/cpus.json` has the kind of processor of each page with networks trained on it."""
 import json
 import os
@@ -15,7 +15,7 @@ from nbdev.clean import clean_nb
 from nbdev.config import get_config
 
 from output_faults import without_empty
-from stored_outputs import cpu, first_difference, is_marked, lacks_data, report, wants_same_cpu
+from stored_outputs import cpu, first_difference, is_compared, marks, report
 
 root = Path(__file__).resolve().parent.parent
 cpus = root/'nbs/stored/cpus.json'
@@ -78,8 +78,9 @@ def main(
     passed,outputs = run(path, flags)
     if not passed: sys.exit(1)
     nb = read_nb(path)
-    marked = [c for c in nb.cells if c.id in outputs and is_marked(c) and not lacks_data(c)]
-    trained = [c for c in marked if wants_same_cpu(c)]
+    if any(f'#| {flag}' in c.source.splitlines() for flag in flags.split() for c in nb.cells): return # another page
+    marked = [c for c in nb.cells if c.id in outputs and is_compared(c)]
+    trained = [c for c in marked if 'same_cpu' in marks(c)]
     if store_outputs:
         cells = store(nb, marked, outputs, path)
         if trained: note_cpu(name)

@@ -6,14 +6,16 @@ Nor are the times and speeds of a log, and the speed column of a Markdown table.
 
 The last bits of a network's weights depend on the processor, and the numbers of a short training depend on these bits. So a
 cell that shows a network trained here has `#| stored same_cpu`, and is compared only on the kind of processor that its page
-was stored on."""
+was stored on. A cell that shows real data has `#| stored real_data`, unless it names GAPFILL_REAL_DATA; it is compared where
+this variable is set."""
 import os
 import platform
 import re
 from decimal import Decimal
 from itertools import zip_longest
 
-directive = re.compile(r'^#\|\s*stored( +same_cpu)?\s*$', re.M)
+directive = re.compile(r'^#\| *stored((?: +\w+)*) *$', re.M)
+conditions = {'same_cpu', 'real_data'}
 number = re.compile(r'(?<![\w.:/-])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:(?<=\d)\.?|\.(?=\d))\d*(?:[eE][-+]?\d+)?(?![\w:/-]|\.\d)')
 address = re.compile(r'(<.*?) at 0x[0-9a-fA-F]+(?=>)')
 clock = re.compile(r'\d{4}-\d\d-\d\d[ T-]\d\d:\d\d:\d\d(?:,\d+)?|(?<=chips_per_second:) *[\d.]+|[\d.]+ s, \d+% of it in the filler')
@@ -21,13 +23,20 @@ digits = 3
 figure = '[figure]\n'
 speed_columns = 'chips/s', 'seconds'
 
-def is_marked(cell):
-    "Tell if the stored outputs of a cell are compared"
-    return cell['cell_type']=='code' and bool(directive.search(''.join(cell['source'])))
+def marks(cell):
+    "List the conditions under which the stored outputs of a cell are compared; None where they never are"
+    found = directive.search(''.join(cell['source'])) if cell['cell_type']=='code' else None
+    if not found: return None
+    words = set(found[1].split())
+    if words <= conditions: return words
+    raise ValueError(f"cell {cell['id']} has {found[0]!r}; the words after stored are {' and '.join(sorted(conditions))}")
 
-def wants_same_cpu(cell):
-    "Tell if the outputs of a marked cell are compared on one kind of processor only"
-    return bool(directive.search(''.join(cell['source']))[1])
+def is_compared(cell):
+    "Tell if the stored outputs of a cell are compared: it is marked, and the real data that it needs are here"
+    words = marks(cell)
+    if words is None: return False
+    needs_data = 'real_data' in words or 'GAPFILL_REAL_DATA' in ''.join(cell['source'])
+    return bool(os.environ.get('GAPFILL_REAL_DATA')) or not needs_data
 
 def cpu():
     "Name the kind of this processor, which changes the last bits of what a network learns"
@@ -36,10 +45,6 @@ def cpu():
     facts = {k.strip(): v.strip() for k,_,v in (line.partition(':') for line in lines)}
     widest = next((o for o in ('avx512f', 'avx2') if o in facts.get('flags', '').split()), '')
     return ' '.join(filter(None, (platform.system(), platform.machine(), facts.get('model name'), widest)))
-
-def lacks_data(cell):
-    "Tell if a cell reads real data, which are not here"
-    return 'GAPFILL_REAL_DATA' in ''.join(cell['source']) and not os.environ.get('GAPFILL_REAL_DATA')
 
 def joined(text):
     "Join the lines of a notebook's text"

@@ -1,4 +1,6 @@
 "Test stored_outputs.py: `python tools/test_stored_outputs.py`"
+from unittest.mock import patch
+
 from fastcore.test import *
 
 from stored_outputs import *
@@ -69,17 +71,26 @@ log = '2026-11-25 03:46:08,651 [INFO] subset_57_rs0_2026-11-25-03:46:08: epoch 1
 assert same(log, log.replace('11-25', '11-30').replace('03:46:08', '12:00:00').replace('6.2', '61.5'))
 assert not same(log, log.replace('0.3007', '0.3107')) and not same(log, log.replace('57', '64'))
 
-# The directive stands on a line of its own
-cell = lambda source: dict(cell_type='code', source=source, id='a1b2')
-assert is_marked(cell('#| stored\nprint(1)')) and is_marked(cell(['#| echo: false\n', '#|stored\n', 'print(1)']))
-assert not is_marked(cell('print(1) #| stored')) and not is_marked(cell('#| stored_not\nprint(1)'))
+# The directive stands on a line of its own, with its conditions
+def cell(source): return dict(cell_type='code', source=source, id='a1b2')
+for source in ('#| stored\nprint(1)', ['#| echo: false\n', '#|stored\n', 'print(1)']): test_eq(marks(cell(source)), set())
+test_eq(marks(cell('#| stored real_data same_cpu\nx')), {'same_cpu', 'real_data'})
+for source in ('print(1) #| stored', '#| stored_not\nprint(1)', '#| stored: 1\nprint(1)'): test_eq(marks(cell(source)), None)
+test_eq(marks(cell('#| stored\nprint(1)') | dict(cell_type='markdown')), None)
+with expect_fail(ValueError, 'same_cpu'): marks(cell('#| stored smae_cpu\nx'))
+test_eq(cpu(), cpu())
+
+# A cell with real data is compared where they are
+with patch.dict(os.environ):
+    for data in ('/data', None):
+        os.environ.pop('GAPFILL_REAL_DATA', None)
+        if data: os.environ['GAPFILL_REAL_DATA'] = data
+        test_eq(is_compared(cell('#| stored real_data\nx')), bool(data))
+        test_eq(is_compared(cell("#| stored\nos.environ['GAPFILL_REAL_DATA']")), bool(data))
+        assert is_compared(cell('#| stored same_cpu\nx')) and not is_compared(cell('x'))
+
 for part in ('nbs/a.ipynb', 'a1b2', 'old line', 'new line', 'make outputs'):
     assert part in report('nbs/a.ipynb', cell(''), 'old line', 'new line')
-
-# A network trained on another kind of processor differs
-assert wants_same_cpu(cell('#| stored same_cpu\nrun')) and is_marked(cell('#| stored same_cpu\nrun'))
-assert not wants_same_cpu(cell('#| stored\nrun')) and not is_marked(cell('#| stored other\nrun'))
-test_eq(cpu(), cpu())
 
 # The speed column of a Markdown table is not compared; the others are, and other tables of the page
 rows = '| filler | MAE | chips/s |\n|---|--:|--:|\n| linear | 0.0274 | 464 |\n\n| a | b | c |\n|---|--:|--:|\n| 1 | 2 | 3 |'
