@@ -9,27 +9,12 @@ from execnb.nbio import read_nb, write_nb
 from fastcore.script import call_parse
 
 from check_site import notebooks
-from stored_outputs import joined
+from stored_outputs import is_empty, texts, without_empty
 
 root = Path(__file__).resolve().parent.parent
 patterns = {'a path of a machine': re.compile(r'(?<![\w.~/-])/(tmp|root|home|work|Users|private|var/folders)/'),
             'a skipped test': re.compile(r'^\s*skipped: '),
             'a missing number': re.compile(r'\bnan\b')} # a table of pandas has NaN
-
-def texts(output):
-    "List the texts of an output"
-    if output['output_type']=='stream': return [joined(output['text'])]
-    return [joined(v) for k,v in output.get('data', {}).items() if k.startswith('text/')]
-
-def is_empty(output):
-    "Tell if an output is an empty box on a page"
-    if output['output_type']=='error': return False
-    only_text = all(k.startswith('text/') for k in output.get('data', {}))
-    return only_text and not any(t.strip() for t in texts(output))
-
-def without_empty(outputs):
-    "Leave out the outputs that show nothing"
-    return [o for o in outputs if not is_empty(o)]
 
 def faults_of(outputs):
     "List what is wrong with the outputs of a cell"

@@ -14,8 +14,7 @@ from fastcore.script import call_parse
 from nbdev.clean import clean_nb
 from nbdev.config import get_config
 
-from output_faults import without_empty
-from stored_outputs import cpu, first_difference, is_compared, marks, report
+from stored_outputs import cpu, first_difference, is_compared, marks, report, without_empty
 
 root = Path(__file__).resolve().parent.parent
 cpus = root/'nbs/stored/cpus.json'

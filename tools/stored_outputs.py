@@ -50,6 +50,21 @@ def joined(text):
     "Join the lines of a notebook's text"
     return text if isinstance(text, str) else ''.join(text)
 
+def texts(output):
+    "List the texts of an output"
+    if output['output_type']=='stream': return [joined(output['text'])]
+    return [joined(v) for k,v in output.get('data', {}).items() if k.startswith('text/')]
+
+def is_empty(output):
+    "Tell if an output is an empty box on a page"
+    if output['output_type']=='error': return False
+    only_text = all(k.startswith('text/') for k in output.get('data', {}))
+    return only_text and not any(t.strip() for t in texts(output))
+
+def without_empty(outputs):
+    "Leave out the outputs that show nothing"
+    return [o for o in outputs if not is_empty(o)]
+
 def shown(output):
     "Give the text of one output in the form that a page shows it"
     if output['output_type']=='stream': return joined(output['text']) if output['name']=='stdout' else ''
