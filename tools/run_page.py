@@ -14,7 +14,7 @@ from fastcore.script import call_parse
 from nbdev.clean import clean_nb
 from nbdev.config import get_config
 
-from stored_outputs import cpu, first_difference, is_compared, marks, report, without_empty
+from stored_outputs import cpu, first_difference, is_compared, marks, report, without_empty, without_temporary
 
 root = Path(__file__).resolve().parent.parent
 cpus = root/'nbs/stored/cpus.json'
@@ -28,7 +28,7 @@ class Recorder(CaptureShell):
         def skips(cell):
             if preproc(cell): return True
             cell.outputs = []
-        def keep(cell): self.outputs[cell.id] = cell.outputs
+        def keep(cell): self.outputs[cell.id] = [without_temporary(o) for o in cell.outputs]
         super().run_all(nb, preproc=skips, postproc=keep, **kwargs)
 
 def run(

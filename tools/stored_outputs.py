@@ -11,6 +11,7 @@ this variable is set."""
 import os
 import platform
 import re
+import tempfile
 from decimal import Decimal
 from itertools import zip_longest
 
@@ -19,6 +20,7 @@ conditions = {'same_cpu', 'real_data'}
 number = re.compile(r'(?<![\w.:/-])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:(?<=\d)\.?|\.(?=\d))\d*(?:[eE][-+]?\d+)?(?![\w:/-]|\.\d)')
 address = re.compile(r'(<.*?) at 0x[0-9a-fA-F]+(?=>)')
 clock = re.compile(r'\d{4}-\d\d-\d\d[ T-]\d\d:\d\d:\d\d(?:,\d+)?|(?<=chips_per_second:) *[\d.]+|[\d.]+ s, \d+% of it in the filler')
+temporary = re.compile(re.escape(tempfile.gettempdir()) + r'/tmp\w{8}/?')
 digits = 3
 figure = '[figure]\n'
 speed_columns = 'chips/s', 'seconds'
@@ -64,6 +66,14 @@ def is_empty(output):
 def without_empty(outputs):
     "Leave out the outputs that show nothing"
     return [o for o in outputs if not is_empty(o)]
+
+def without_temporary(output):
+    "Leave the names of temporary folders out of the text of an output: they are others in each run"
+    def leave_out(text): return temporary.sub('', text) if isinstance(text, str) else [temporary.sub('', o) for o in text]
+    if 'text' in output: output['text'] = leave_out(output['text'])
+    for kind,text in output.get('data', {}).items():
+        if kind.startswith('text/'): output['data'][kind] = leave_out(text)
+    return output
 
 def shown(output):
     "Give the text of one output in the form that a page shows it"

@@ -71,6 +71,13 @@ log = '2026-11-25 03:46:08,651 [INFO] subset_57_rs0_2026-11-25-03:46:08: epoch 1
 assert same(log, log.replace('11-25', '11-30').replace('03:46:08', '12:00:00').replace('6.2', '61.5'))
 assert not same(log, log.replace('0.3007', '0.3107')) and not same(log, log.replace('57', '64'))
 
+# The name of a temporary folder is left out, a path that is not temporary stays
+with tempfile.TemporaryDirectory() as folder:
+    output, = printed(f'run folder: {folder}/runs/a\nin {tempfile.gettempdir()}/other\n')
+    test_eq(without_temporary(output)['text'], ['run folder: runs/a\n', f'in {tempfile.gettempdir()}/other\n'])
+    output, = displayed(html=f'<td>{folder}/a.tif</td>', png='AAAA')
+    test_eq(without_temporary(output)['data'], {'text/html': '<td>a.tif</td>', 'image/png': 'AAAA'})
+
 # The directive stands on a line of its own, with its conditions
 def cell(source): return dict(cell_type='code', source=source, id='a1b2')
 for source in ('#| stored\nprint(1)', ['#| echo: false\n', '#|stored\n', 'print(1)']): test_eq(marks(cell(source)), set())
