@@ -1,6 +1,6 @@
-"""Find stored outputs that a page must not show: a path of a machine, a skipped test, nothing at all, `nan` in a sentence.
+"""Find stored outputs that a page must not show: a path of a machine, a skipped test, nothing, `nan` in a sentence.
 
-With --remove_empty the outputs that show nothing are removed. They come from progress bars, which end in an empty line."""
+With --remove_empty the outputs that show nothing are removed. Progress bars leave them, because they end empty."""
 import re
 import sys
 from pathlib import Path

@@ -1,6 +1,7 @@
 """Run a notebook as nbdev_test does, and compare the stored outputs of its marked cells with those of the run.
 
-A cell is marked by the directive `#| stored`. Where a flag such as slow lets more cells run, nothing is compared. With --store_outputs the outputs of the run are stored where they differ.
+A cell is marked by the directive `#| stored`. Where a flag such as slow lets more cells run, nothing is compared.
+With --store_outputs the outputs of the run are stored where they differ.
 `nbs/stored/cpus.json` has the kind of processor of each page with networks trained on it."""
 import json
 import os
@@ -38,7 +39,8 @@ def run(
     "Run a notebook by the function of nbdev_test, and keep the outputs of its cells"
     Recorder.outputs = {}
     nbdev.test.CaptureShell = Recorder
-    os.environ |= dict(COLUMNS='80', OMP_NUM_THREADS='1') # the width of the help; more threads would change the last bits
+    os.environ['COLUMNS'] = '80' # the width of the help
+    os.environ['OMP_NUM_THREADS'] = '1' # more threads would change the last bits
     config = get_config(path=root)
     passed,_ = nbdev.test.test_nb(path, config.tst_flags.split(), flags.split(), basepath=config.config_path)
     return passed,Recorder.outputs

@@ -1,4 +1,4 @@
-"Everything that must pass, a line each; the last line is `N passed, N failed`, and `N skipped` or `N old tables` where there are such"
+"Everything that must pass, a line each; the last line is `N passed, N failed`, with skips and old tables where there are any"
 import csv, json, os, signal, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from filecmp import cmp
@@ -176,5 +176,6 @@ def main(
     n_old = warn_of_old_tables()
     cells = 0 if real else sum(map(n_real, nbs)); skipped = cells+done.count(None)
     if cells: print(f'GAPFILL_REAL_DATA is not set; cells skipped: {cells}')
-    print(f"{done.count(True)} passed, {done.count(False)} failed{f', {skipped} skipped' if skipped else ''}{f', {n_old} old tables' if n_old else ''}")
+    counts = {'passed': done.count(True), 'failed': done.count(False), 'skipped': skipped, 'old tables': n_old}
+    print(', '.join(f'{n} {what}' for what,n in counts.items() if n or what in ('passed','failed')))
     sys.exit(False in done)

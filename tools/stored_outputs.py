@@ -1,13 +1,13 @@
 """Compare the stored outputs of notebook cells with those of a new run.
 
-A cell is compared where it has the directive `#| stored`. Text must be equal, and numbers must agree to three significant
-digits: two numbers agree where they differ by less than one unit of the third. A figure must be there, and is not compared.
-Nor are the times and speeds of a log, and the speed column of a Markdown table.
+A cell is compared where it has the directive `#| stored`. Text must be equal, and numbers must agree to three
+significant digits: they differ by less than one unit of the third. A figure must be there, and is not compared. Nor are
+the names of temporary folders, the times and speeds of a log, and the speed column of a Markdown table.
 
-The last bits of a network's weights depend on the processor, and the numbers of a short training depend on these bits. So a
-cell that shows a network trained here has `#| stored same_cpu`, and is compared only on the kind of processor that its page
-was stored on. A cell that shows real data has `#| stored real_data`, unless it names GAPFILL_REAL_DATA; it is compared where
-this variable is set."""
+The last bits of a network's weights depend on the processor, and the numbers of a short training depend on these bits.
+So a cell that shows a network trained here has `#| stored same_cpu`, and is compared only on the kind of processor that
+its page was stored on. A cell that shows real data has `#| stored real_data`, unless it names GAPFILL_REAL_DATA; it is
+compared where this variable is set."""
 import os
 import platform
 import re
@@ -17,9 +17,14 @@ from itertools import zip_longest
 
 directive = re.compile(r'^#\| *stored((?: +\w+)*) *$', re.M)
 conditions = {'same_cpu', 'real_data'}
-number = re.compile(r'(?<![\w.:/-])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:(?<=\d)\.?|\.(?=\d))\d*(?:[eE][-+]?\d+)?(?![\w:/-]|\.\d)')
+number = re.compile(r"""(?<![\w.:/-]) [-+]?                # no part of a name, a date or a path
+                         (?:\d{1,3}(?:,\d{3})+ | \d+)?     # 12,340 or 57
+                         (?:(?<=\d)\.? | \.(?=\d)) \d*     # .025 or 0.025
+                         (?:[eE][-+]?\d+)? (?![\w:/-]|\.\d)""", re.VERBOSE)
 address = re.compile(r'(<.*?) at 0x[0-9a-fA-F]+(?=>)')
-clock = re.compile(r'\d{4}-\d\d-\d\d[ T-]\d\d:\d\d:\d\d(?:,\d+)?|(?<=chips_per_second:) *[\d.]+|[\d.]+ s, \d+% of it in the filler')
+clock = re.compile(r"""\d{4}-\d\d-\d\d[\ T-]\d\d:\d\d:\d\d(?:,\d+)?  # the time of a line, or in the name of a run
+                        | (?<=chips_per_second:)\ *[\d.]+
+                        | [\d.]+\ s,\ \d+%\ of\ it\ in\ the\ filler""", re.VERBOSE)
 temporary = re.compile(re.escape(tempfile.gettempdir()) + r'/tmp\w{8}/?')
 digits = 3
 figure = '[figure]\n'
@@ -31,7 +36,7 @@ def marks(cell):
     if not found: return None
     words = set(found[1].split())
     if words <= conditions: return words
-    raise ValueError(f"cell {cell['id']} has {found[0]!r}; the words after stored are {' and '.join(sorted(conditions))}")
+    raise ValueError(f"cell {cell['id']} has {found[0]!r}; after stored may stand {' and '.join(sorted(conditions))}")
 
 def is_compared(cell):
     "Tell if the stored outputs of a cell are compared: it is marked, and the real data that it needs are here"
@@ -69,7 +74,7 @@ def without_empty(outputs):
 
 def without_temporary(output):
     "Leave the names of temporary folders out of the text of an output: they are others in each run"
-    def leave_out(text): return temporary.sub('', text) if isinstance(text, str) else [temporary.sub('', o) for o in text]
+    def leave_out(text): return temporary.sub('', joined(text)).splitlines(True)
     if 'text' in output: output['text'] = leave_out(output['text'])
     for kind,text in output.get('data', {}).items():
         if kind.startswith('text/'): output['data'][kind] = leave_out(text)
@@ -85,7 +90,7 @@ def shown(output):
     return text + '\n' if text else ''
 
 def lines_of(outputs):
-    "Give the lines that a cell shows, by kind: what is printed, tables, figures. Jupyter alone keeps the order between kinds"
+    "Give the lines that a cell shows: printed ones, tables, figures. Only Jupyter keeps the order between these kinds"
     printed = ''.join(shown(o) for o in outputs if o['output_type']=='stream').rstrip() + '\n'
     others = sorted((shown(o) for o in outputs if o['output_type']!='stream'), key=lambda text: text==figure)
     text = clock.sub('…', address.sub(r'\1', printed + ''.join(others))).strip()
@@ -93,12 +98,13 @@ def lines_of(outputs):
 
 def without_speed(lines):
     "Blank the cells of Markdown tables that the clock decides"
-    out,blank = [],set()
-    for i,line in enumerate(lines):
+    out = []
+    head = None # of the table that the line belongs to
+    for line in lines:
         cells = line.split('|')
-        if not line.startswith('|'): blank = set()
-        elif not (i and lines[i-1].startswith('|')): blank = {k for k,c in enumerate(cells) if c.strip() in speed_columns}
-        else: cells = [' … ' if k in blank else c for k,c in enumerate(cells)]
+        if not line.startswith('|'): head = None
+        elif head is None: head = [c.strip() for c in cells]
+        elif len(cells)==len(head): cells = [' … ' if name in speed_columns else c for name,c in zip(head, cells)]
         out.append('|'.join(cells))
     return out
 

@@ -16,7 +16,8 @@ compared = *(f'gapfill_baseline/{o}' for o in (*fillers, *scoring, *training)), 
 code = {'sample': (*compared, 'gapfill_baseline/sample.py'), # what the numbers of a folder of tables depend on
         'real': (*compared, 'gapfill_baseline/datasets/splits.py'),
         'swapped': (*compared, 'gapfill_baseline/datasets/splits.py'),
-        'places': (*(f'gapfill_baseline/{o}' for o in (*fillers, *scoring, 'reading', 'scenes/stack.py')), 'experiments/places')}
+        'places': (*(f'gapfill_baseline/{o}' for o in (*fillers, *scoring, 'reading', 'scenes/stack.py')),
+                   'experiments/places')}
 
 class Unknown(Exception): "Its text is the reason why nothing is known about the age of a table"
 

@@ -8,20 +8,23 @@ from fastcore.test import *
 from output_faults import *
 
 def printed(text): return dict(output_type='stream', name='stdout', text=text.splitlines(True))
-def displayed(**data): return dict(output_type='display_data', data={k.replace('_', '/'): v for k,v in data.items()}, metadata={})
+def displayed(**data):
+    "An output with data of kinds such as text_html"
+    return dict(output_type='display_data', data={k.replace('_', '/'): v for k,v in data.items()}, metadata={})
 
 # What a page must not show, in a stream, a table or Markdown
 bad = {'/tmp/tmpab12/run': 'path', 'tables in /root/x': 'path', "'/home/me/.cache'": 'path', 'at /work/data': 'path',
        'skipped: GAPFILL_REAL_DATA is not set': 'skipped', '**Intervals are nan.**': 'missing', 'MAE nan': 'missing'}
 for text,what in bad.items():
-    for output in (printed(f'ok\n{text}\n'), displayed(text_plain=text), displayed(text_markdown=text), displayed(text_html=f'<td>{text}</td>')):
-        if what=='skipped' and 'text/html' in output.get('data', {}): continue
+    outputs = [printed(f'ok\n{text}\n'), displayed(text_plain=text), displayed(text_markdown=text)]
+    if what != 'skipped': outputs.append(displayed(text_html=f'<td>{text}</td>'))
+    for output in outputs:
         fault, = faults_of([output])
         assert what in fault and text.split()[-1].strip("'*.") in fault, (fault, text)
 
 # What it may show
-fine = ('runs/tmp/a', 'gs://x/home/y', 'https://a.org/root/b', '~/work/a', '2 chips skipped: too cloudy', '<td>NaN</td>', 'nanometre',
-        'read and/or write', '/data/scenes', 'temporary')
+fine = ('runs/tmp/a', 'gs://x/home/y', 'https://a.org/root/b', '~/work/a', '2 chips skipped: too cloudy',
+        '<td>NaN</td>', 'nanometre', 'read and/or write', '/data/scenes', 'temporary')
 for text in fine: test_eq(faults_of([printed(text), displayed(text_html=text)]), [])
 
 # An empty output is a fault; a figure is not, nor is a view with data of its own

@@ -20,25 +20,28 @@ def notebook(path, cells):
 
 def run_page(path, *args):
     "Run the program and return its exit status and what it printed"
-    done = subprocess.run([sys.executable, here/'run_page.py', path, *args], capture_output=True, text=True, cwd=here.parent)
+    command = [sys.executable, here/'run_page.py', path, *args]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=here.parent)
     return done.returncode, done.stdout+done.stderr
 
 with tempfile.TemporaryDirectory() as tmp:
     path = Path(tmp)/'00_page.ipynb'
 
     # Cells without the mark, cells that are not run and outputs that agree pass
-    fine = [('x = 2', ''), ('#| stored\nprint(1/3)', '0.3334\n'), ('print(x)', '7\n'), ('#| stored\n#| slow\nprint(5)', '6\n'),
-            ('#| stored\n#| eval: false\nprint(5)', '6\n'), ('#| stored\nimport sys\nprint("a")\nprint("b", file=sys.stderr)', 'a\n')]
+    fine = [('x = 2', ''), ('#| stored\nprint(1/3)', '0.3334\n'), ('print(x)', '7\n'),
+            ('#| stored\n#| slow\nprint(5)', '6\n'), ('#| stored\n#| eval: false\nprint(5)', '6\n'),
+            ('#| stored\nimport sys\nprint("a")\nprint("b", file=sys.stderr)', 'a\n')]
     test_eq(run_page(notebook(path, fine)), (0, ''))
     test_eq(run_page(path, '--flags', 'slow'), (0, ''))
 
     # An old number, a cell that stored nothing and one that prints nothing today fail, each in its own lines
-    old = [('#| stored\nprint(x := 1/3)', '0.3433\n'), ('#| stored\nprint("new")', ''), ('#| stored\nx = 1', 'gone\n'), fine[1]]
+    old = [('#| stored\nprint(x := 1/3)', '0.3433\n'), ('#| stored\nprint("new")', ''),
+           ('#| stored\nx = 1', 'gone\n'), fine[1]]
     status,text = run_page(notebook(path, old), '--flags', 'slow')
     test_eq((status, text.count('is not today')), (1, 3))
     ids = [c.id for c in read_nb(path).cells]
-    for part in (*ids[:3], 'stored: 0.3433', 'today:  0.333', 'stored: (nothing)', 'today:  (nothing)', 'make outputs PAGES='):
-        assert part in text, (part, text)
+    lines = 'stored: 0.3433', 'today:  0.333', 'stored: (nothing)', 'today:  (nothing)', 'make outputs PAGES='
+    for part in (*ids[:3], *lines): assert part in text, (part, text)
     assert ids[3] not in text
 
     # The run's outputs are stored where they differ, and only there
