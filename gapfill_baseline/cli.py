@@ -150,9 +150,9 @@ def sample_run(
     with FileLock(runs/f'{job}.lock'):
         if not (run/'result.csv').exists():
             torch.set_num_threads(1) # more would change the last bits, and so the numbers of the pages
-            gapfill_train(dataroot=str(sample_data()), out_dir=str(runs), job_id=job, epochs=epochs, batch_size=8,
-                          model_cap=8, mask_position='all', device='cpu', resume=run.exists())
-            torch.set_num_threads(threads)
+            try: gapfill_train(dataroot=str(sample_data()), out_dir=str(runs), job_id=job, epochs=epochs, batch_size=8,
+                               model_cap=8, mask_position='all', device='cpu', resume=run.exists())
+            finally: torch.set_num_threads(threads)
     return run
 
 # %% ../nbs/06a_training_graphs.ipynb #2c13f83b
