@@ -24,7 +24,7 @@ number = re.compile(r"""(?<![\w.:/-]) [-+]?                # no part of a name, 
 address = re.compile(r'(<.*?) at 0x[0-9a-fA-F]+(?=>)')
 clock = re.compile(r"""\d{4}-\d\d-\d\d[\ T-]\d\d:\d\d:\d\d(?:,\d+)?  # the time of a line, or in the name of a run
                         | (?<=chips_per_second:)\ *[\d.]+
-                        | [\d.]+\ s,\ \d+%\ of\ it\ in\ the\ filler""", re.VERBOSE)
+                        | (?:[\d.]+|…)\ s,\ \d+%\ of\ it\ in\ the\ filler""", re.VERBOSE)
 temporary = re.compile(re.escape(tempfile.gettempdir()) + r'/tmp\w{8}/?')
 digits = 3
 figure = '[figure]\n'
