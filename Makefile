@@ -5,7 +5,9 @@ STAMP := $(VENV)/.installed
 PYTHON ?= python3.11 python3.12 python3 python
 QUIET := $(if $(MAKE_TERMOUT),,-q)
 
-.PHONY: help install demo test test-all docs readme results bench clean
+PAGES ?= $(shell grep -lrE '"\#\| ?stored' nbs --include='*.ipynb' --exclude-dir='.*')
+
+.PHONY: help install demo test test-all docs readme outputs results bench clean
 
 help: ## these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -27,6 +29,9 @@ docs: $(STAMP) ## the documentation site in _docs
 readme: $(STAMP) ## README.md from nbs/index.ipynb
 	@$(BIN)/python tools/readme.py
 
+outputs: $(STAMP) ## run the pages with compared outputs and store what differs; PAGES=nbs/x.ipynb names some
+	@for page in $(PAGES); do $(BIN)/python tools/run_page.py $$page --store_outputs || exit; done
+
 results: $(STAMP) ## train every network and store the tables that the pages show, about half an hour; on real chips and places too where GAPFILL_REAL_DATA names them, an hour more
 	@$(BIN)/python experiments/results/results.py
 
@@ -34,7 +39,8 @@ bench: $(STAMP) ## measure speed and memory against a plain reference, and store
 	@OMP_NUM_THREADS=1 $(BIN)/python experiments/speed/speed.py --out nbs/stored/speed.json
 
 clean: $(STAMP) ## clean the notebooks, then write the package and the sidebar from them
-	@$(BIN)/nbdev_clean && $(BIN)/nbdev_export && $(BIN)/python tools/docs.py --only_sidebar
+	@$(BIN)/nbdev_clean && $(BIN)/python tools/output_faults.py --remove_empty && \
+	  $(BIN)/nbdev_export && $(BIN)/python tools/docs.py --only_sidebar
 
 # Without the stamp an earlier installation never finished, so it starts again from nothing.
 $(STAMP): constraints.txt settings.ini setup.py pyproject.toml

@@ -1,4 +1,4 @@
-"Everything that must pass, a line each; the last line is `N passed, N failed`, and `N skipped` where something was"
+"Everything that must pass, a line each; the last line is `N passed, N failed`, with skips and old tables where there are any"
 import csv, json, os, signal, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from filecmp import cmp
@@ -6,11 +6,12 @@ from pathlib import Path
 from shutil import copy2
 from fastcore.script import call_parse
 from check_site import notebooks
+from stored_tables import old_tables
 
 root = Path(__file__).resolve().parent.parent
 bin = Path(sys.executable).parent
 hang = 3600 # seconds after which something hangs; far more than a busy machine takes
-workers = min(2, os.cpu_count())
+workers = min(4, os.cpu_count()) # pages run on one thread each
 running = set()
 
 class Failed(Exception): "Its text says what failed"
@@ -54,6 +55,15 @@ def check_clean(tmp):
     sh(bin/'nbdev_clean', cwd=tmp)
     same(root, tmp, 'nbs/**/[!._]*.ipynb', 'not clean. Run nbdev_clean.')
 
+def check_page(page, flags):
+    "Run a notebook and compare its stored outputs; returns what it does not compare here"
+    return sh(sys.executable, root/'tools/run_page.py', page, '--flags', flags)
+
+def check_script(script, *flags): sh(sys.executable, script, *flags)
+
+def check_outputs(tmp):
+    sh(sys.executable, tmp/'tools/output_faults.py')
+
 def check_pages(tmp):
     sh(sys.executable, tmp/'tools/docs.py', cwd=tmp)
     same(root, tmp, 'nbs/sidebar.yml', 'does not list the notebooks. Run make clean.')
@@ -91,7 +101,7 @@ def timed(name, f, *args):
     "Print a line; returns whether it passed, None where it was skipped"
     start = time.time()
     say,text,done = 'ok','',True
-    try: f(*args)
+    try: text = f(*args) or ''
     except Skipped as e: say,text,done = 'skip',str(e),None
     except Exception as e: say,text,done = 'FAIL',str(e) if isinstance(e, Failed) else f'{type(e).__name__}: {e}',False
     print(f"{say:5}{name:30}{time.time()-start:6.1f} s", flush=True)
@@ -105,9 +115,16 @@ def copy_tree(tmp):
         (tmp/p).parent.mkdir(parents=True, exist_ok=True)
         copy2(root/p, tmp/p)
 
-def experiments():
-    "Scripts that test the experiments, which are no part of the package"
-    return sorted((root/'experiments').glob('*/test_*.py'))
+def scripts():
+    "Scripts that test the experiments and these tools, which are no part of the package"
+    return [p for glob in ('experiments/*/test_*.py', 'tools/test_*.py') for p in sorted(root.glob(glob))]
+
+def warn_of_old_tables():
+    "Print a line for each stored table that is older than its code; returns their number"
+    old,unknown = old_tables(root)
+    for line in old: print(f'warn {line}')
+    for line in unknown: print(f'     {line}')
+    return len(old)
 
 def broken_files(flags):
     "Break a tenth of what the readers read, or with slow cells all of it"
@@ -147,15 +164,19 @@ def main(
     with tempfile.TemporaryDirectory() as d:
         tmp = Path(d)
         copy_tree(tmp)
-        done = [timed(*c, tmp) for c in (('modules match notebooks', check_export), ('notebooks are clean', check_clean), ('imports run one way', check_imports))]
-        checks = [(p.relative_to(root/'nbs').with_suffix('').as_posix(), sh, bin/'nbdev_test', '--path', p, '--flags', flags) for p in reversed(nbs)]
-        checks += [(p.relative_to(root).with_suffix('').as_posix(), sh, sys.executable, p, *flags.split()) for p in experiments()]
+        first = (('modules match notebooks', check_export), ('notebooks are clean', check_clean),
+                 ('imports run one way', check_imports), ('stored outputs can be shown', check_outputs))
+        done = [timed(*c, tmp) for c in first]
+        checks = [(p.relative_to(root/'nbs').with_suffix('').as_posix(), check_page, p, flags) for p in reversed(nbs)]
+        checks += [(p.relative_to(root).with_suffix('').as_posix(), check_script, p, *flags.split()) for p in scripts()]
         checks += [('tests/fuzz', broken_files, flags), ('documentation', check_pages, tmp)]
         if (root/'nbs/index.ipynb').exists(): checks.append(('readme', check_readme, tmp))
         if (root/'nbs/06_training.ipynb').exists(): checks.insert(0, ('training by papermill', check_training, tmp))
         done += together(checks)
         done.append(timed('pages in Chromium', check_browser, tmp))
-    cells = 0 if real else sum(map(n_real, nbs)); skipped = cells+done.count(None)
+    n_old = warn_of_old_tables()
+    cells = 0 if real else sum(map(n_real, nbs))
     if cells: print(f'GAPFILL_REAL_DATA is not set; cells skipped: {cells}')
-    print(f"{done.count(True)} passed, {done.count(False)} failed{f', {skipped} skipped' if skipped else ''}")
+    counts = {'passed': done.count(True), 'failed': done.count(False), 'skipped': cells+done.count(None), 'old tables': n_old}
+    print(', '.join(f'{n} {what}' for what,n in counts.items() if n or what in ('passed','failed')))
     sys.exit(False in done)

@@ -10,6 +10,9 @@ from pathlib import Path
 from fastcore.script import call_parse
 
 root = Path(__file__).resolve().parents[2]
+sys.path.append(str(root/'tools'))
+from stored_tables import note_made
+
 common = '--mask_position all --visualization none --device cpu'
 brief = '--batch_size 8 --epochs 15'
 sample = dict(ridgeunet=brief, unet=brief, vit=brief, cgan='--model_cap 16 --batch_size 4 --epochs 30')
@@ -39,6 +42,7 @@ def compare(name, work, dataroot, runs, *args):
     stored = root/'nbs/stored'/name
     stored.mkdir(parents=True, exist_ok=True)
     for file in tables: shutil.copy(out/file, stored/file)
+    note_made(root, name, 'make results')
 
 def on_sample(work, seeds):
     "Train every network on the default sample, and compare"
@@ -68,6 +72,7 @@ def on_places(work, real):
     script = root/'experiments/places/places.py'
     options = '--folder', real, '--out', root/'nbs/stored/places', '--work', work/'places'
     subprocess.run([sys.executable, script, *options], check=True, env=os.environ | dict(OMP_NUM_THREADS='1'))
+    note_made(root, 'places', 'make results')
 
 @call_parse
 def main(

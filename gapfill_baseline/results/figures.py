@@ -91,12 +91,16 @@ def _chips_note(summary):
     return (f"{r.n_chips} chips{left}, of {places}. Errors are in reflectance{units}, over gap pixels with a known "
             "truth; observed pixels came out unchanged from every filler.")
 
+def _limits(table):
+    "Read what the intervals leave out; an empty note is missing once a table was stored as CSV"
+    note = table.interval_note.iloc[0]
+    return note if isinstance(note, str) else ''
+
 def _intervals_note(summary):
     "Describe the intervals of the table"
     if not summary.filter(regex='_low$').notna().any(axis=None): return 'No intervals: there is one chip.'
-    r = summary.iloc[0]
-    limits = f" **Intervals are {r.interval_note}.**" if r.interval_note else ''
-    return f"In brackets: 95 % intervals, {r.drawn_again}s and seeds drawn again.{limits}"
+    limits = f" **Intervals are {_limits(summary)}.**" if _limits(summary) else ''
+    return f"In brackets: 95 % intervals, {summary.drawn_again[0]}s and seeds drawn again.{limits}"
 
 def _footnotes(
     summary:pd.DataFrame # summary.csv
@@ -164,8 +168,7 @@ def terminal_table(
     t = summary.assign(filler=[marked(r) for r in summary.itertuples()]).set_index('filler')
     t = t[['seeds', *labels, 'chips_per_second']].rename(columns=labels | dict(chips_per_second='chips/s'))
     text = t.to_string(float_format='%.4f', na_rep='')
-    note = summary.interval_note[0]
-    if note: text += f'\nintervals in summary.csv are {note}'
+    if note := _limits(summary): text += f'\nintervals in summary.csv are {note}'
     if (summary.selected_on=='validation').any(): text += '\n† best epoch chosen on the validation chips'
     return text
 
@@ -272,9 +275,8 @@ def _interval_line(
     table:pd.DataFrame # a table with interval_note, and selected_on where it has one
 )->str: # above a figure
     "Explain the bars of a figure and their limits"
-    note = table.interval_note.iloc[0]
     over = 'over places, and seeds where there are several'
-    if isinstance(note, str) and note: over = note.replace(', and say', ',\nwhich say')
+    if note := _limits(table): over = note.replace(', and say', ',\nwhich say')
     marked_any = 'selected_on' in table and (table.selected_on=='validation').any()
     return 'bars: 95 % intervals ' + over + ('\n† best epoch chosen on the validation chips' if marked_any else '')
 
