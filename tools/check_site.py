@@ -27,11 +27,17 @@ def n_figures(nb):
     outputs = sum('image/png' in o.get('data', {}) for c in cells if c.cell_type=='code' for o in c.outputs)
     return outputs + sum(len(re.findall(r'!\[[^\]]*\]\(', c.source)) for c in cells if c.cell_type=='markdown')
 
-def target(site, at, link):
+def address(nbs):
+    "Public address of the site, with a slash at the end"
+    return yaml.safe_load((nbs/'nbdev.yml').read_text())['website']['site-url'].rstrip('/')+'/'
+
+def target(site, at, link, home):
     "File and anchor that a link of the page `at` leads to; no file = another site"
+    if link.startswith(home): link = '/'+link.removeprefix(home)
     u = urlsplit(link)
     if u.scheme or u.netloc: return None, ''
     path = unquote(u.path)
+    if path.startswith(base := urlsplit(home).path): path = '/'+path.removeprefix(base) # Quarto's page for lost readers
     to = (site/path.lstrip('/') if path.startswith('/') else at.parent/path).resolve() if path else at
     return (to/'index.html' if to.is_dir() else to), unquote(u.fragment)
 
@@ -41,7 +47,7 @@ def faults(
 )->list: # `page: what`, nothing when the site is whole
     "What is missing"
     site = Path(site).resolve()
-    home = yaml.safe_load((nbs/'nbdev.yml').read_text())['website']['site-url'].rstrip('/')+'/'
+    home = address(nbs)
     pages = {p: BeautifulSoup(p.read_text(encoding='utf8'), 'html.parser') for p in sorted(site.rglob('*.html'))}
     ids = {p: {t[k] for k in ('id','name') for t in s.find_all(attrs={k: True})} for p,s in pages.items()}
     out = []
@@ -54,8 +60,8 @@ def faults(
     for at,s in pages.items():
         name = at.relative_to(site)
         if 'Traceback (most recent call last)' in s.text: out.append(f'{name}: shows the traceback of an error')
-        for link in dict.fromkeys(t[k].removeprefix(home) for k in ('href','src') for t in s.find_all(attrs={k: True})):
-            to,anchor = target(site, at, link)
+        for link in dict.fromkeys(t[k] for k in ('href','src') for t in s.find_all(attrs={k: True})):
+            to,anchor = target(site, at, link, home)
             if to and not to.is_file(): out.append(f'{name}: {link} leads nowhere')
             elif anchor not in ids.get(to, {anchor}) | {'', 'top'}: out.append(f'{name}: {link} has no anchor {anchor}')
     return out
