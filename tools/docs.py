@@ -13,6 +13,7 @@ import signatures
 
 root = Path(__file__).resolve().parent.parent
 tests = re.compile(r'\b(?:expect_fail|test_\w+)\(|^\s*assert\b', re.M)
+linked = re.compile(r'\[(`[^`]+`)\]\([^)]*\)')
 shown = re.compile(r'^#\|\s*(?:code-fold|echo|include|hide)', re.M)
 
 def rename(proc):
@@ -38,20 +39,28 @@ def help_cell(
     "Write what a command prints for `--help`"
     import gapfill_baseline.cli as cli
     text = anno_parser(inspect.unwrap(getattr(cli, name)), prog=name).format_help()
-    source = f'<details>\n<summary>`{name} --help`</summary>\n\n```text\n{text}```\n\n</details>'
+    source = f'<details>\n<summary><code>{name} --help</code></summary>\n\n```text\n{text}```\n\n</details>'
     return dict(cell_type='markdown', id=name.replace('_', '-'), metadata={}, source=source)
 
-def documented(
-    cells:list # of a page
-)->set:
-    "Find the names that a page documents"
-    outputs = [o for c in cells for o in c.get('outputs', [])]
-    text = '\n'.join(''.join(o.get('data', {}).get('text/markdown', '')) for o in outputs)
-    return {name.split('.')[-1] for name in re.findall(r'^#+ ([\w.]+)$', text, re.M)}
+def plain(
+    text:str # Markdown of `show_doc`
+)->str:
+    "Take nbdev's links out of signatures, where they are shown as text; write the names of options as code"
+    parts = re.split(r'(^```.*?^```)', text, flags=re.M|re.S)
+    for i,part in enumerate(parts):
+        parts[i] = linked.sub(r'\1', part) if i%2 else re.sub(r'(?<![\w`-])(--[a-z]\w*)(?!`)', r'`\1`', part)
+    return ''.join(parts)
+
+def plain_signatures(
+    cell:dict # of a page
+):
+    "Mend what `show_doc` wrote into the outputs of a cell"
+    for o in cell.get('outputs', []):
+        if text := ''.join(o.get('data', {}).get('text/markdown', '')): o['data']['text/markdown'] = plain(text)
 
 def fold(
     cell:dict, # of a page
-    names:set # that the page documents
+    names:set # that the package exports
 ):
     "Fold a cell that only tests: it has a test and shows nothing"
     source = ''.join(cell['source'])
@@ -62,14 +71,16 @@ def fold(
 
 def add_to(
     path:Path, # a page as nbdev left it
-    names:list # commands that it defines
+    programs:list, # commands that it defines
+    names:set # that the package exports
 ):
     "Add the help of its commands to a page, and fold its tests"
     nb = json.loads(path.read_text(encoding='utf8'))
-    known = documented(nb['cells'])
-    for c in nb['cells']: fold(c, known)
+    for c in nb['cells']:
+        fold(c, names)
+        plain_signatures(c)
     at = next(i for i,c in enumerate(nb['cells']) if c['cell_type']=='markdown')+1
-    nb['cells'][at:at] = map(help_cell, names)
+    nb['cells'][at:at] = map(help_cell, programs)
     path.write_text(json.dumps(nb), encoding='utf8')
 
 def add_changelog(proc):
@@ -82,7 +93,8 @@ def prepare():
     os.environ['COLUMNS'] = '100' # of the help
     signatures.use()
     proc = proc_nbs(force=True, n_workers=0) # in this process, where `signatures` is in use
-    for p in notebooks(root/'nbs'): add_to(proc/p.relative_to(root/'nbs'), commands(p))
+    names = signatures.public_names()
+    for p in notebooks(root/'nbs'): add_to(proc/p.relative_to(root/'nbs'), commands(p), names)
     rename(proc)
     add_changelog(proc)
     return proc

@@ -9,7 +9,8 @@ from bs4 import BeautifulSoup
 from latex2mathml.converter import convert
 
 suffixes = {'png': 'png', 'jpeg': 'jpg', 'gif': 'gif', 'webp': 'webp', 'svg+xml': 'svg'}
-number = re.compile(r'[-−–+±]?[\d.,]+(?:e[-+]?\d+)?\s?[%×°]?(?: ?(?:±|\(|to|of|–) ?.*)?|nan|NaN|inf|', re.S)
+number = re.compile(r'[-−–+±]?[\d.,]+(?:e[-+]?\d+)?\s?[%×°]?(?: ?(?:±|\(|to|of|–) ?.*)?|[\d-]{10}|nan|NaN|inf|', re.S)
+imports = re.compile(r"""@import\s*(?:url\(\s*["']?https?://[^)]*\)|["']https?://[^"']*["'])[^;]*;""") # of style sheets elsewhere
 longest_number = 30 # letters of a cell that is kept on one line
 
 def foreign(
@@ -106,4 +107,4 @@ def finish(
         path.write_text(str(soup), encoding='utf8')
     for css in site.rglob('*.css'):
         text = css.read_text(encoding='utf8')
-        css.write_text(re.sub(r'@import\s*(url\()?["\']?https?://[^;]*;', '', text), encoding='utf8')
+        css.write_text(imports.sub('', text), encoding='utf8')

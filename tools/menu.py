@@ -14,7 +14,7 @@ groups = dict(
         'Glossary': 'glossary', 'Datasets': '01_data', 'Methods': '03_models', 'Two protocols': 'tutorials/two_protocols',
         'Splits': 'datasets/02_splits', 'Resume and share a run': 'tutorials/resume',
         'Someone else\'s run': 'tutorials/strangers_run', 'From the published code': 'tutorials/published',
-        'Status': 'status'},
+        'Status': 'status', 'Cite': 'cite'},
     Results={
         'Compare': '11_compare', 'Error against compute': 'experiments/compute', 'Calibration': '11b_calibration',
         'Training size': '11a_training_size', 'Real places': 'experiments/places', 'Speed': 'experiments/speed',

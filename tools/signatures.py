@@ -1,9 +1,12 @@
 "Signatures on the site: the fields of tuples and dataclasses, defaults by their names, annotations in short"
 import inspect, re, sys
+from importlib import import_module
 import fastcore.docments as docments
 from fastcore.basics import AttrDict
 from fastcore.script import Param
 from inspect import Parameter
+from typing import ForwardRef
+from gapfill_baseline._modidx import d
 
 longest = 40 # letters of a default that are shown
 
@@ -51,6 +54,7 @@ def annotation_text(
     "Write an annotation"
     if isinstance(anno, Param): anno = anno.type or Parameter.empty
     if anno in (Parameter.empty, type(None)): return ''
+    if isinstance(anno, ForwardRef): anno = anno.__forward_arg__
     text = anno if isinstance(anno, str) else getattr(anno, '__name__', None) if inspect.isclass(anno) else str(anno)
     return re.sub(r"\b(typing|__main__|gapfill_baseline[\w.]*)\.|'", '', text or '')
 
@@ -69,6 +73,8 @@ class Signature(docments.DocmentText):
     def __init__(self, obj, maxline=110, docstring=True):
         super().__init__(obj, maxline=maxline, docstring=docstring)
         if is_tuple(obj): self.dm = fields(obj)
+        for p in self.dm.values():
+            if isinstance(p.anno, Param) and not p.docment: p.docment = p.anno.help
         self.names = getattr(inspect.unwrap(obj) if callable(obj) else obj, '__globals__', {})
 
     def _fmt_param(self, nm, p):
@@ -89,6 +95,16 @@ class Signature(docments.DocmentText):
         return re.sub(r'^def ', 'class ', text) if inspect.isclass(self.obj) else text
     __repr__ = __str__
 
+def modules():
+    "Import every module of the package"
+    names = [n for n in d['syms'] if n != 'gapfill_baseline.hls'] # which warns that it moved
+    return [import_module(n) for n in names]
+
+def public_names():
+    "List all names that the package exports"
+    return {name for m in modules() for name in getattr(m, '__all__', ())}
+
 def use():
     "Let nbdev's `show_doc` write signatures in this way"
+    modules() # so that the source of each class is found
     docments.DocmentText = Signature
