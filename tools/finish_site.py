@@ -1,16 +1,18 @@
 """Finish a rendered site, by Quarto or smalldocs: maths as MathML, pictures in files of their own, tables that fit the
 page, links between pages, and nothing from another host"""
-import re
+import re, sys
 from base64 import b64decode
 from pathlib import Path
 from posixpath import relpath
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 from bs4 import BeautifulSoup
+from fastcore.script import call_parse
 from latex2mathml.converter import convert
 
 suffixes = {'png': 'png', 'jpeg': 'jpg', 'gif': 'gif', 'webp': 'webp', 'svg+xml': 'svg'}
 number = re.compile(r'[-−–+±]?[\d.,]+(?:e[-+]?\d+)?\s?[%×°]?(?: ?(?:±|\(|to|of|–) ?.*)?|[\d-]{10}|nan|NaN|inf|', re.S)
-imports = re.compile(r"""@import\s*(?:url\(\s*["']?https?://[^)]*\)|["']https?://[^"']*["'])[^;]*;""") # of style sheets elsewhere
+imports = re.compile(r"""@import\s*(?:url\(\s*["']?https?://[^)]*\)|["']https?://[^"']*["'])[^;]*;""") # from elsewhere
 longest_number = 30 # letters of a cell that is kept on one line
 
 def foreign(
@@ -108,3 +110,37 @@ def finish(
     for css in site.rglob('*.css'):
         text = css.read_text(encoding='utf8')
         css.write_text(imports.sub('', text), encoding='utf8')
+
+made = """<html><head><link href="https://example.org/a.css" rel="stylesheet"><link href="styles.css" rel="stylesheet">
+<script src="https://cdnjs.cloudflare.com/ajax/libs/require.js/2.3.6/require.min.js"></script>
+<script src="site_libs/quarto.js"></script><script>define('jquery', [],function() {return window.jQuery;})</script></head>
+<body><h3 id="x">x</h3><p><span class="math inline">\\(\\frac{a}{b}\\)</span> <a href="HOMEfolder/page.html#x"><code>x</code></a>
+<a href="HOMEpage.html#gone"><code>y</code></a></p><img src="data:image/png;base64,iVBORw0KGgo=">
+<div class="cell-output"><pre></pre></div><div class="cell-output"><table><thead><tr style="text-align: right;"><th>name</th>
+<th>MAE</th></tr></thead><tbody><tr><td>linear</td><td>0.0235 (0.0220 to 0.0251)</td></tr></tbody></table></div></body></html>""" # as both renderers write
+expected = {'script': 1, 'link': 1, 'math mfrac': 1, 'a': 1, 'a[href="page.html#x"] > code': 1, 'div.cell-output': 1,
+            'div.table-box > table': 1, 'td.number': 1, 'th.number': 1, 'tr[style]': 0, 'img[src="page_files/picture-1.png"]': 1}
+
+def unexpected():
+    "Finish a page made for it; what is not as expected"
+    home = 'https://example.org/site/'
+    with TemporaryDirectory() as d:
+        page = Path(d)/'folder/page.html'
+        page.parent.mkdir()
+        page.write_text(made.replace('HOME', home), encoding='utf8')
+        (Path(d)/'styles.css').write_text('@import url(https://example.org/css2?family=A:wght@3;4&x=y);:root{--a: 1}')
+        finish(d, home)
+        soup = BeautifulSoup(page.read_text(encoding='utf8'), 'html.parser')
+        out = [f'{k}: {n}, not {v}' for k,v in expected.items() if (n := len(soup.select(k))) != v]
+        if (css := (Path(d)/'styles.css').read_text()) != ':root{--a: 1}': out.append(f'styles.css: {css}')
+        if not (page.parent/'page_files/picture-1.png').is_file(): out.append('the picture has no file')
+    return out
+
+@call_parse
+def main(
+    self_test:bool=False # finish a page made for it, and print what is not as expected
+):
+    "Test how pages are finished"
+    out = unexpected() if self_test else []
+    print(*out, sep='\n', end='\n' if out else '')
+    sys.exit(bool(out))

@@ -36,7 +36,8 @@ def entries(
     there:set # notebooks that exist, from nbs, without suffix
 )->list: # of the menu
     "Write the entries of a group; raise ValueError for a page that does not exist"
-    if gone := set(group.values())-there-optional: raise ValueError(f"The menu names pages that do not exist: {sorted(gone)}")
+    gone = sorted(set(group.values())-there-optional)
+    if gone: raise ValueError(f"The menu names pages that do not exist: {gone}. Write them, or mend tools/menu.py.")
     return [dict(text=text, href=f'{path}.ipynb') for text,path in group.items() if path in there]
 
 def api(
@@ -44,7 +45,9 @@ def api(
 )->list: # of the menu
     "Sort pages into the folders of the package"
     parts = {}
-    for path in there: parts.setdefault(folders[path.split('/')[0]] if '/' in path else 'Base', []).append(f'{path}.ipynb')
+    for path in there:
+        part = folders[path.split('/')[0]] if '/' in path else 'Base'
+        parts.setdefault(part, []).append(f'{path}.ipynb')
     order = ['Base', *folders.values()]
     return [dict(section=s, contents=parts[s]) for s in sorted(parts, key=order.index)]
 
