@@ -49,7 +49,13 @@ def plain(
     parts = re.split(r'(^```.*?^```)', text, flags=re.M|re.S)
     for i,part in enumerate(parts):
         parts[i] = linked.sub(r'\1', part) if i%2 else re.sub(r'(?<![\w`-])(--[a-z]\w*)(?!`)', r'`\1`', part)
-    return ''.join(parts)
+    return unnested(''.join(parts))
+
+def unnested(
+    text:str # Markdown
+)->str:
+    "Take nbdev's link out of a link that the page has itself"
+    return re.sub(r'\[\[(`[^`]+`)\]\([^)]*\)\](?=\()', r'[\1]', text)
 
 def plain_signatures(
     cell:dict # of a page
@@ -79,6 +85,7 @@ def add_to(
     for c in nb['cells']:
         fold(c, names)
         plain_signatures(c)
+        if c['cell_type']=='markdown': c['source'] = unnested(''.join(c['source']))
     at = next(i for i,c in enumerate(nb['cells']) if c['cell_type']=='markdown')+1
     nb['cells'][at:at] = map(help_cell, programs)
     path.write_text(json.dumps(nb), encoding='utf8')
