@@ -16,4 +16,5 @@ setup(name=cfg['lib_name'], version=cfg['version'], description=cfg['description
       install_requires=cfg['requirements'].split(), extras_require={k:cfg[f'{k}_requirements'].split() for k in ('dev','lint','scale','stac')},
       long_description=(here/'README.md').read_text(encoding='utf8') if (here/'README.md').exists() else '',
       long_description_content_type='text/markdown', zip_safe=False,
-      entry_points=dict(console_scripts=cfg['console_scripts'].split()))
+      entry_points=dict(console_scripts=cfg['console_scripts'].split(),
+                        nbdev=[f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"])) # nbdev's links to source and symbols

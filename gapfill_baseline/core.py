@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING: from torch import Tensor
+else:
+    class Tensor: "Name of `torch.Tensor` in annotations; this module does not import torch"
 
 # %% ../nbs/00_core.ipynb #b4274f91
 class Sensor(NamedTuple):

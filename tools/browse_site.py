@@ -1,4 +1,5 @@
-"Open every page of the built site in headless Chromium; a line for each page with a console error or a missing image"
+"""Open every page of the built site in headless Chromium; a line for each page with a console error or a missing image,
+and for each page that scrolls sideways on a phone"""
 import sys
 from contextlib import contextmanager
 from functools import partial
@@ -19,6 +20,9 @@ undrawn = """async () => {
   all.forEach(i => i.loading = 'eager')
   await Promise.all(all.map(i => i.decode().catch(() => 0)))
   return all.filter(i => !i.naturalWidth).map(i => i.src) }"""
+
+phone = dict(width=390, height=844)
+wider = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *args): pass
@@ -50,6 +54,8 @@ def look(
     tab.on('console', hear)
     tab.goto(home+name, wait_until='load')
     out += [f'no image {src[:80]}' for src in tab.evaluate(undrawn) if ours(src)]
+    tab.set_viewport_size(phone)
+    if (excess := tab.evaluate(wider)) > 0: out.append(f"scrolls sideways on a phone, by {excess} of {phone['width']} pixels")
     tab.close()
     return [f'{name}: {o}' for o in out]
 
@@ -68,9 +74,12 @@ def browse(
         browser.close()
         return out
 
-bad = {'image': '<img src="gone.png">', 'undecodable': '<img src="data:image/png;base64,AAAA">', 'script': '<script src="gone.js"></script>',
-       'late': '<script>setTimeout(() => nothing(), 10)</script>', 'logged': '<script>console.error("x")</script>'}
-good = {'index': '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="><img src="https://example.org/a.png">'}
+bad = {'image': '<img src="gone.png">', 'undecodable': '<img src="data:image/png;base64,AAAA">',
+       'script': '<script src="gone.js"></script>', 'late': '<script>setTimeout(() => nothing(), 10)</script>',
+       'logged': '<script>console.error("x")</script>', 'wide': '<div style="width:391px; margin:0">x</div>',
+       'wide_table': '<table><tr><td style="min-width:500px">x</td></tr></table>'}
+good = {'index': '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="><img src="https://example.org/a.png">',
+        'boxed': '<div style="overflow-x:auto"><table><tr><td style="min-width:500px">x</td></tr></table></div>'}
 
 def unnoticed():
     "Pages made for it that are noticed wrongly or not at all; None = nothing to browse with"

@@ -1,44 +1,20 @@
-"The documentation site in _docs: by Quarto where it is installed, else by smalldocs; then checked"
-import inspect, re, subprocess, sys
+"The documentation site in _docs: by Quarto where it is installed, else by smalldocs; then finished and checked"
+import inspect, json, os, re, subprocess, sys
 from pathlib import Path
 from shutil import move, rmtree, which
-import fastcore.docments, yaml
-from fastcore.script import call_parse
+import yaml
+from fastcore.script import anno_parser, call_parse
 from nbdev.quarto import refresh_quarto_yml
 from nbdev.serve import proc_nbs
-from check_site import faults, notebooks, page
+from check_site import address, faults, notebooks, page
+from finish_site import finish
+from menu import write_sidebar
+import signatures
 
 root = Path(__file__).resolve().parent.parent
-sections = 'Data Fillers Metrics Training Results Scenes Speed'.split()
-pages = dict(Data='00 01 02', Fillers='03', Metrics='04', Training='05 06', Results='06a 07 08 09 10 11', Scenes='12')
-numbers = {n: s for s,ns in pages.items() for n in ns.split()} # of the pages at the top
-folders = dict(reading='Data', datasets='Data', fillers='Fillers', networks='Fillers', train='Training', results='Results', scenes='Scenes',
-               experiments='Speed')
-tutorials = dict(two_protocols='Metrics', resume='Training', published='Results', strangers_run='Results',
-                 many_scenes='Scenes', own_scenes='Scenes', other_files='Scenes')
-
-def section(
-    path:Path # of a notebook, from nbs
-): # its section; None = above all sections
-    "Find the section of a notebook by its folder, or by its number where it stands at the top"
-    folder = path.parts[0] if len(path.parts) > 1 else None
-    if folder=='tutorials': return tutorials[path.stem]
-    if path.as_posix()=='experiments/places.ipynb': return 'Results'
-    if folder: return folders[folder]
-    number = re.match(r'(\d+)[a-z]?(?=_)', path.name)
-    if not number: return None
-    return numbers.get(number[0]) or numbers.get(number[1])
-
-def sidebar(
-    root:Path # folder of the checkout; nbs/sidebar.yml is written there
-):
-    "List the notebooks by section, pages at the top first"
-    nbs = root/'nbs'
-    paths = sorted((p.relative_to(nbs) for p in notebooks(nbs)), key=lambda p: (len(p.parts), p.stem!='index', p))
-    listed = {s: [p.as_posix() for p in paths if section(p)==s] for s in (None, *sections)}
-    parts = [dict(section=s, contents=listed[s]) for s in sections if listed[s]]
-    out = dict(website=dict(sidebar=dict(contents=listed[None]+parts)))
-    (nbs/'sidebar.yml').write_text(yaml.dump(out, sort_keys=False), encoding='utf8')
+tests = re.compile(r'\b(?:expect_fail|test_\w+)\(|^\s*assert\b', re.M)
+linked = re.compile(r'\[(`[^`]+`)\]\([^)]*\)')
+shown = re.compile(r'^#\|\s*(?:code-fold|echo|include|hide)', re.M)
 
 def rename(proc):
     "Give the pages the names that nbdev's links use: `00_core.ipynb` becomes `core.ipynb`, and needs no `output-file`"
@@ -49,25 +25,100 @@ def rename(proc):
     p = proc/'sidebar.yml'
     p.write_text(re.sub(r'(?<=[ /])\d+[a-z]?_(?=\w+\.ipynb)', '', p.read_text()))
 
-def as_written(f, eval_str=False, **kwargs):
-    "The signature of `f`; an annotation that only type checkers can look up stays the text it is"
-    try: return inspect.signature(f, eval_str=eval_str, **kwargs)
-    except NameError: return inspect.signature(f, **kwargs)
+def commands(
+    path:Path # a notebook
+)->list: # names of the commands that it defines
+    "Find the commands of a page"
+    cells = json.loads(path.read_text(encoding='utf8'))['cells']
+    text = '\n'.join(''.join(c['source']) for c in cells if ''.join(c['source']).startswith('#| export cli'))
+    return re.findall(r'^def (gapfill_\w+)\(', text, re.M)
+
+def help_cell(
+    name:str # of a command
+)->dict: # a cell
+    "Write what a command prints for `--help`"
+    import gapfill_baseline.cli as cli
+    text = anno_parser(inspect.unwrap(getattr(cli, name)), prog=name).format_help()
+    source = f'<details>\n<summary><code>{name} --help</code></summary>\n\n```text\n{text}```\n\n</details>'
+    return dict(cell_type='markdown', id=name.replace('_', '-'), metadata={}, source=source)
+
+def plain(
+    text:str # Markdown of `show_doc`
+)->str:
+    "Take nbdev's links out of signatures, where they are shown as text; write the names of options as code"
+    parts = re.split(r'(^```.*?^```)', text, flags=re.M|re.S)
+    for i,part in enumerate(parts):
+        parts[i] = linked.sub(r'\1', part) if i%2 else re.sub(r'(?<![\w`-])(--[a-z]\w*)(?!`)', r'`\1`', part)
+    return unnested(''.join(parts))
+
+def unnested(
+    text:str # Markdown
+)->str:
+    "Take nbdev's link out of a link that the page has itself"
+    return re.sub(r'\[\[(`[^`]+`)\]\([^)]*\)\](?=\()', r'[\1]', text)
+
+def plain_signatures(
+    cell:dict # of a page
+):
+    "Mend what `show_doc` wrote into the outputs of a cell"
+    for o in cell.get('outputs', []):
+        if text := ''.join(o.get('data', {}).get('text/markdown', '')): o['data']['text/markdown'] = plain(text)
+
+def fold(
+    cell:dict, # of a page
+    names:set # that the package exports
+):
+    "Fold a cell that only tests: it has a test and shows nothing"
+    source = ''.join(cell['source'])
+    if cell['cell_type'] != 'code' or cell['outputs'] or shown.search(source) or not tests.search(source): return
+    tested = [n for n in dict.fromkeys(re.findall(r'\w+', source)) if n in names][:3]
+    title = f"Test: {', '.join(tested)}" if tested else 'Test'
+    cell['source'] = f'#| code-fold: true\n#| code-summary: "{title}"\n{source}'
+
+def add_to(
+    path:Path, # a page as nbdev left it
+    programs:list, # commands that it defines
+    names:set # that the package exports
+):
+    "Add the help of its commands to a page, and fold its tests"
+    nb = json.loads(path.read_text(encoding='utf8'))
+    for c in nb['cells']:
+        fold(c, names)
+        plain_signatures(c)
+        if c['cell_type']=='markdown': c['source'] = unnested(''.join(c['source']))
+    at = next(i for i,c in enumerate(nb['cells']) if c['cell_type']=='markdown')+1
+    nb['cells'][at:at] = map(help_cell, programs)
+    path.write_text(json.dumps(nb), encoding='utf8')
+
+def add_changelog(proc):
+    "Make a page of CHANGELOG.md"
+    text = (root/'CHANGELOG.md').read_text(encoding='utf8')
+    (proc/'changelog.qmd').write_text(re.sub('^# (.*)', r'---\ntitle: \1\n---', text, count=1), encoding='utf8')
+
+def prepare():
+    "Process the notebooks by nbdev; returns the folder to render"
+    os.environ['COLUMNS'] = '100' # of the help
+    signatures.use()
+    proc = proc_nbs(force=True, n_workers=0) # in this process, where `signatures` is in use
+    names = signatures.public_names()
+    for p in notebooks(root/'nbs'): add_to(proc/p.relative_to(root/'nbs'), commands(p), names)
+    rename(proc)
+    add_changelog(proc)
+    return proc
 
 @call_parse
 def main(
     only_sidebar:bool=False # write nbs/sidebar.yml and stop
 ):
     "Make the documentation site and check it"
-    sidebar(root)
+    write_sidebar(root)
     if only_sidebar: return
     refresh_quarto_yml()
-    fastcore.docments.signature = as_written
-    proc = proc_nbs(force=True, n_workers=0) # in this process, where `as_written` is
-    rename(proc)
+    proc = prepare()
     quarto = which('quarto')
     cmd = [quarto, 'render', '--no-cache'] if quarto else [Path(sys.executable).parent/'smalldocs', 'render', '--quiet']
     subprocess.run(cmd, cwd=proc, check=True)
+    finish(proc/'_docs', address(root/'nbs'))
     rmtree(root/'_docs', ignore_errors=True)
     move(proc/'_docs', root)
     rmtree(proc)

@@ -67,7 +67,7 @@ def check_outputs(tmp):
 def check_pages(tmp):
     sh(sys.executable, tmp/'tools/docs.py', cwd=tmp)
     same(root, tmp, 'nbs/sidebar.yml', 'does not list the notebooks. Run make clean.')
-    sh(sys.executable, tmp/'tools/check_site.py', '--self_test')
+    for tool in ('check_site.py', 'finish_site.py'): sh(sys.executable, tmp/'tools'/tool, '--self_test')
 
 def check_browser(tmp):
     "Pages made to be complained about, then the site that `check_pages` has built"

@@ -68,8 +68,7 @@ def _row_texts(row, scores):
     "Write a row of the summary as text; the first score and skill have intervals"
     spread = f" ± {row.mae_sd:.4f}" if 'mae_sd' in row and not math.isnan(row.mae_sd) else ''
     texts = [_score_text(row, k, k==scores[0] or k.startswith('skill')) for k in scores]
-    speed = f'{row.chips_per_second:,.0f}' if row.chips_per_second >= 10 else f'{row.chips_per_second:.1f}'
-    return [marked(row), f'{row.seeds}{spread}', *texts, speed, f'{row.parameters:,}' if row.parameters else '0']
+    return [marked(row), f'{row.seeds}{spread}', *texts]
 
 def _table_line(cells): return '| ' + ' | '.join(cells) + ' |'
 
@@ -111,9 +110,10 @@ def _footnotes(
         out.append('Several seeds: the mean of their scores, ± the standard deviation of MAE over seeds.')
     if (summary.selected_on=='validation').any():
         out.append('† The best epoch was chosen on the validation chips, so the number is too good.')
-    if 'published_mae' in summary:
+    if 'published_mae' in summary and 'mae' not in summary:
         out.append('Published SSIM and MAE are the mean over batches of 16, networks in training mode; '
                    'they do not rank fillers.')
+    out.append('`summary.csv` has every metric, the speed in chips per second and the number of parameters.')
     return out
 
 # %% ../../nbs/results/06_figures.ipynb #e85ec145
@@ -139,6 +139,13 @@ def _available(summary):
     "List the columns that people read and that the summary has, with their labels"
     return {k: label for k,label in columns().items() if k in summary}
 
+_only_in_csv = 'rmse','psnr','skill_band_mean','published_ssim','published_mae'
+
+def _brief(summary):
+    "Choose the columns of the table: MAE, skill against linear, SAM, SSIM and metrics of a user, as long as there is an MAE"
+    labels = _available(summary)
+    return {k: label for k,label in labels.items() if k not in _only_in_csv} if 'mae' in labels else labels
+
 def _difference_table(summary, off, metric):
     "Write the Markdown table of differences"
     label = columns()[metric]
@@ -150,10 +157,10 @@ def summary_markdown(
     off:pd.DataFrame # differences.csv
 )->str: # Markdown
     "Write the summary, its footnotes, and the differences that show which order is certain"
-    labels = _available(summary)
+    labels = _brief(summary)
     scores = list(labels)
     rows = [_row_texts(r, scores) for _,r in summary.iterrows()]
-    table = _text_table(['filler', 'seeds', *labels.values(), 'chips/s', 'parameters'], rows)
+    table = _text_table(['filler', 'seeds', *labels.values()], rows)
     notes = '\n'.join(f'- {n}' for n in _footnotes(summary))
     explanation = ("Differences on the same draws; below 0 the filler of the row is better. "
                    "An order is certain where the interval leaves out 0.")
