@@ -16,7 +16,7 @@ groups = dict(
         'Someone else\'s run': 'tutorials/strangers_run', 'From the published code': 'tutorials/published',
         'Status': 'status', 'Cite': 'cite'},
     Results={
-        'Compare': '11_compare', 'Error against compute': 'experiments/compute', 'Calibration': '11b_calibration',
+        'Compare': '11_compare', 'Error against compute': 'experiments/trial', 'Calibration': '11b_calibration',
         'Training size': '11a_training_size', 'Real places': 'experiments/places', 'Speed': 'experiments/speed',
         'Growth': 'experiments/growth', 'Two processes': 'experiments/scaling'},
     Commands={
@@ -29,7 +29,7 @@ groups = dict(
         'gapfill_calibration': '11b_calibration', 'gapfill_fill': '12_fill', 'gapfill_chips': '12a_chips'})
 folders = dict(reading='Reading', datasets='Datasets', fillers='Fillers', networks='Networks', train='Training',
                results='Results', scenes='Scenes')
-optional = {'experiments/compute'} # named before it is written
+optional = {'experiments/trial'} # named before it is written
 
 def entries(
     group:dict, # text -> notebook
