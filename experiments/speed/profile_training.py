@@ -20,12 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
 from unittest.mock import patch
 
 import pandas as pd
@@ -139,7 +136,8 @@ def _counted():
 def counted_parts(training):
     "Count the operators of some functions as parts within the block"
     with ExitStack() as stack:
-        for owner,name,part in _counted(): stack.enter_context(patch.object(owner, name, _as_part(part, getattr(owner, name))))
+        for owner,name,part in _counted():
+            stack.enter_context(patch.object(owner, name, _as_part(part, getattr(owner, name))))
         if hasattr(training.step, 'augment'):
             stack.enter_context(patch.object(training.step, 'augment', _as_part('batch', training.step.augment)))
         yield
@@ -228,7 +226,7 @@ def compared(
     ratios = times.old/times.new
     medians = times.median()
     return dict(ratio=medians.old/medians.new, lowest=ratios.min(), highest=ratios.max(),
-                loss_difference=largest_difference(*(losses for *_,losses in epochs[0])))
+                loss_difference=max(largest_difference(new[2], old[2]) for new,old in epochs))
 
 def measured(
     root, # folder of a dataset
@@ -246,13 +244,24 @@ def measured(
     row |= dict(arithmetic=sum(of_work[name] for name in arithmetic))|of_work
     return row if against is None else row|compared(root, model, against, rounds)
 
+def store(
+    row:dict, # of `measured`
+    path # CSV; rows of other networks stay
+):
+    "Store the row of a network"
+    rows = pd.DataFrame([row])
+    if Path(path).exists():
+        earlier = pd.read_csv(path)
+        rows = pd.concat([earlier[earlier.network!=row['network']], rows])
+    with whole(path) as part: rows.to_csv(part, index=False, float_format='%.4g')
+
 @program
 def main(
     networks:Param('networks to train', str, nargs='+')=None,
     chips:int=64, # training chips, simulated
     rounds:int=5, # epochs that are timed
     against:str=None, # folder of another version of the repository, to compare with
-    out:str=None, # CSV to store the table in
+    out:str=None, # CSV to store the table in; rows of other networks stay
     worker:str=None, # train one network, an epoch per line of standard input
     dataroot:str=None, # a dataset to train on instead
 )->pd.DataFrame: # a row per network
@@ -265,9 +274,7 @@ def main(
         for name in networks or batch_sizes:
             rows.append(measured(root, name, rounds, against))
             print(pd.DataFrame(rows[-1:]).T.to_string(header=False, float_format='{:.3g}'.format), flush=True)
-    table = pd.DataFrame(rows)
-    if out:
-        with whole(out) as part: table.to_csv(part, index=False, float_format='%.4g')
-    return table
+            if out: store(rows[-1], out)
+    return pd.DataFrame(rows)
 
 if __name__=='__main__': main()
