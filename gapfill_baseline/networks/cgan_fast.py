@@ -329,7 +329,8 @@ class PatchCritic(nn.Module):
             setattr(self, f'conv_{i}', layer)
         self.final_conv = nn.Conv2d(widths[-1], 1, 5, 1, 2)
     def forward(self, x):
-        x = _for_inner(self.init_conv(_prepare(x, is_outer=True)))
+        conv,activation = self.init_conv
+        x = activation(_for_inner(conv(_prepare(x, is_outer=True))))
         return self.final_conv(self.conv_2(self.conv_1(self.conv_0(x))))
 
 # %% ../../nbs/networks/02a_cgan_fast.ipynb #46a1f061
@@ -354,6 +355,7 @@ class MultiscaleCritic(nn.Module):
         h,w = x.shape[-2:]
         smallest = 4*2**self.n_scales
         if max(h, w) <= smallest: x = enlarge(x, smallest)
+        x = x.contiguous(memory_format=torch.channels_last) # as the first convolutions want it, so that one copy is kept
         maps = []
         for i,critic in enumerate(self.regions()):
             if i: x = F.avg_pool2d(x, 2, ceil_mode=True)
