@@ -43,7 +43,7 @@ from gapfill_baseline.train.kinds import build_networks, kind
 from gapfill_baseline.train.options import plain_options
 from gapfill_baseline.train.prior import learn_priors
 
-batch_sizes = dict(unet=16, ridgeunet=16, vit=16, cgan=4) # chips per step: the default, and that of the trial of the CGAN
+batch_sizes = dict(unet=16, ridgeunet=16, vit=16, cgan=4) # chips per step: the default, 4 for the CGAN
 
 arithmetic = dict( # operators of each kind, forward and backward
     convolution=('aten::mkldnn_convolution', 'aten::convolution_backward', 'aten::_slow_conv2d_forward',
