@@ -104,11 +104,19 @@ def others_planes(
     return torch.cat([nearest/UNIT, (v.linear-v.mean)/UNIT, v.clear.float(), v.days/60, _year_planes(v)], 1)
 
 # %% ../../nbs/networks/03_unet.ipynb #0fd7d713
+def _window_sums(x, size, dim):
+    "Sum over the `size` pixels around each pixel along one dimension, as far as they lie inside; and count them"
+    n = x.shape[dim]
+    i = torch.arange(n, device=x.device)
+    first,end = (i-size//2).clamp(min=0),(i+size//2+1).clamp(max=n)
+    sums = torch.cat([torch.zeros_like(x.narrow(dim, 0, 1)), x.cumsum(dim)], dim)
+    return sums.index_select(dim, end)-sums.index_select(dim, first), end-first
+
 def _around(x, size):
-    "Average over the square of `size` pixels around each pixel, as far as it lies inside"
-    for kernel in ((1,size),(size,1)):
-        x = F.avg_pool2d(x, kernel, 1, tuple(n//2 for n in kernel), count_include_pad=False)
-    return x
+    "Average `x`, 0 or 1, over the square of `size` pixels around each pixel, as far as it lies inside"
+    rows,n_rows = _window_sums(x, size, -2)
+    sums,n_columns = _window_sums(rows, size, -1)
+    return sums/(n_rows[:,None]*n_columns)
 
 def own_planes(
     v:HiddenDates # hidden dates
@@ -142,6 +150,15 @@ class Context(nn.Module):
     def forward(self, x): return x + self.body(x.mean((-2,-1)))[...,None,None]
 
 # %% ../../nbs/networks/03_unet.ipynb #66012483
+def _repeat_twice(x, dim):
+    "Repeat each row or column of `x` once, along dimension -2 or -1"
+    return torch.stack([x, x], dim).flatten(dim-1, dim)
+
+def _resized(x, size):
+    "Repeat the nearest pixels of `x` (N,C,h,w) up to `size` (H,W)"
+    is_doubled = size == (2*x.shape[-2],2*x.shape[-1])
+    return _repeat_twice(_repeat_twice(x, -1), -2) if is_doubled else F.interpolate(x, size=size)
+
 class UNet(nn.Module):
     "Residual U-Net with four levels"
     def __init__(self,
@@ -176,8 +193,7 @@ class UNet(nn.Module):
             x = halve(x)
         x = self.mid(x)
         for skip,back,up in reversed(list(zip(skips, self.back, self.up))):
-            resized = F.interpolate(back(x), size=skip.shape[-2:])
-            x = up(torch.cat([resized, skip], 1))
+            x = up(torch.cat([_resized(back(x), skip.shape[-2:]), skip], 1))
         return self.head(x)
 
 # %% ../../nbs/networks/03_unet.ipynb #d7b82dd5

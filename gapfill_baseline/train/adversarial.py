@@ -113,7 +113,7 @@ def before_fit(self:AdversarialCB, learn):
     nets = self.generator,self.critic
     for net in nets: net.to(acc.device)
     if self.compiled: self._compile(acc.device)
-    is_fused = acc.device.type=='cuda'
+    is_fused = acc.device.type in ('cpu','cuda')
     adam = [torch.optim.Adam(net.parameters(), lr, betas=(0., .9), fused=is_fused) for net,lr in zip(nets, self.lrs)]
     self.g,self.d,*self.opts = acc.prepare(*nets, *adam)
     learn.parts |= dict(generator=self.generator, critic=self.critic,

@@ -121,7 +121,7 @@ def before_fit(self:SupervisedCB, learn):
     self.net.to(acc.device)
     if self.compiled: self.net.compile()
     self.average = copy.deepcopy(self.net).requires_grad_(False)
-    is_fused = acc.device.type=='cuda'
+    is_fused = acc.device.type in ('cpu','cuda')
     adam = torch.optim.AdamW(self.net.parameters(), self.lr, weight_decay=self.decay, fused=is_fused)
     self.wrapped,self.opt = acc.prepare(self.net, adam)
     learn.parts |= dict(net=self.net, average=self.average, opt=self.opt)
@@ -146,9 +146,11 @@ def follow(self:SupervisedCB,
 ):
     "Move the average towards the network"
     d = min(self.keep, (1+taken)/(10+taken))
-    for a,w in zip(self.average.state_dict().values(), self.net.state_dict().values()):
-        if a.is_floating_point(): a.lerp_(w, 1-d)
-        else: a.copy_(w)
+    pairs = list(zip(self.average.state_dict().values(), self.net.state_dict().values()))
+    floats = [pair for pair in pairs if pair[0].is_floating_point()]
+    if floats: torch._foreach_lerp_(*map(list, zip(*floats)), 1-d)
+    for a,w in pairs:
+        if not a.is_floating_point(): a.copy_(w)
 
 # %% ../../nbs/train/04_supervised.ipynb #7f350c91
 @patch
