@@ -98,7 +98,7 @@ class AdversarialCB(Callback):
         self.n_scales = n_scales
         self.lrs = generator_lr,discriminator_lr
         self.keep,self.average = keep,None
-        self.rate_factor = lr_schedules[lr_schedule]
+        self.lr_schedule = lr_schedule
     @property
     def validated(self):
         "Return the generator that is validated and stored: the average where there is one"
@@ -205,9 +205,10 @@ def _next_sample(self:AdversarialCB, learn):
 # %% ../../nbs/train/03_adversarial.ipynb #0dca9af1
 @patch
 def _set_rates(self:AdversarialCB, learn):
-    "Set both learning rates for the part of the run that is done"
+    "Set both learning rates for the part of the run that is done, where they are not constant"
+    if self.lr_schedule=='constant': return
     taken,total = run_steps(learn)
-    factor = self.rate_factor(taken/total)
+    factor = lr_schedules[self.lr_schedule](taken/total)
     for opt,lr in zip(self.opts, self.lrs):
         for group in opt.param_groups: group['lr'] = lr*factor
 

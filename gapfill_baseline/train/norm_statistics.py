@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from ..learner import Callback
 from ..networks.base import NetFill
+from ..networks.cgan_fast import Up
 
 # %% ../../nbs/train/02b_norm_statistics.ipynb #6ca2529a
 def norm_layers(
@@ -23,15 +24,25 @@ def norm_layers(
     return [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
 
 # %% ../../nbs/train/02b_norm_statistics.ipynb #641f530b
+def _count_pixels(net, layers, pixels):
+    "Note the number of pixels that each layer averages over; return the hooks that do so"
+    def of_layer(m, args): pixels[m] = args[0].numel()//args[0].shape[1]
+    def of_up(m, args): pixels[m.norm1] = m.doubled_pixels(args[0])
+    ups = [m for m in net.modules() if isinstance(m, Up)] # they normalise without a call of their first layer
+    return [m.register_forward_pre_hook(of_layer) for m in layers] + [m.register_forward_pre_hook(of_up) for m in ups]
+
 @contextmanager
 def _measuring(net, layers):
-    "Let batch norm keep the statistics of one batch, and everything else work as in inference"
+    "Let batch norm keep the statistics of one batch, and count its pixels; everything else works as in inference"
     modes = [(m, m.training) for m in net.modules()]
     momenta = [m.momentum for m in layers]
     net.eval()
     for m in layers: m.training,m.momentum = True,1.
-    try: yield
+    pixels = {}
+    hooks = _count_pixels(net, layers, pixels)
+    try: yield pixels
     finally:
+        for hook in hooks: hook.remove()
         for m,training in modes: m.training = training
         for m,momentum in zip(layers, momenta): m.momentum = momentum
 
@@ -40,10 +51,10 @@ def _uncompiled(net):
     is_compiled = any(getattr(m, '_compiled_call_impl', None) is not None for m in net.modules())
     return torch.compiler.set_stance('force_eager') if is_compiled else nullcontext()
 
-def _batch_sums(layers):
+def _batch_sums(layers, pixels):
     "Return the mean, its square and the variance of one batch in each layer, joined, float64, (3,N)"
     mean = torch.cat([m.running_mean for m in layers]).double()
-    var = torch.cat([m.running_var for m in layers]).double()
+    var = torch.cat([m.running_var.double()*((pixels[m]-1)/pixels[m]) for m in layers])
     return torch.stack([mean, mean.square(), var])
 
 def _set_statistics(layers, mean, var):
@@ -66,10 +77,10 @@ def population_statistics(
     device = layers[0].running_mean.device
     channels = sum(m.num_features for m in layers)
     sums,n = torch.zeros(3, channels, dtype=torch.float64, device=device),torch.zeros((), device=device)
-    with _measuring(net, layers), _uncompiled(net):
+    with _measuring(net, layers) as pixels, _uncompiled(net):
         for s in samples:
             NetFill(net).ask(s)
-            sums += _batch_sums(layers)
+            sums += _batch_sums(layers, pixels)
             n += 1
     if accelerator is not None and accelerator.num_processes > 1:
         sums,n = (accelerator.reduce(x, 'sum') for x in (sums, n))
