@@ -24,6 +24,7 @@ def section(
     folder = path.parts[0] if len(path.parts) > 1 else None
     if folder=='tutorials': return tutorials[path.stem]
     if path.as_posix()=='experiments/places.ipynb': return 'Results'
+    if path.as_posix()=='experiments/norm_statistics.ipynb': return 'Training'
     if folder: return folders[folder]
     number = re.match(r'(\d+)[a-z]?(?=_)', path.name)
     if not number: return None
