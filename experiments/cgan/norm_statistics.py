@@ -96,7 +96,8 @@ def curve(
     **options # of `gapfill_train`
 )->pd.DataFrame: # seed, epoch, weights, statistics, mae (reflectance)
     "Train one network, and return its curves"
-    o = _options(dict(dataroot=str(dataroot), out_dir=str(out_dir), seed=seed, mask_position='all', device='cpu') | options)
+    given = dict(dataroot=str(dataroot), out_dir=str(out_dir), seed=seed, mask_position='all', device='cpu')
+    o = _options(given | options)
     data = open_data(o)
     nets = build_networks(o)
     step = kind(o).objective(nets, to_sample)

@@ -45,8 +45,9 @@ def train_once(
     "Train a run, resume it, or leave it where it is finished"
     run = work/'runs'/f'{name}_{seed}'
     if (run/'result.csv').exists(): return run
-    gapfill_train(dataroot=str(work/'data'), out_dir=str(work/'runs'), job_id=run.name, seed=seed, epochs=epochs,
-                  mask_position='all', device='cpu', visualization='none', resume=run.exists(), **common | settings[name])
+    common |= dict(dataroot=str(work/'data'), out_dir=str(work/'runs'), mask_position='all', device='cpu')
+    gapfill_train(job_id=run.name, seed=seed, epochs=epochs, visualization='none', resume=run.exists(),
+                  **common | settings[name])
     shutil.rmtree(run/'checkpoints')
     return run
 

@@ -52,7 +52,7 @@ def _uncompiled(net):
     return torch.compiler.set_stance('force_eager') if is_compiled else nullcontext()
 
 def _batch_sums(layers, pixels):
-    "Return the mean, its square and the variance of one batch in each layer, joined, float64, (3,N)"
+    "Join the mean, its square and the variance of one batch in all layers, float64, (3,N)"
     mean = torch.cat([m.running_mean for m in layers]).double()
     var = torch.cat([m.running_var.double()*((pixels[m]-1)/pixels[m]) for m in layers])
     return torch.stack([mean, mean.square(), var])
@@ -65,6 +65,18 @@ def _set_statistics(layers, mean, var):
         m.running_var.copy_(layer_var)
 
 # %% ../../nbs/train/02b_norm_statistics.ipynb #89ec29de
+def _sums_of_batches(net, layers, samples):
+    "Sum the statistics of all batches of this process, float64, (3,N); count the batches, a scalar tensor"
+    device = layers[0].running_mean.device
+    sums = torch.zeros(3, sum(m.num_features for m in layers), dtype=torch.float64, device=device)
+    n = torch.zeros((), device=device)
+    with _measuring(net, layers) as pixels, _uncompiled(net):
+        for s in samples:
+            NetFill(net).ask(s)
+            sums += _batch_sums(layers, pixels)
+            n += 1
+    return sums,n
+
 @torch.no_grad()
 def population_statistics(
     net:nn.Module, # a `GapNet`, or a network from `observed` to reflectance; its running statistics change
@@ -74,14 +86,7 @@ def population_statistics(
     "Set the running statistics of batch norm to those of the samples, for the weights as they are"
     layers = norm_layers(net)
     if not layers: return
-    device = layers[0].running_mean.device
-    channels = sum(m.num_features for m in layers)
-    sums,n = torch.zeros(3, channels, dtype=torch.float64, device=device),torch.zeros((), device=device)
-    with _measuring(net, layers) as pixels, _uncompiled(net):
-        for s in samples:
-            NetFill(net).ask(s)
-            sums += _batch_sums(layers, pixels)
-            n += 1
+    sums,n = _sums_of_batches(net, layers, samples)
     if accelerator is not None and accelerator.num_processes > 1:
         sums,n = (accelerator.reduce(x, 'sum') for x in (sums, n))
     mean,square,var = sums/n
