@@ -1,4 +1,4 @@
-"""Try schedules of the learning rates and weights of the squared error for the CGAN, on held-out simulated chips.
+"""Try schedules, weights of the squared error and averages of the CGAN, on held-out simulated chips.
 
 `python experiments/cgan/trials.py WORK --out_dir nbs/stored` makes a simulated dataset in the folder WORK, trains one
 CGAN per setting and seed there, and stores cgan_trials.csv after each run: the error on the held-out training chips
@@ -22,7 +22,9 @@ settings = dict( # name -> options of gapfill_train
     cosine=dict(lr_schedule='cosine'),
     alpha_1=dict(alpha=1.),
     alpha_25=dict(alpha=25.),
-    alpha_125=dict(alpha=125.))
+    alpha_125=dict(alpha=125.),
+    average_995=dict(weight_average=.995),
+    average_999=dict(weight_average=.999))
 
 def _steps_per_epoch(run):
     "Count the batches of an epoch of a run"

@@ -185,9 +185,9 @@ def complete_options(
 ):
     "Give options that are left out the value of the run that is resumed, or of the recipe"
     for name,value in _by_recipe[o.recipe].items():
+        if config is not None: value = config.get(name, rules[name].before)
         if name in only_cgan and o.model!='cgan': setattr(o, name, None)
-        elif getattr(o, name) is not None: continue
-        else: setattr(o, name, value if config is None else config.get(name, rules[name].before))
+        elif getattr(o, name) is None: setattr(o, name, value)
 
 runnable = 'model','dataset' # options that can be a Python file
 
