@@ -126,6 +126,9 @@ def gapfill_train(
     select_on:str='holdout', # chips that choose the best epoch: holdout = a tenth of the training places; or validation
     start:str='kernel', # prediction that ridgeunet corrects: kernel, bayes, or regression as in earlier versions
     nearly_hidden:float=None, # share of hidden training dates with over 0.95 cloud; as masks are drawn unless given
+    norm_statistics:str=None, # batch norm outside training: population (default) or running (default of published)
+    weight_average:float=None, # decay of cgan's average of weights: 0.98 (default), 0 = none (default of published)
+    lr_schedule:str=None, # learning rates of cgan over the run: constant (default), linear or cosine
 )->Path: # folder of the run
     "Train a network for cloud gap filling: the published CGAN, or another --model"
     o = SimpleNamespace(**locals())

@@ -16,7 +16,8 @@ groups = dict(
         'Someone else\'s run': 'tutorials/strangers_run', 'From the published code': 'tutorials/published',
         'Status': 'status', 'Cite': 'cite'},
     Results={
-        'Compare': '11_compare', 'Error against compute': 'experiments/trial', 'Calibration': '11b_calibration',
+        'Compare': '11_compare', 'Error against compute': 'experiments/trial',
+        'Batch norm': 'experiments/norm_statistics', 'Calibration': '11b_calibration',
         'Training size': '11a_training_size', 'Real places': 'experiments/places', 'Speed': 'experiments/speed',
         'Growth': 'experiments/growth', 'Two processes': 'experiments/scaling'},
     Commands={

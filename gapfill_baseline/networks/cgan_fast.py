@@ -265,6 +265,10 @@ def norm_doubled(
 class Up(ResBlock):
     "A step to twice the size and half the channels"
     def __init__(self, ni): super().__init__(ni, ni//2)
+    def doubled_pixels(self, x):
+        "Count the pixels that the first norm averages over"
+        h,w = x.shape[-2:]
+        return len(x)*(2*h+2)*(2*w+2)
     def forward(self, x):
         h = self.conv1.doubled(F.relu(norm_doubled(self.norm1, x)))
         return self.conv2(F.relu_(self.norm2(mirror(h)))) + F.interpolate(self.shortcut(x), scale_factor=2)

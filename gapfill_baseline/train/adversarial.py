@@ -7,6 +7,7 @@ __all__ = ['critic_weights', 'hinge_generator', 'hinge_critic', 'gap_mse', 'fill
            'PublishedCB']
 
 # %% ../../nbs/train/03_adversarial.ipynb #5ea16dd4
+import copy
 from collections.abc import Callable
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from torch import Tensor
 from ..core import compose
 from ..learner import Callback
 from ..metrics import gap_sums, published_ssim
+from .schedules import copy_buffers, lr_schedules, move_average, run_steps
 
 # %% ../../nbs/train/03_adversarial.ipynb #877f2a3c
 def critic_weights(
@@ -87,12 +89,20 @@ class AdversarialCB(Callback):
         alpha:float=5, # weight of the squared error
         generator_lr:float=5e-4, # Adam's rate
         discriminator_lr:float=1e-4, # Adam's rate
-        n_scales:int=2 # number of critics
+        n_scales:int=2, # number of critics
+        keep:float=0., # weight of the old average of the generator's weights in a step; 0 = no average
+        lr_schedule:str='constant' # one of `lr_schedules`, for both rates
     ):
         self.generator,self.critic = generator,critic
         self.prepare,self.alpha = prepare,alpha
         self.n_scales = n_scales
         self.lrs = generator_lr,discriminator_lr
+        self.keep,self.average = keep,None
+        self.lr_schedule = lr_schedule
+    @property
+    def validated(self):
+        "Return the generator that is validated and stored: the average where there is one"
+        return self.generator if self.average is None else self.average
 
 # %% ../../nbs/train/03_adversarial.ipynb #20ecbac8
 _RECOMPILE_LIMIT = 64 # one compilation per size of a map and per mode; PyTorch's default is too small
@@ -100,7 +110,7 @@ _RECOMPILE_LIMIT = 64 # one compilation per size of a map and per mode; PyTorch'
 @patch
 def _compile(self:AdversarialCB, device):
     "Generate code for the networks, and for the numbers on a GPU"
-    for net in (self.generator, self.critic):
+    for net in filter(None, (self.generator, self.critic, self.average)):
         for part in net.regions() if hasattr(net, 'regions') else [net]: part.compile(dynamic=False)
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _RECOMPILE_LIMIT)
     if device.type!='cpu': self.numbers = torch.compile(fill_numbers, dynamic=False)
@@ -112,18 +122,23 @@ def before_fit(self:AdversarialCB, learn):
     acc = learn.accelerator
     nets = self.generator,self.critic
     for net in nets: net.to(acc.device)
+    if self.keep: self.average = copy.deepcopy(self.generator).requires_grad_(False)
     if self.compiled: self._compile(acc.device)
     is_fused = acc.device.type in ('cpu','cuda')
     adam = [torch.optim.Adam(net.parameters(), lr, betas=(0., .9), fused=is_fused) for net,lr in zip(nets, self.lrs)]
     self.g,self.d,*self.opts = acc.prepare(*nets, *adam)
     learn.parts |= dict(generator=self.generator, critic=self.critic,
                         generator_opt=self.opts[0], critic_opt=self.opts[1])
+    if self.keep: learn.parts['average'] = self.average
 
 # %% ../../nbs/train/03_adversarial.ipynb #d420e48f
 @patch
 def before_pass(self:AdversarialCB, learn):
     "Set training mode for training, and eval mode for validation"
     for net in (self.generator, self.critic): net.train(learn.training)
+    if self.average is None or learn.training: return
+    copy_buffers(self.average, self.generator)
+    self.average.eval()
 
 # %% ../../nbs/train/03_adversarial.ipynb #7376962a
 @patch
@@ -187,16 +202,33 @@ def _next_sample(self:AdversarialCB, learn):
     self.weights = critic_weights(s.scored, self.n_scales)
     return s
 
+# %% ../../nbs/train/03_adversarial.ipynb #0dca9af1
+@patch
+def _set_rates(self:AdversarialCB, learn):
+    "Set both learning rates for the part of the run that is done, where they are not constant"
+    if self.lr_schedule=='constant': return
+    taken,total = run_steps(learn)
+    factor = lr_schedules[self.lr_schedule](taken/total)
+    for opt,lr in zip(self.opts, self.lrs):
+        for group in opt.param_groups: group['lr'] = lr*factor
+
+@patch
+def _follow(self:AdversarialCB, learn):
+    "Move the average of the generator's weights, if there is one"
+    if self.keep: move_average(self.average, self.generator, self.keep, run_steps(learn)[0])
+
 # %% ../../nbs/train/03_adversarial.ipynb #fc45a8a0
 @patch
 def train_batch(self:AdversarialCB, learn):
     "Train the generator with one step, then the critics"
     s = self._next_sample(learn)
+    self._set_rates(learn)
     self.critic.requires_grad_(False)
     with learn.accelerator.autocast():
         pred = self.g(s.observed)
         g_loss,filled,_ = self.generator_loss(self.critic, s, pred)
     self.step(learn, 0, g_loss)
+    self._follow(learn)
     self.critic.requires_grad_(True)
     with learn.accelerator.autocast(): d_loss = self.critic_loss(self.d, s, self.refill(s, filled))
     self.step(learn, 1, d_loss)
@@ -207,10 +239,10 @@ def train_batch(self:AdversarialCB, learn):
 # %% ../../nbs/train/03_adversarial.ipynb #9cd33b1f
 @patch
 def valid_batch(self:AdversarialCB, learn):
-    "Compute losses and errors of one prediction in eval mode"
+    "Compute losses and errors of one prediction of the validated generator, in eval mode"
     s = self._next_sample(learn)
     with learn.accelerator.autocast():
-        pred = self.generator(s.observed)
+        pred = self.validated(s.observed)
         g_loss,_,fake = self.generator_loss(self.critic, s, pred)
         d_loss = hinge_critic(self.critic(s.observed, s.target), fake, self.weights)
     learn.loss = g_loss + d_loss

@@ -27,7 +27,8 @@ from ..networks.base import NetFill, save_weights
 from ..program import out_of_memory, whole
 from .batches import ResidentDataset, SeriesDataset, stays_on
 from .kinds import build_networks, kind, load_filler, refuse_bands
-from .options import check_options, options_that, plain_options, rules
+from .norm_statistics import NormStatisticsCB
+from .options import check_options, complete_options, options_that, plain_options, rules
 from .prior import learn_priors
 from .runs import epoch_line, find_run, job_name, keep_earlier_options, open_run, read_config
 from .runs import refuse
@@ -238,9 +239,10 @@ def _callbacks(run, log):
     checkpoint = CheckpointCB(run.folder/'checkpoints/last/state.pt', o.resume)
     cbs = [step, best, FiniteCB(), checkpoint, HistoryCB(run.folder, epoch_line, log), ProgressCB()]
     if o.minutes: cbs.append(StopCB(o.minutes, run.start))
+    stored = lambda: weights.networks()['generator']
+    if o.norm_statistics=='population': cbs.append(NormStatisticsCB(stored, run.prepare))
     if run.draw and o.visualization=='image':
-        shown = lambda: weights.networks()['generator']
-        cbs.append(PictureCB(run.folder/'visualizations', run.data.judge, run.prepare, shown, run.draw))
+        cbs.append(PictureCB(run.folder/'visualizations', run.data.judge, run.prepare, stored, run.draw))
     return best,cbs
 
 # %% ../../nbs/train/07_fit.ipynb #c6e109b8
@@ -275,6 +277,7 @@ def _prepare(o, acc):
     job = _from_main(o.job_id or '')
     refuse(Path(o.out_dir), job, o.resume)
     if o.resume: keep_earlier_options(Path(o.out_dir)/job, o)
+    else: complete_options(o)
     data = _open_usable(o)
     o.bands = list(data.train.bands) or None
     o.job_id = _from_main(job or job_name(len(data.train), o.seed, o.suffix))

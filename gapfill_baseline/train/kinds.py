@@ -19,7 +19,7 @@ from ..reading.bands import band_words
 from ..networks.base import NetFill, get_network, load_state, with_state
 from ..networks.cgan_fast import Generator, MultiscaleCritic
 from .adversarial import AdversarialCB, PublishedCB
-from .options import learned_at_once, rules
+from .options import learned_at_once, only_cgan, rules
 from .prior import ScoreCB
 from .runs import find_run, find_weights, named_file, read_config, run_options, weight_files
 from .supervised import SupervisedCB, augment, unchanged
@@ -49,10 +49,11 @@ class CganModel:
         "Make the callback that does the training step"
         o = self.o
         cls = PublishedCB if o.recipe=='published' else AdversarialCB
-        return cls(nets['generator'], nets['critic'], prepare, o.alpha, o.generator_lr, o.discriminator_lr, o.n_scales)
+        return cls(nets['generator'], nets['critic'], prepare, o.alpha, o.generator_lr, o.discriminator_lr, o.n_scales,
+                   o.weight_average or 0., o.lr_schedule or 'constant')
     def best(self, step):
         "Return the networks that are worth saving"
-        return dict(generator=step.generator, critic=step.critic)
+        return dict(generator=step.validated, critic=step.critic)
     def try_on(self, nets, s): "Do nothing: the published networks need no trial"
 
 # %% ../../nbs/train/06_kinds.ipynb #c4a8bd12
@@ -73,6 +74,9 @@ class NetModel:
         o = self.o
         if o.recipe=='published':
             raise ValueError(f"recipe is published, and {o.model} has no such recipe. Leave it out.")
+        for name in only_cgan:
+            value = getattr(o, name)
+            if value is not None: raise ValueError(f"{name} is {value}, and {o.model} has its own. Leave it out.")
         if o.weights and not hasattr(self.net, 'from_weights'):
             raise ValueError(f"weights is {o.weights}, and {o.model} reads no published weights. Leave it out.")
     def builders(self, arguments=None):

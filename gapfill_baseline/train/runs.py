@@ -27,7 +27,7 @@ import gapfill_baseline
 from ..metrics import epoch_metric, merit
 from ..program import as_list, changed, drawn_text, file_hash, hold
 from ..program import is_plain, plain, read_small, regular_file, whole
-from .options import broken_rule, config_options, is_python, rules, runnable
+from .options import broken_rule, complete_options, config_options, is_python, rules, runnable
 
 # %% ../../nbs/train/01_runs.ipynb #4490336d
 def job_name(
@@ -231,7 +231,7 @@ def run_options(
     return config_options(config, **named)
 
 # %% ../../nbs/train/01_runs.ipynb #c2587db6
-newer = 'bands','start','nearly_hidden' # options that runs of earlier versions lack
+newer = 'bands','start','nearly_hidden','norm_statistics','weight_average','lr_schedule' # options that runs of earlier versions lack
 
 def _refuse_changed_options(
     folder:Path, # of the run to resume
@@ -255,10 +255,10 @@ def keep_earlier_options(
     o:SimpleNamespace # every option; those that the run lacks are changed
 ):
     "Give a resumed run the behaviour of its version"
-    if not (Path(folder)/'config.yml').exists(): return
-    config = read_config(folder)
-    for name in newer:
+    config = read_config(folder) if (Path(folder)/'config.yml').exists() else None
+    for name in newer if config else ():
         if name not in config: setattr(o, name, rules[name].before)
+    complete_options(o, config)
 
 # %% ../../nbs/train/01_runs.ipynb #eceaee21
 def _refuse_changed_tables(

@@ -16,6 +16,7 @@ from ..core import Sample
 from ..learner import Callback
 from ..metrics import gap_sums
 from ..networks.base import NetFill, turned
+from .schedules import move_average, run_steps
 
 # %% ../../nbs/train/04_supervised.ipynb #a5147900
 class Share(NamedTuple):
@@ -135,22 +136,15 @@ def before_pass(self:SupervisedCB, learn):
 @patch
 def steps(self:SupervisedCB, learn):
     "Count the steps taken so far, and those of the whole run"
-    per_epoch = len(learn.train_dl.sampler.batches)
-    return learn.epoch*per_epoch+learn.i, learn.epochs*per_epoch
+    return run_steps(learn)
 
 # %% ../../nbs/train/04_supervised.ipynb #29690738
 @patch
-@torch.no_grad()
 def follow(self:SupervisedCB,
     taken:int # steps so far
 ):
     "Move the average towards the network"
-    d = min(self.keep, (1+taken)/(10+taken))
-    pairs = list(zip(self.average.state_dict().values(), self.net.state_dict().values()))
-    floats = [pair for pair in pairs if pair[0].is_floating_point()]
-    if floats: torch._foreach_lerp_(*map(list, zip(*floats)), 1-d)
-    for a,w in pairs:
-        if not a.is_floating_point(): a.copy_(w)
+    move_average(self.average, self.net, self.keep, taken)
 
 # %% ../../nbs/train/04_supervised.ipynb #7f350c91
 @patch
