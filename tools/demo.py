@@ -1,38 +1,70 @@
-"A sample dataset, a training run on it by papermill, and the scores"
-import csv, os, subprocess, sys, time
+"""Train a network on a sample dataset with papermill, and compare it with fillers that need no training"""
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from shutil import rmtree
 
+import pandas as pd
+
 root = Path(__file__).resolve().parent.parent
-bin = Path(sys.executable).parent
-demo = root/'runs'/'demo'
-params = dict(epochs=10, batch_size=8, model_cap=16, mask_position='all')
+programs = Path(sys.executable).parent
+demo = root/'runs/demo'
+parameters = dict(model='ridgeunet', epochs=6, batch_size=8, mask_position='all', device='cpu')
+fillers = dict(mean='temporal mean', linear='linear in time', regression='regression on the other dates',
+               ridgeunet=f"ridgeunet, trained for {parameters['epochs']} epochs")
 
-def sh(*args): subprocess.run([str(a) for a in args], cwd=root, check=True)
+def call(*args, **options):
+    "Run a program, and stop if it fails"
+    subprocess.run([str(a) for a in args], cwd=root, check=True, **options)
 
-def rows(path):
-    with path.open(newline='') as f: return list(csv.DictReader(f))
+def train(
+    data:Path, # dataset
+    run:Path # folder that the run makes
+)->Path: # the executed notebook
+    "Execute the training notebook with other parameters, and show its output"
+    notebook = run.with_suffix('.ipynb')
+    given = parameters | dict(dataroot=data, out_dir=run.parent, job_id=run.name)
+    pairs = [a for name,value in given.items() for a in ('-p', name, value)]
+    shown = '--no-progress-bar', '--log-level', 'WARNING', '--stdout-file', '-', '--stderr-file', '-'
+    call(programs/'papermill', root/'nbs/06_training.ipynb', notebook, '--cwd', root/'nbs', *shown, *pairs)
+    return notebook
 
-def train(data, run):
-    "Repeat the training notebook with other parameters; what it prints is shown as it comes"
-    nb = run.with_suffix('.ipynb')
-    args = [a for k,v in dict(params, dataroot=data, out_dir=run.parent, job_id=run.name).items() for a in ('-p', k, v)]
-    sh(bin/'papermill', root/'nbs/06_training.ipynb', nb, '--cwd', root/'nbs', '--no-progress-bar', '--log-level', 'WARNING', '--stdout-file', '-', '--stderr-file', '-', *args)
-    return nb
+def compare(
+    data:Path, # dataset
+    run:Path # trained network
+)->Path: # folder of the comparison
+    "Compare the network with fillers that need no training"
+    out = run.with_name(f'{run.name}_compared')
+    call(programs/'gapfill_compare', '--dataroot', data, '--fillers', 'mean', 'linear', 'regression', '--runs', run,
+         '--device', 'cpu', '--out_dir', out, stdout=subprocess.DEVNULL)
+    return out
+
+def print_table(
+    comparison:Path # folder of `gapfill_compare`
+):
+    "Print the error and the skill of each filler, the best first"
+    summary = pd.read_csv(comparison/'summary.csv').set_index('filler')
+    print(f"\n{'filler':40}{'MAE':>8}{'skill':>8}")
+    for name,row in summary.sort_values('mae').iterrows():
+        print(f'{fillers[name]:40}{row.mae:8.4f}{row.skill_linear:8.2f}')
+    print('\nMAE: mean absolute error of reflectance on hidden pixels of chips that no filler was trained on.\n'
+          'Skill: the share of the error of linear interpolation that a filler removes.')
 
 def main():
-    os.environ['PATH'] = f"{bin}{os.pathsep}{os.environ['PATH']}"
-    data,run = demo/'data', demo/time.strftime('demo_%Y-%m-%d-%H%M%S')
+    os.environ['PATH'] = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    data = demo/'data'
+    run = demo/time.strftime('demo_%Y-%m-%d-%H%M%S')
     rmtree(data, ignore_errors=True)
-    sh(bin/'gapfill_sample', data)
-    nb = train(data, run)
-    names = dict(cgan=f"CGAN, best of {params['epochs']} epochs", mean='temporal mean', linear='linear in days')
-    mae = {r['filler']: float(r['valid_gap_mae']) for r in rows(run/'result.csv')}
-    if mae['cgan'] > mae['linear']: print('\nTrained this briefly, the CGAN loses to linear interpolation.')
-    print(f'Curves and tables, once the environment is active (. .venv/bin/activate):\n  gapfill_training_graphs --job_id {run}\n  gapfill_stats --checkpoint_dir {run}')
-    print(f'\nrun folder: {run}')
-    for k,v in mae.items(): print(f"validation MAE in the gap, {names[k]:25}{v:.4f}")
-    print(f'executed notebook: {nb}')
+    call(programs/'gapfill_sample', data)
+    notebook = train(data, run)
+    comparison = compare(data, run)
+    print_table(comparison)
+    print(f'\npicture (input, filled, truth): {comparison/"figures/chip.png"}')
+    print(f'run: {run}\nexecuted notebook: {notebook}')
+    print('Next, after `. .venv/bin/activate`:\n'
+          f'  gapfill_training_graphs --job_id {run}\n  gapfill_stats --checkpoint_dir {run}')
 
 if __name__=='__main__':
     try: main()
