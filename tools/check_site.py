@@ -35,6 +35,12 @@ def target(site, at, link):
     to = (site/path.lstrip('/') if path.startswith('/') else at.parent/path).resolve() if path else at
     return (to/'index.html' if to.is_dir() else to), unquote(u.fragment)
 
+def without_alt(
+    s # of BeautifulSoup, a page
+)->list: # a name for each picture without a text for readers who cannot see it
+    "Find the pictures without alt text"
+    return [t.get('src', '')[:40] for t in s.find_all('img') if not t.get('alt', '').strip()]
+
 def faults(
     site:Path, # folder of the built site
     nbs:Path # folder of the notebooks it is made of
@@ -53,6 +59,7 @@ def faults(
             if n < wanted: out.append(f'{name}: {n} of {wanted} figures')
     for at,s in pages.items():
         name = at.relative_to(site)
+        out += [f'{name}: {picture} has no alt text' for picture in without_alt(s)]
         if 'Traceback (most recent call last)' in s.text: out.append(f'{name}: shows the traceback of an error')
         for link in dict.fromkeys(t[k].removeprefix(home) for k in ('href','src') for t in s.find_all(attrs={k: True})):
             to,anchor = target(site, at, link)
@@ -64,14 +71,14 @@ def unnoticed(site, nbs):
     "Break a copy of the site in every way that counts; what is not noticed"
     with_figures = [nb for nb in notebooks(nbs) if n_figures(nb) > 1 and nb.parent==nbs]
     gone,bare = (page(nb.relative_to(nbs)).with_suffix('.html') for nb in with_figures[:2])
-    added = '<img src="gone.png"><a href="gone.html">x</a><a href="index.html#gone">x</a>Traceback (most recent call last)'
+    added = '<img src="gone.png" alt="x"><img src="data:,"><a href="gone.html">x</a><a href="index.html#gone">x</a>Traceback (most recent call last)'
     with TemporaryDirectory() as tmp:
         copy = Path(copytree(site, Path(tmp)/'site'))
         (copy/gone).unlink()
         (copy/bare).write_text(re.sub('<img[^>]*>', '', (copy/bare).read_text(encoding='utf8'))+added, encoding='utf8')
         said = faults(copy, nbs)
     wanted = [f'{gone}: there is no page of {with_figures[0].name}']
-    for o in ('1 of ', 'shows the traceback', 'gone.png leads nowhere', 'gone.html leads nowhere', 'index.html#gone has no anchor'):
+    for o in ('1 of ', 'data:, has no alt text', 'shows the traceback', 'gone.png leads nowhere', 'gone.html leads nowhere', 'index.html#gone has no anchor'):
         wanted.append(f'{bare}: {o}')
     return [f'not noticed: {w}' for w in wanted if not any(o.startswith(w) for o in said)]
 

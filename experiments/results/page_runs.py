@@ -1,7 +1,7 @@
 """Train the networks that the pages show, and store them in nbs/stored.
 
-Finished runs are kept, so a call that was stopped goes on. Other data, a folder with chip_catalog.csv, can be named:
-its validation chips must be those of the page's data, for which `stored_run` stands."""
+Finished runs are kept, so a call that was stopped goes on. `stored_run` opens a stored run on the embedded sample, which
+has the same validation chips and masks as the data made here. With another `dataroot`, pass it to `stored_run` as well."""
 import shutil
 from pathlib import Path
 
@@ -12,16 +12,21 @@ from results import program, root, train
 sample = '--n_train 288 --n_validate 32 --n_masks 210'.split() # validation chips and masks as in the embedded sample
 curves = '--model unet --width 8 --crop 32 --training_length 64 --batch_size 8 --epochs 100'
 shown = '--model ridgeunet --uncertainty --training_length 96 --batch_size 4 --epochs 3'
+sizes = '--models unet --training_lengths 8 32 128 --seeds 0 1 2 --epochs 12 --batch_size 8'
 kept = 'config.yml', 'history.csv', 'log_training.txt', 'result.csv'
 weights = '*.safetensors', '*.csv'
 
-def store(run, name, patterns):
-    "Copy the files of a finished run to nbs/stored"
+def store(run, name, patterns, places):
+    "Copy the files of a finished run to nbs/stored; `places` are folders of this machine, and their names there"
     dest = root/'nbs/stored'/name
     shutil.rmtree(dest, ignore_errors=True)
     dest.mkdir(parents=True)
     for pattern in patterns:
         for path in run.glob(pattern): shutil.copy(path, dest)
+    for path in (dest/'config.yml', dest/'log_training.txt'):
+        text = path.read_text(encoding='utf8')
+        for folder,shown_as in places.items(): text = text.replace(str(folder), shown_as)
+        path.write_text(text, encoding='utf8')
 
 @call_parse
 def main(
@@ -29,13 +34,20 @@ def main(
     dataroot:str=None, # folder of the chips; simulated ones in `work` unless given
     seeds:int=3 # of the U-Net whose curves are shown
 ):
-    "Train a U-Net with several seeds for 100 epochs, and the ridge network whose fills are shown"
+    "Train the ridge network whose fills are shown, a U-Net with several seeds for 100 epochs, and one with more and more chips"
     work = Path(work).resolve()
     work.mkdir(parents=True, exist_ok=True)
     data = Path(dataroot).resolve() if dataroot else work/'data'
     if not data.exists(): program('gapfill_sample', data, *sample)
-    train(work/'runs', 'ridgeunet', shown, '--dataroot', data)
-    store(work/'runs/ridgeunet', 'ridgeunet', kept+weights)
+    runs = work/'runs'
+    places = {data: 'data/page_runs/data', work: 'data/page_runs'}
+    train(runs, 'ridgeunet_0', shown, '--dataroot', data)
+    store(runs/'ridgeunet_0', 'ridgeunet', kept+weights, places)
     for seed in range(seeds):
-        train(work/'runs', f'unet_seed{seed}', curves, '--seed', seed, '--dataroot', data)
-        store(work/'runs'/f'unet_seed{seed}', f'unet_seed{seed}', kept)
+        train(runs, f'unet_{seed}', curves, '--seed', seed, '--dataroot', data)
+        store(runs/f'unet_{seed}', f'unet_{seed}', kept, places)
+    study = work/'sizes'
+    if not (study/'size_runs.csv').exists():
+        program('gapfill_training_size', '--dataroot', data, '--out_dir', study, *sizes.split(), '--mask_position', 'all',
+                '--device', 'cpu')
+    shutil.copy(study/'size_runs.csv', root/'nbs/stored/training_size.csv')
