@@ -389,10 +389,11 @@ def _sort(self:Explorer):
 
 # %% ../nbs/07a_explore.ipynb #2270ad85
 def explore(
-    run, # folder of a run, its name under data/results, or an `Evaluation`
+    run, # folder of a run, its name under data/results, an `Evaluation`, or a folder of `gapfill_fill`
     **options # of `open_evaluation`, such as dataroot or device
-)->Explorer: # shown when it is the last value of a cell
-    "Explore the validation chips of a run"
+)->widgets.VBox: # an `Explorer` or a `SceneExplorer`, shown when it is the last value of a cell
+    "Explore the validation chips of a run, or the dates of a filled scene"
+    if not isinstance(run, Evaluation) and any(Path(run).glob('*.qa.tif')): return SceneExplorer(run)
     return Explorer(run if isinstance(run, Evaluation) else open_evaluation(run, **options))
 
 # %% ../nbs/07a_explore.ipynb #bca72a93
@@ -466,8 +467,9 @@ def _draw_classes(ax, a, layer):
     names = _classes[layer]
     if layer=='status': im = draw_status(ax, a)
     else: im = draw_image(ax, a, cmap=plt.get_cmap('cividis', len(names)), vmin=-.5, vmax=len(names)-.5)
-    bar = ax.figure.colorbar(im, ax=ax, location='bottom', ticks=range(len(names)), aspect=14, pad=.03)
-    bar.ax.set_xticklabels([fill(name, 12) for name in names], fontsize=8, rotation=90 if len(names) > 3 else 0)
+    shown = [k for k in range(len(names)) if (a==k).any()]
+    bar = ax.figure.colorbar(im, ax=ax, location='bottom', ticks=shown, aspect=18, pad=.03)
+    bar.ax.set_xticklabels([fill(names[k], 12) for k in shown], fontsize=8)
 
 def draw_layer(
     a:np.ndarray, # a layer of `scene_layers`

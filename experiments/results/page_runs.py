@@ -10,9 +10,8 @@ from fastcore.script import call_parse
 from results import program, root, train
 
 sample = '--n_train 288 --n_validate 32 --n_masks 210'.split() # validation chips and masks as in the embedded sample
-curves = '--model unet --width 8 --crop 32 --training_length 64 --batch_size 8 --epochs 100'
+curves = '--model vit --width 48 --crop 32 --training_length 64 --batch_size 8 --epochs 100'
 shown = '--model ridgeunet --uncertainty --training_length 96 --batch_size 4 --epochs 3'
-sizes = '--models unet --training_lengths 8 32 128 --seeds 0 1 2 --epochs 12 --batch_size 8'
 kept = 'config.yml', 'history.csv', 'log_training.txt', 'result.csv'
 weights = '*.safetensors', '*.csv'
 
@@ -32,9 +31,9 @@ def store(run, name, patterns, places):
 def main(
     work:str='data/page_runs', # folder for data and runs
     dataroot:str=None, # folder of the chips; simulated ones in `work` unless given
-    seeds:int=3 # of the U-Net whose curves are shown
+    seeds:int=3 # of the transformer whose curves are shown
 ):
-    "Train the ridge network whose fills are shown, a U-Net with several seeds for 100 epochs, and one with more and more chips"
+    "Train the ridge network whose fills are shown, and a transformer with several seeds for 100 epochs"
     work = Path(work).resolve()
     work.mkdir(parents=True, exist_ok=True)
     data = Path(dataroot).resolve() if dataroot else work/'data'
@@ -44,10 +43,5 @@ def main(
     train(runs, 'ridgeunet_0', shown, '--dataroot', data)
     store(runs/'ridgeunet_0', 'ridgeunet', kept+weights, places)
     for seed in range(seeds):
-        train(runs, f'unet_{seed}', curves, '--seed', seed, '--dataroot', data)
-        store(runs/f'unet_{seed}', f'unet_{seed}', kept, places)
-    study = work/'sizes'
-    if not (study/'size_runs.csv').exists():
-        program('gapfill_training_size', '--dataroot', data, '--out_dir', study, *sizes.split(), '--mask_position', 'all',
-                '--device', 'cpu')
-    shutil.copy(study/'size_runs.csv', root/'nbs/stored/training_size.csv')
+        train(runs, f'vit_{seed}', curves, '--seed', seed, '--dataroot', data)
+        store(runs/f'vit_{seed}', f'vit_{seed}', kept, places)
