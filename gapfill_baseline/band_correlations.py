@@ -516,8 +516,11 @@ def plot_heat_maps(
     for ax,name in zip(axs, _SETS):
         sns.heatmap(_coefficients(table, name, bands), annot=True, fmt='.2f', annot_kws=dict(size=8), square=True,
                     cmap='RdBu_r', vmin=-1, vmax=1, linewidths=.5, cbar=False, ax=ax)
+        ax.tick_params(axis='y', rotation=0)
+        ax.tick_params(axis='x', rotation=90)
         ax.set_title(_set_titles[name].split(',')[0], fontsize=9.5)
-    fig.colorbar(axs[0].collections[0], ax=axs, location='bottom', label='correlation of two bands', aspect=40, shrink=.5)
+    shown = axs[0].collections[0]
+    fig.colorbar(shown, ax=axs, location='bottom', label='correlation of two bands', aspect=40, shrink=.5)
     return axs
 
 # %% ../nbs/10_band_correlations.ipynb #1363841b
