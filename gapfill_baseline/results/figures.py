@@ -334,7 +334,7 @@ def _plot_groups(ax, parts, kind, names):
 def _legend(fig, ax, title=''):
     "Draw one legend below the axes and one line above them"
     handles,labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, loc='outside lower center', ncols=min(4, len(labels)), frameon=False, fontsize=_SMALL)
+    fig.legend(handles, labels, loc='outside lower center', ncols=min(5, len(labels)), frameon=False, fontsize=_SMALL)
     fig.suptitle(title, fontsize=_SMALL, x=.01, ha='left')
 
 # %% ../../nbs/results/06_figures.ipynb #eea6c5bd
