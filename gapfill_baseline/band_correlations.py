@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Bins', 'BandCounts', 'merge', 'correlation', 'jackknife', 'with_error', 'band_histograms', 'band_table', 'shown_bins',
-           'density', 'log_norm', 'band_grid', 'difference_grid', 'Choice', 'plot_choice', 'choices',
+           'density', 'log_norm', 'band_grid', 'difference_grid', 'Choice', 'plot_choice', 'plot_heat_maps', 'choices',
            'draw_correlations']
 
 # %% ../nbs/10_band_correlations.ipynb #53c35a73
@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 from matplotlib.colors import LogNorm
 from matplotlib import colormaps
@@ -23,7 +24,7 @@ from .core import gap_fraction
 from .glibc import keep_freed_memory
 from .program import drawn_text, progress, whole
 from .results.open_run import open_evaluation
-from .results.pictures import refuse_foreign, write_figure
+from .results.pictures import band_label, refuse_foreign, write_figure
 from .train.runs import usable_folder
 
 # %% ../nbs/10_band_correlations.ipynb #f681e355
@@ -311,9 +312,9 @@ def _set_ticks(ax, x, y):
 
 def _set_labels(ax, x, y, bands):
     "Write band names and numbers at the outer edge only"
-    if y==len(bands)-1: ax.set_xlabel(bands[x], fontsize=9)
+    if y==len(bands)-1: ax.set_xlabel(band_label(bands[x]), fontsize=9)
     else: ax.set_xticklabels([])
-    if x==0 and y > 0: ax.set_ylabel(bands[y], fontsize=9)
+    if x==0 and y > 0: ax.set_ylabel(band_label(bands[y]), fontsize=9)
     elif y > x: ax.set_yticklabels([])
 
 # %% ../nbs/10_band_correlations.ipynb #e4418fb7
@@ -446,7 +447,7 @@ def difference_grid(
     b:BandCounts, # pixels that they are compared with, such as those of the reference
     bands=None, # names, (C,); None = numbers
     shown:list=None, # positions of the drawn edges of each band in `Bins.edges`; None = where the pixels are
-    names:tuple=('generated','truth'), # of `a` and `b`
+    names:tuple=('filled','reference'), # of `a` and `b`
     title:str='', # above the grid
     fig=None # figure or subfigure; None = a new one
 ): # array of axes, (C,C)
@@ -470,7 +471,7 @@ class Choice(NamedTuple):
     n_chips:int # number of chips
 
 # %% ../nbs/10_band_correlations.ipynb #8cf4a912
-_set_titles = dict(truth='truth in the gap', generated='generated in the gap', clear='clear pixels, outside the gap')
+_set_titles = dict(truth='reference in the gap', generated='filled in the gap', clear='clear pixels, outside the gap')
 
 def plot_choice(
     choice:Choice, # chips and their pixels
@@ -483,7 +484,7 @@ def plot_choice(
     width,height = _grid_size(counts[0].n_bands)
     if fig is None: fig = plt.figure(layout='constrained')
     fig.set_size_inches(width, (height+.15)*len(sets)+.3)
-    fig.suptitle(choice.title, fontsize=11)
+    fig.suptitle(choice.title, fontsize=10)
     shown = shown_bins(counts)
     norm = log_norm(counts, shown)
     rows = fig.subfigures(len(sets), 1, squeeze=False).flat
@@ -492,6 +493,35 @@ def plot_choice(
         title = f'{_set_titles.get(name, name)}: {c.n.sum():,} pixels'
         grids.append(band_grid(c, bands, shown, norm, title, row))
     return np.stack(grids)
+
+# %% ../nbs/10_band_correlations.ipynb #44b3d50d
+_SETS = 'truth','generated','clear'
+
+def _coefficients(table, name, bands):
+    "Arrange the coefficients of one set as a square with ones on its diagonal"
+    square = pd.DataFrame(np.eye(len(bands)), bands, bands)
+    for row in table[table.set==name].itertuples():
+        square.loc[row.band_x, row.band_y] = row.r
+        square.loc[row.band_y, row.band_x] = row.r
+    return square.rename(band_label).rename(columns=band_label)
+
+def plot_heat_maps(
+    table:pd.DataFrame, # of `band_table`, of one choice of chips
+    fig=None # matplotlib figure; None = a new one
+): # array of axes, one per set
+    "Draw the coefficients of reference, filled and clear pixels as heat maps"
+    bands = list(dict.fromkeys([*table.band_x, *table.band_y]))
+    fig = fig or plt.figure(figsize=(7.5,3.1), layout='constrained')
+    axs = fig.subplots(1, 3, sharey=True)
+    for ax,name in zip(axs, _SETS):
+        sns.heatmap(_coefficients(table, name, bands), annot=True, fmt='.2f', annot_kws=dict(size=8), square=True,
+                    cmap='RdBu_r', vmin=-1, vmax=1, linewidths=.5, cbar=False, ax=ax)
+        ax.tick_params(axis='y', rotation=0)
+        ax.tick_params(axis='x', rotation=90)
+        ax.set_title(_set_titles[name].split(',')[0], fontsize=9.5)
+    shown = axs[0].collections[0]
+    fig.colorbar(shown, ax=axs, location='bottom', label='correlation of two bands', aspect=40, shrink=.5)
+    return axs
 
 # %% ../nbs/10_band_correlations.ipynb #1363841b
 def _scored_fractions(ev):
@@ -536,7 +566,7 @@ def _difference_figure(choice, bands):
     width,height = _grid_size(len(bands))
     fig = Figure(figsize=(width, height+.18), layout='constrained') # with room for the legend
     difference_grid(choice.sets['generated'], choice.sets['truth'], bands,
-                    title=f"generated − truth: {choice.title}", fig=fig)
+                    title=f"filled − reference: {choice.title}", fig=fig)
     return fig
 
 def _save_choices(chosen, bands, folder):
@@ -547,7 +577,7 @@ def _save_choices(chosen, bands, folder):
         plot_choice(choice, bands, figures[name])
     last_choice = list(chosen.values())[-1]
     figures['differences'] = _difference_figure(last_choice, bands)
-    for name,fig in figures.items(): write_figure(fig, folder/f'band_{name}.png', 100)
+    for name,fig in figures.items(): write_figure(fig, folder/f'band_{name}.png')
     tables = [band_table(c.sets, bands, c.n_chips).assign(selection=name) for name,c in chosen.items()]
     table = pd.concat(tables)
     with whole(folder/'band_correlations.csv') as path: table.to_csv(path, index=False)

@@ -19,7 +19,7 @@ from .glibc import keep_freed_memory
 from .networks.base import NetFill
 from .program import drawn_text, progress, whole
 from .results.open_run import open_evaluation, refuse_other_chips, run_and_dest
-from .results.pictures import refuse_foreign, write_figure
+from .results.pictures import band_label, colours, refuse_foreign, write_figure
 from .train.runs import usable_folder
 
 # %% ../nbs/11b_calibration.ipynb #98775843
@@ -151,12 +151,12 @@ def calibrate(
     return calibration
 
 # %% ../nbs/11b_calibration.ipynb #830a7787
-_band_colours = '#0072B2','#009E73','#D55E00','#CC79A7','#E69F00','#56B4E9' # distinct in every kind of colour vision
+_band_colours = [colours[k] for k in (0,2,3,4,1,5)]
 
 def _band_style(k, name):
     "Choose the keyword arguments of `plot` for the band at position `k`, or for `all`"
-    if name=='all': return dict(color='k', marker='.', lw=1.8, ms=7, label=name, zorder=3)
-    return dict(color=_band_colours[k%6], marker='os^Dv<'[k%6], lw=1, ms=3.5, label=name)
+    if name=='all': return dict(color='k', marker='.', lw=1.8, ms=7, label='all bands', zorder=3)
+    return dict(color=_band_colours[k%6], marker='os^Dv<'[k%6], lw=1, ms=3.5, label=band_label(name))
 
 # %% ../nbs/11b_calibration.ipynb #ba694232
 def _new_axes(): return plt.subplots(figsize=(4, 3.6), layout='constrained')[1]
@@ -165,7 +165,7 @@ def plot_coverage(
     table:pd.DataFrame, # of `coverage_table`, of many levels
     ax=None # axes; None = new ones
 ): # the axes
-    "Plot the share inside against the share that should be inside"
+    "Plot observed against nominal coverage"
     ax = ax or _new_axes()
     ax.plot([0,100], [0,100], c='.6', lw=1, ls='--')
     for k,(name,t) in enumerate(table.groupby('band', sort=False)):
@@ -173,7 +173,7 @@ def plot_coverage(
         if name=='all':
             two_errors = 200*t.standard_error.fillna(0)
             ax.errorbar(t.level*100, t.coverage*100, two_errors, fmt='none', ecolor='k', elinewidth=1, capsize=2)
-    ax.set(xlabel='should be inside [%]', ylabel='inside [%]', xlim=(0,100), ylim=(0,100), aspect='equal')
+    ax.set(xlabel='nominal coverage [%]', ylabel='observed coverage [%]', xlim=(0,100), ylim=(0,100), aspect='equal')
     return ax
 
 # %% ../nbs/11b_calibration.ipynb #bc7a4bd2
@@ -236,7 +236,7 @@ def _save_calibration(c, bands, folder, title=''):
         with whole(folder/name) as path: table.to_csv(path, index=False, float_format='%.7g')
     fig = Figure(figsize=(7.5, 4), layout='constrained')
     plot_calibration(coverage, scale, title, fig)
-    write_figure(fig, usable_folder(folder/'figures')/'calibration.png', 100)
+    write_figure(fig, usable_folder(folder/'figures')/'calibration.png')
     return coverage
 
 # %% ../nbs/11b_calibration.ipynb #1346110e

@@ -11,6 +11,7 @@ import io, math
 from functools import lru_cache
 from itertools import cycle
 from pathlib import Path
+from textwrap import fill
 import anywidget, numpy as np, pandas as pd, traitlets
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
@@ -23,8 +24,9 @@ from .program import drawn_text, regular_file
 from .reading.bands import band_words
 from .reading.files import open_raster
 from .results.open_run import Evaluation, open_evaluation
-from .results.pictures import FilledChip, average, caption, chip_images, date_label, gap_colour, paint
-from .results.pictures import rgb_image, stretch
+from .results.pictures import FilledChip, average, band_label, caption, chip_images, colours, date_label
+from .results.pictures import draw_image, draw_status, gap_colour, paint, rgb_image, statuses, stretch
+from .scenes.products import reasons
 from .visualize import filled_chips
 
 # %% ../nbs/07a_explore.ipynb #00526752
@@ -65,14 +67,14 @@ def _plot_other_dates(ax, spectrum, date):
     "Draw the reference of the other dates in grey"
     for (other,rows),style in zip(spectrum.groupby('date', sort=False), cycle(('-','--',':','-.'))):
         if other == date: continue
-        label = f'truth, {other}' + (' (in a gap)' if rows.gap.any() else '')
-        ax.plot(rows.band, rows.truth, style, color='.65', lw=1.2, label=label)
+        label = f'reference, {other}' + (' (in a gap)' if rows.gap.any() else '')
+        ax.plot(rows.band.map(band_label), rows.truth, style, color='.65', lw=1.2, label=label)
 
 def _spectrum_title(rows):
     "Describe the pixel on the chosen date"
     if not rows.gap.any(): return 'clear on this date'
     error = average((rows.filled-rows.truth).abs().to_numpy())
-    return 'in the gap, no truth' if np.isnan(error) else f'in the gap, off by {error:.4f} on average'
+    return 'in the gap, no reference' if np.isnan(error) else f'in the gap, off by {error:.4f} on average'
 
 def plot_spectrum(
     spectrum, # DataFrame of `pixel_spectrum`
@@ -83,8 +85,9 @@ def plot_spectrum(
     if ax is None: ax = plt.gca()
     _plot_other_dates(ax, spectrum, date)
     rows = spectrum[spectrum.date==date]
-    ax.plot(rows.band, rows.truth, 'o-', color='#0072B2', lw=2, label=f'truth, {date}')
-    ax.plot(rows.band, rows.filled, 's--', color='#D55E00', lw=2, label=f'filled, {date}')
+    names = rows.band.map(band_label)
+    ax.plot(names, rows.truth, 'o-', color=colours[0], lw=2, label=f'reference, {date}')
+    ax.plot(names, rows.filled, 's--', color=colours[3], lw=2, label=f'filled, {date}')
     low = spectrum[['truth','filled']].min().min()
     ax.set(ylabel='reflectance', ylim=(1.1*low if low < 0 else 0, None))
     ax.tick_params(labelsize=9)
@@ -143,6 +146,7 @@ function render({ model, el }) {
     frame.style.aspectRatio = w+' / '+h;
     $('img.left').style.clipPath = 'inset(0 '+(100-100*p)+'% 0 0)';
     bar.style.left = 100*p+'%';
+    slider.step = 1/w;
     slider.value = p;
     const m = $('.mark').style;
     m.left = 100*(c+.5)/w+'%';
@@ -196,7 +200,7 @@ class Swipe(anywidget.AnyWidget):
     _css = _swipe_css
     left = traitlets.Bytes(b'').tag(sync=True)  # PNG, shown up to the line
     right = traitlets.Bytes(b'').tag(sync=True) # PNG, shown beyond it
-    names = traitlets.List(['filled','truth']).tag(sync=True) # of the two pictures
+    names = traitlets.List(['filled','reference']).tag(sync=True) # of the two pictures
     size = traitlets.List([1,1]).tag(sync=True) # rows and columns
     position = traitlets.Float(.5, min=0, max=1).tag(sync=True) # of the line, share of the width
     pixel = traitlets.List([0,0]).tag(sync=True) # row and column
@@ -385,10 +389,11 @@ def _sort(self:Explorer):
 
 # %% ../nbs/07a_explore.ipynb #2270ad85
 def explore(
-    run, # folder of a run, its name under data/results, or an `Evaluation`
+    run, # folder of a run, its name under data/results, an `Evaluation`, or a folder of `gapfill_fill`
     **options # of `open_evaluation`, such as dataroot or device
-)->Explorer: # shown when it is the last value of a cell
-    "Explore the validation chips of a run"
+)->widgets.VBox: # an `Explorer` or a `SceneExplorer`, shown when it is the last value of a cell
+    "Explore the validation chips of a run, or the dates of a filled scene"
+    if not isinstance(run, Evaluation) and any(Path(run).glob('*.qa.tif')): return SceneExplorer(run)
     return Explorer(run if isinstance(run, Evaluation) else open_evaluation(run, **options))
 
 # %% ../nbs/07a_explore.ipynb #bca72a93
@@ -454,21 +459,32 @@ def filled_dates(
     if not names: raise FileNotFoundError(f"{folder} has no filled scene. Pass the --out_dir of gapfill_fill.")
     return names
 
+_classes = dict(status=tuple(statuses), reason=reasons)
+_layer_units = dict(days_to_look='days', clear_dates='dates') # all other layers are in reflectance
+
+def _draw_classes(ax, a, layer):
+    "Draw a layer of classes with a colour bar of their names"
+    names = _classes[layer]
+    if layer=='status': im = draw_status(ax, a)
+    else: im = draw_image(ax, a, cmap=plt.get_cmap('cividis', len(names)), vmin=-.5, vmax=len(names)-.5)
+    shown = [k for k in range(len(names)) if (a==k).any()]
+    bar = ax.figure.colorbar(im, ax=ax, location='bottom', ticks=shown, aspect=18, pad=.03)
+    bar.ax.set_xticklabels([fill(names[k], 12) for k in shown], fontsize=8)
+
 def draw_layer(
     a:np.ndarray, # a layer of `scene_layers`
-    title:str, # its name
+    title:str, # its name, or words that end in it
     ax=None # matplotlib axes
 ): # the axes
-    "Draw a layer of a filled date"
+    "Draw a layer of a filled date, with names of classes or a unit on its colour bar"
     if ax is None: ax = plt.gca()
-    if a.ndim==3:
-        ax.imshow(rgb_image(a, [0,1,2], stretch(a[None], np.isfinite(a).all(0)[None])), interpolation='nearest')
+    layer = title.split(', ')[-1]
+    if a.ndim==3: draw_image(ax, rgb_image(a, [0,1,2], stretch(a[None], np.isfinite(a).all(0)[None])))
+    elif layer in _classes: _draw_classes(ax, a, layer)
     else:
-        im = ax.imshow(a, cmap='viridis', interpolation='nearest')
-        ticks = np.unique(a[np.isfinite(a)])
-        ax.figure.colorbar(im, ax=ax, shrink=.8, ticks=ticks if 0 < len(ticks) < 6 else None)
-    ax.set(xticks=[], yticks=[])
-    ax.set_title(drawn_text(title), fontsize=10)
+        bar = ax.figure.colorbar(draw_image(ax, a, cmap='viridis'), ax=ax, location='bottom', aspect=14, pad=.03)
+        bar.set_label(_layer_units.get(layer, 'reflectance'))
+    ax.set_title(band_label(title), fontsize=9.5)
     return ax
 
 class SceneExplorer(widgets.VBox):
@@ -489,15 +505,13 @@ class SceneExplorer(widgets.VBox):
     def _draw(self):
         "Draw the chosen layer, and count the pixels by status"
         layers = self.layers_of(self.date.value)
-        fig = Figure(figsize=(4.6,4.2), layout='constrained')
+        fig = Figure(figsize=(4.6,5.4), layout='constrained')
         draw_layer(layers[self.layer.value], f'{self.date.value}, {self.layer.value}', fig.subplots())
         buffer = io.BytesIO()
         fig.savefig(buffer, dpi=110)
         self.picture.value = buffer.getvalue()
-        shares = [f"{(layers['status']==k).mean():.0%} {text}" for k,text in enumerate(_status_texts)]
+        shares = [f"{(layers['status']==k).mean():.0%} {text}" for k,text in enumerate(statuses)]
         self.about.value = ', '.join(shares)
-
-_status_texts = 'observed','filled','not fillable'
 
 def explore_scene(
     folder # of `gapfill_fill`

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 from .core import HLS
 from .metrics import metrics
 from .program import drawn_text, whole
@@ -61,16 +62,21 @@ def _name_cells(ax, names, n):
     "Write the columns along both axes of a heat map, aslant where there are six or more"
     def label(column): return fill(column_label(column).split(' [')[0], 12)
     aslant = n >= 6
-    ax.set_xticks(range(n), [label(c) for c in names[:-1]] or [''], rotation=40 if aslant else 0,
+    places = np.arange(n)+.5
+    ax.set_xticks(places, [label(c) for c in names[:-1]] or [''], rotation=40 if aslant else 0,
                   ha='right' if aslant else 'center', fontsize=9)
-    ax.set_yticks(range(n), [label(c) for c in names[1:]] or [''], fontsize=9)
-    ax.spines[:].set_visible(False)
+    ax.set_yticks(places, [label(c) for c in names[1:]] or [''], rotation=0, fontsize=9)
     ax.tick_params(length=0)
 
-def _write_cell(ax, row, column, r, n):
-    "Write a correlation into a cell, white on dark colours"
-    ax.text(column, row, _cell_text(r, n), ha='center', va='center', fontsize=9 if n < 6 else 8,
-            color='w' if abs(r.r) > .6 else 'k')
+def _cells(table, names, n):
+    "Arrange correlations and their texts as squares below the diagonal"
+    square = np.full((n,n), math.nan)
+    texts = np.full((n,n), '', object)
+    for r in table.itertuples():
+        cell = names.index(r.y)-1,names.index(r.x)
+        square[cell] = r.r
+        texts[cell] = _cell_text(r, n)
+    return square,texts
 
 def _heat_axes(n):
     "Open axes for a heat map of `n` columns"
@@ -85,16 +91,14 @@ def plot_correlations(
     names = list(dict.fromkeys([*table.x, *table.y]))
     n = max(len(names)-1, 1)
     if ax is None: ax = _heat_axes(n)
-    square = np.full((n,n), math.nan)
-    for r in table.itertuples():
-        row = names.index(r.y)-1
-        column = names.index(r.x)
-        square[row,column] = r.r
-        _write_cell(ax, row, column, r, n)
-    image = ax.imshow(square, cmap='RdBu_r', vmin=-1, vmax=1, aspect='auto')
+    square,texts = _cells(table, names, n)
+    size = 9 if n < 6 else 8
+    label = f"{(list(table.method) or [''])[0]} r".capitalize()
+    sns.heatmap(square, annot=texts, fmt='', annot_kws=dict(size=size), cmap='RdBu_r', vmin=-1, vmax=1, linewidths=1,
+                cbar_kws=dict(label=label, shrink=.9), ax=ax)
+    for row,column in np.argwhere(np.isnan(square) & (texts != '')):
+        ax.text(column+.5, row+.5, texts[row,column], ha='center', va='center', fontsize=size)
     _name_cells(ax, names, n)
-    method = (list(table.method) or [''])[0]
-    ax.figure.colorbar(image, ax=ax, label=f"{method} r".capitalize(), shrink=.9)
     return ax
 
 # %% ../nbs/09_per_image_graphs.ipynb #ee1e221c

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from .data import select_chips
 from .glibc import keep_freed_memory
 from .program import as_list, changed, drawn_text, regular_file, whole
-from .results.pictures import save_figure
+from .results.pictures import colours, full_width, save_figure
 from .results.scoring import selected_on
 from .train.fit import open_catalog
 from .train.kinds import kind
@@ -159,13 +159,11 @@ def size_summary(
     return summary.reset_index()
 
 # %% ../nbs/11a_training_size.ipynb #9d73252d
-_colours = '#0072B2','#D55E00','#009E73','#CC79A7','#E69F00'
-
 def _plot_model(axs, k, model, table, each):
     "Draw mean and range over seeds of the model at position `k`, and every seed of `each` as a dash"
     dagger = ' †' if (table.selected_on=='validation').any() else ''
     label = f"{drawn_text(model)}{dagger}, mean of seeds"
-    colour = _colours[k%5]
+    colour = colours[k%8]
     for ax,score in zip(axs, ('mae','published_ssim')):
         ax.plot(table.training_length, table[score], '-', marker='osD^v'[k%5], ms=5, color=colour, label=label)
         ax.vlines(table.training_length, table[f'{score}_low'], table[f'{score}_high'], color=colour, lw=1.2)
@@ -188,7 +186,7 @@ def plot_sizes(
 ): # array of two axes
     "Plot error and published SSIM against the number of training chips"
     fig = fig or plt.figure(layout='constrained')
-    fig.set_size_inches(7.6, 3.9)
+    fig.set_size_inches(full_width, 3.6)
     axs = fig.subplots(1, 2)
     for k,(model,table) in enumerate(summary.groupby('model')): _plot_model(axs, k, model, table, each)
     if published: _plot_published(axs)
@@ -224,7 +222,9 @@ def _size_legend(fig, axs, summary):
     "Write the legend below the plots, and the meaning of bars and daggers above"
     handles,labels = axs[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc='outside lower center', ncols=2, frameon=False, fontsize=9)
-    title = 'bars: smallest to largest of the seeds; published: best of several runs and epochs, split by chip'
+    title = 'bars: smallest to largest of the seeds'
+    if any('published' in label for label in labels):
+        title += '; published: best of several runs and epochs, split by chip'
     if (summary.selected_on=='validation').any(): title += '\n† best epoch chosen on the validation chips'
     fig.suptitle(title, fontsize=9, x=.01, ha='left')
 

@@ -21,7 +21,7 @@ from .glibc import keep_freed_memory
 from .program import drawn_text, progress, whole
 from .results.open_run import open_evaluation, run_and_dest
 from .results.pictures import FilledChip, as_colour, average, caption, chip_images, clear_colour
-from .results.pictures import date_label, draw_image, error_limit, is_own_picture, mark
+from .results.pictures import colour_key, date_label, draw_image, error_limit, is_own_picture, mark
 from .results.pictures import refuse_foreign, save_figure, show_fill
 from .train.runs import usable_folder
 
@@ -92,7 +92,7 @@ def _draw_block(row, block, top):
     row[3].set_facecolor(as_colour(clear_colour))
     shown = draw_image(row[3], np.ma.masked_invalid(block['error']), cmap='viridis', vmin=0, vmax=top)
     row[0].set_title(f"{drawn_text(block['chip_id'])}\n{block['text']}", loc='left', fontsize=9)
-    for ax,name in zip(row, (*block['images'], 'error')): ax.set_xlabel(name, fontsize=8, labelpad=2)
+    for ax,name in zip(row, (*block['images'], 'error')): ax.set_xlabel(name, fontsize=9, labelpad=2)
     return shown
 
 def _sheet_bar(fig, axs, shown):
@@ -111,14 +111,15 @@ def contact_sheet(
     rows = -(-len(blocks)//across)
     top = error_limit(np.concatenate([b['error'].ravel() for b in blocks]))
     fig = fig or plt.figure(layout='constrained')
-    fig.set_size_inches(4.9*across, 1.75*rows+.9)
+    fig.set_size_inches(3.75*across, 1.45*rows+1.1)
     axs = fig.subplots(rows, 4*across, squeeze=False)
     for ax in axs.flat: ax.set_axis_off()
     for k,block in enumerate(blocks):
         first = 4*(k%across)
         shown = _draw_block(axs[k//across, first:first+4], block, top)
     _sheet_bar(fig, axs, shown)
-    fig.suptitle(title, fontsize=11)
+    colour_key(fig)
+    fig.suptitle(title, fontsize=10)
     return axs
 
 # %% ../nbs/07_visualize.ipynb #96331970
@@ -202,7 +203,7 @@ def _picture_text(
 )->str: # for people who cannot see it
     "Describe a picture"
     error = _number(r['mae']) or 'none'
-    return (f"{r['chip_id']}: input with gaps, filled, truth and absolute error on {r['dates']}; "
+    return (f"{r['chip_id']}: input with gaps, filled, reference and absolute error on {r['dates']}; "
             f"gap {r['gap_fraction']:.1%}, MAE {error}")
 
 # %% ../nbs/07_visualize.ipynb #183fac93
@@ -225,7 +226,7 @@ def _table_row(
 
 # %% ../nbs/07_visualize.ipynb #59bddc36
 _heads = dict(chip=_text, dates=_text) | {'gap, mean over dates': _numeric, 'MAE in the gap [reflectance]': _numeric}
-_sheet_text = 'input, filled, truth and error of each chip on its date with the largest gap'
+_sheet_text = 'input, filled, reference and error of each chip on its date with the largest gap'
 
 def _page_head(title):
     "Write the head of the index"
@@ -309,7 +310,7 @@ def _write_sheet(blocks, path, title):
 def _write_index(table, folder, sheets, run, shown):
     "Write the list of the files and the page that shows them, the page last"
     about = (f'{len(table)} validation chips of the run {run}, {shown}, each band from the 2nd to the 98th percentile '
-             'of the truth. Errors are in reflectance, over gap pixels with a known truth.')
+             'of the reference. Errors are in reflectance, over gap pixels with a known reference.')
     listed = pd.concat([table, pd.DataFrame(dict(file=sheets))]).to_csv(index=False, lineterminator='\n')
     page = _index_page(table, f'{run}: filled chips', about, sheets)
     for name,text in (('pictures.csv', listed), ('index.html', page)):

@@ -60,6 +60,12 @@ def loads(site, pages, home):
         out.append('no page links to the source: is the package installed with its entry point nbdev? Run make install.')
     return out
 
+def without_alt(
+    s # of BeautifulSoup, a page
+)->list: # a name for each picture without a text for readers who cannot see it
+    "Find the pictures without alt text"
+    return [t.get('src', '')[:40] for t in s.find_all('img') if not t.get('alt', '').strip()]
+
 def faults(
     site:Path, # folder of the built site
     nbs:Path # folder of the notebooks it is made of
@@ -78,6 +84,7 @@ def faults(
             if n < wanted: out.append(f'{name}: {n} of {wanted} figures')
     for at,s in pages.items():
         name = at.relative_to(site)
+        out += [f'{name}: {picture} has no alt text' for picture in without_alt(s)]
         if 'Traceback (most recent call last)' in s.text: out.append(f'{name}: shows the traceback of an error')
         for link in dict.fromkeys(t[k] for k in ('href','src') for t in s.find_all(attrs={k: True})):
             to,anchor = target(site, at, link, home)
@@ -89,7 +96,8 @@ def unnoticed(site, nbs):
     "Break a copy of the site in every way that counts; what is not noticed"
     with_figures = [nb for nb in notebooks(nbs) if n_figures(nb) > 1 and nb.parent==nbs]
     gone,bare = (page(nb.relative_to(nbs)).with_suffix('.html') for nb in with_figures[:2])
-    added = '<script src="https://example.org/x.js"></script><img src="gone.png"><a href="gone.html">x</a><a href="index.html#gone">x</a>Traceback (most recent call last)'
+    added = '<script src="https://example.org/x.js"></script><img src="gone.png" alt="x"><img src="data:,">'
+    added += '<a href="gone.html">x</a><a href="index.html#gone">x</a>Traceback (most recent call last)'
     added += ' '*largest
     with TemporaryDirectory() as tmp:
         copy = Path(copytree(site, Path(tmp)/'site'))
@@ -99,7 +107,8 @@ def unnoticed(site, nbs):
         said = faults(copy, nbs)
     wanted = [f'{gone}: there is no page of {with_figures[0].name}', 'styles.css: loads from another host',
               f'{bare}: loads from example.org', f'{bare}: 1.']
-    for o in ('1 of ', 'shows the traceback', 'gone.png leads nowhere', 'gone.html leads nowhere', 'index.html#gone has no anchor'):
+    for o in ('1 of ', 'data:, has no alt text', 'shows the traceback', 'gone.png leads nowhere',
+              'gone.html leads nowhere', 'index.html#gone has no anchor'):
         wanted.append(f'{bare}: {o}')
     return [f'not noticed: {w}' for w in wanted if not any(o.startswith(w) for o in said)]
 

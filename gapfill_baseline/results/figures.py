@@ -15,7 +15,8 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from ..metrics import metrics, protocol_metrics, unit_notes
 from ..program import drawn_text
-from .pictures import chip_images, clear_colour, draw_image, error_limit, save_figure
+from .pictures import as_colour, band_label, chip_images, clear_colour, colour_key, colours
+from .pictures import draw_image, error_limit, full_width, gap_colour, save_figure
 from .scoring import references
 
 # %% ../../nbs/results/06_figures.ipynb #d90447da
@@ -180,14 +181,13 @@ def terminal_table(
     return text
 
 # %% ../../nbs/results/06_figures.ipynb #fa3193d6
-blue,grey = '#0072B2','.35'
-_WIDTH = 7.6 # of a figure, inches
+blue,grey = colours[0],'.35'
 _SMALL = 9 # of most text, points
 
 def _sized(fig, height):
     "Give a figure its height in inches, and make one if there is none"
     fig = fig or plt.figure(layout='constrained')
-    fig.set_size_inches(_WIDTH, height)
+    fig.set_size_inches(full_width, height)
     return fig
 
 def _frame(ax, axis='x'):
@@ -288,16 +288,16 @@ def _interval_line(
     return 'bars: 95 % intervals ' + over + ('\n† best epoch chosen on the validation chips' if marked_any else '')
 
 # %% ../../nbs/results/06_figures.ipynb #e5263c8e
-_colours = '#0072B2','#E69F00','#009E73','#D55E00','#CC79A7','#56B4E9','#000000','#8C6D31'
 _markers = 'os^Dv<>P'
 
 def shown_rows(
     parts:pd.DataFrame, # cuts.csv
-    most:int=8, # rows at most
+    most:int=5, # rows at most
     keep:str='linear' # always among them
 )->list: # names, best first
     "List the fillers that a figure shows"
     total = parts[parts.kind=='all'].sort_values('mae')
+    total = total[~total.filler.str.contains(' (mean of ', regex=False)]
     of_reference = total.mae[total.filler==keep] if keep in set(total.filler) else total.mae
     order = total.filler[~_far_off(total.mae, of_reference.iloc[0])].tolist()
     first = order[:most]
@@ -310,33 +310,40 @@ def _group_rows(parts, kind, name):
     "Select one filler's rows of one kind of group"
     return parts[(parts.kind==kind)&(parts.filler==name)].sort_values('position')
 
-def _plot_filler(ax, rows, shift, j, style):
+def _plot_filler(ax, rows, shift, j):
     "Draw the errors of one filler with their intervals"
     x = rows.position.to_numpy()+shift
     bounded = rows.low.notna()
-    ax.vlines(x[bounded], rows.low[bounded], rows.high[bounded], color=_colours[j], lw=1, alpha=.7)
+    ax.vlines(x[bounded], rows.low[bounded], rows.high[bounded], color=colours[j%8], lw=1.4)
     on_these = 'selected_on' in rows and (rows.selected_on=='validation').any()
     label = drawn_text(rows.filler.iloc[0]) + (' †' if on_these else '')
-    ax.plot(x, rows.mae, linestyle=style, marker=_markers[j], ms=4.5, lw=1.3, color=_colours[j], label=label)
+    ax.plot(x, rows.mae, linestyle='none', marker=_markers[j%8], ms=5, color=colours[j%8], label=label)
 
 def _name_groups(ax, rows):
     "Write the names of the groups below the axis, turned where they are long"
     turned = rows.group.astype(str).str.len().max() > _LONG_NAME
-    ax.set_xticks(rows.position, [drawn_text(g).replace('_', ' ') for g in rows.group], fontsize=8,
+    ax.set_xticks(rows.position, [band_label(g) for g in rows.group], fontsize=8,
                   rotation=40 if turned else 0, ha='right' if turned else 'center', rotation_mode='anchor')
 
-def _plot_groups(ax, parts, kind, names, dodge=0., style='-'):
-    "Draw one kind of group: a line or a row of points for each filler"
-    for j,name in enumerate(names):
-        _plot_filler(ax, _group_rows(parts, kind, name), dodge*(j-(len(names)-1)/2), j, style)
-    _name_groups(ax, _group_rows(parts, kind, names[0]))
+def _shade_groups(ax, positions):
+    "Shade every second group"
+    for x in positions[1::2]: ax.axvspan(x-.5, x+.5, color='.965', zorder=0, lw=0)
+    ax.set_xlim(min(positions)-.5, max(positions)+.5)
+
+def _plot_groups(ax, parts, kind, names):
+    "Draw one kind of group, with the points of the fillers side by side"
+    dodge = .7/max(len(names), 1)
+    for j,name in enumerate(names): _plot_filler(ax, _group_rows(parts, kind, name), dodge*(j-(len(names)-1)/2), j)
+    first = _group_rows(parts, kind, names[0])
+    _name_groups(ax, first)
+    _shade_groups(ax, first.position.tolist())
     ax.set_ylim(bottom=0)
     return _frame(ax, 'y')
 
 def _legend(fig, ax, title=''):
     "Draw one legend below the axes and one line above them"
     handles,labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, loc='outside lower center', ncols=min(4, len(labels)), frameon=False, fontsize=_SMALL)
+    fig.legend(handles, labels, loc='outside lower center', ncols=min(5, len(labels)), frameon=False, fontsize=_SMALL)
     fig.suptitle(title, fontsize=_SMALL, x=.01, ha='left')
 
 # %% ../../nbs/results/06_figures.ipynb #eea6c5bd
@@ -348,8 +355,8 @@ def plot_gap_fraction(
     "Draw the error against the share of a date that is hidden"
     fig = _sized(fig, 4)
     ax = fig.subplots()
-    _plot_groups(ax, parts, 'gap_fraction', names or shown_rows(parts), .07)
-    ax.set_xlabel('gap fraction of a date, in tenths of all dates with a gap', fontsize=_SMALL)
+    _plot_groups(ax, parts, 'gap_fraction', names or shown_rows(parts))
+    ax.set_xlabel('gap fraction of a date (groups of equal size; one number = one mask)', fontsize=_SMALL)
     ax.set_ylabel('MAE in the gap [reflectance]', fontsize=_SMALL)
     _legend(fig, ax, _interval_line(parts))
     return ax
@@ -368,7 +375,7 @@ def plot_cuts(
     axs = fig.subplot_mosaic([['combination']*2, ['band','time_gap']])
     names = names or shown_rows(parts)
     for kind,ax in axs.items():
-        if (parts.kind==kind).any(): _plot_groups(ax, parts, kind, names, .7/max(len(names), 1), 'none')
+        if (parts.kind==kind).any(): _plot_groups(ax, parts, kind, names)
         ax.set_xlabel(_axis_labels[kind], fontsize=_SMALL)
         ax.set_ylabel('MAE [reflectance]', fontsize=_SMALL)
     _legend(fig, axs['combination'], _interval_line(parts))
@@ -383,7 +390,7 @@ def _pair(axs, k, across):
 
 def _draw_inputs(pair, images, t):
     "Draw the reference above the input"
-    for ax,name in zip(pair, ('truth','input')):
+    for ax,name in zip(pair, ('reference','input')):
         draw_image(ax, images[name][t])
         ax.set_title(name, fontsize=_SMALL)
 
@@ -392,7 +399,7 @@ def _draw_filled(pair, name, chip, t, bands, top):
     above,below = pair
     draw_image(above, chip_images(chip, bands)['filled'][t])
     above.set_title(drawn_text(name).replace(' (', '\n('), fontsize=_SMALL)
-    below.set_facecolor(np.array(clear_colour)/255)
+    below.set_facecolor(as_colour(clear_colour))
     below.set_xlabel(f'MAE {number(chip.mae[t]) or "none"}', fontsize=_SMALL)
     return draw_image(below, np.ma.masked_invalid(chip.error[t]), cmap='viridis', vmin=0, vmax=top)
 
@@ -435,6 +442,7 @@ def plot_chip(
     for k,name in enumerate(order, 1):
         shown = _draw_filled(_pair(axs, k, across), name, chips[name], t, bands, top)
     _error_bar(fig, axs, shown)
+    colour_key(fig)
     fig.suptitle(f'{drawn_text(first.chip_id)}, {first.dates[t]}, gap {first.gap_fraction[t]:.0%}', fontsize=10)
     return axs
 

@@ -517,7 +517,7 @@ def curve_panels(
 ): # array of axes
     "Make panels for curves, each row 2.5 inches high"
     rows = max(math.ceil(n/2), 1)
-    _,axs = plt.subplots(rows, 2, figsize=(9, .5+2.5*rows), layout='constrained', squeeze=False)
+    _,axs = plt.subplots(rows, 2, figsize=(7.5, .6+2.3*rows), layout='constrained', squeeze=False)
     for ax in axs.flat[n:]: ax.set_axis_off()
     return axs
 
@@ -526,7 +526,7 @@ def shared_legend(
 ): # the same array
     "Draw one legend above all panels instead of one in each"
     entries = {label: h for ax in axs.flat for h,label in zip(*ax.get_legend_handles_labels())}
-    columns = 4 if len(entries) < 5 else 3
+    columns = 3 if len(entries) < 4 else 2
     if entries: axs.flat[0].figure.legend(entries.values(), entries.keys(), loc='outside upper center',
                                           ncols=columns, frameon=False, fontsize=9)
     return axs
