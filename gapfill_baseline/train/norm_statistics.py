@@ -35,7 +35,7 @@ def _count_pixels(net, layers, pixels):
 def _measuring(net, layers):
     "Let batch norm keep the statistics of one batch, and count its pixels; everything else works as in inference"
     modes = [(m, m.training) for m in net.modules()]
-    momenta = [m.momentum for m in layers]
+    kept = [(m, m.momentum, m.num_batches_tracked.clone()) for m in layers]
     net.eval()
     for m in layers: m.training,m.momentum = True,1.
     pixels = {}
@@ -44,7 +44,9 @@ def _measuring(net, layers):
     finally:
         for hook in hooks: hook.remove()
         for m,training in modes: m.training = training
-        for m,momentum in zip(layers, momenta): m.momentum = momentum
+        for m,momentum,tracked in kept:
+            m.momentum = momentum
+            m.num_batches_tracked.copy_(tracked)
 
 def _uncompiled(net):
     "Run a compiled network as it is written, because code for other modes and sizes takes minutes to generate"
