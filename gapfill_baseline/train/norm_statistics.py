@@ -96,6 +96,7 @@ def population_statistics(
 
 # %% ../../nbs/train/02b_norm_statistics.ipynb #f9b1020a
 _SHARE = .5 # part of an epoch that the statistics are computed over
+_LEAST_CHIPS = 40 # where an epoch has as many
 _MOST_CHIPS = 1024
 _BATCH = 16 # chips
 
@@ -105,7 +106,7 @@ def statistics_slots(
     world:int=1 # number of processes
 )->list: # slots of each batch of this process, int64
     "List the slots of the first epoch that the statistics are computed over"
-    used = min(math.ceil(_SHARE*n), _MOST_CHIPS)
+    used = min(max(math.ceil(_SHARE*n), _LEAST_CHIPS), n, _MOST_CHIPS)
     return np.array_split(np.arange(used), math.ceil(used/_BATCH))[rank::world]
 
 # %% ../../nbs/train/02b_norm_statistics.ipynb #c7b24731
