@@ -35,7 +35,7 @@ def _count_pixels(net, layers, pixels):
 def _measuring(net, layers):
     "Let batch norm keep the statistics of one batch, and count its pixels; everything else works as in inference"
     modes = [(m, m.training) for m in net.modules()]
-    momenta = [m.momentum for m in layers]
+    kept = [(m, m.momentum, m.num_batches_tracked.clone()) for m in layers]
     net.eval()
     for m in layers: m.training,m.momentum = True,1.
     pixels = {}
@@ -44,7 +44,9 @@ def _measuring(net, layers):
     finally:
         for hook in hooks: hook.remove()
         for m,training in modes: m.training = training
-        for m,momentum in zip(layers, momenta): m.momentum = momentum
+        for m,momentum,tracked in kept:
+            m.momentum = momentum
+            m.num_batches_tracked.copy_(tracked)
 
 def _uncompiled(net):
     "Run a compiled network as it is written, because code for other modes and sizes takes minutes to generate"
@@ -94,6 +96,7 @@ def population_statistics(
 
 # %% ../../nbs/train/02b_norm_statistics.ipynb #f9b1020a
 _SHARE = .5 # part of an epoch that the statistics are computed over
+_LEAST_CHIPS = 40 # where an epoch has as many
 _MOST_CHIPS = 1024
 _BATCH = 16 # chips
 
@@ -103,7 +106,7 @@ def statistics_slots(
     world:int=1 # number of processes
 )->list: # slots of each batch of this process, int64
     "List the slots of the first epoch that the statistics are computed over"
-    used = min(math.ceil(_SHARE*n), _MOST_CHIPS)
+    used = min(max(math.ceil(_SHARE*n), _LEAST_CHIPS), n, _MOST_CHIPS)
     return np.array_split(np.arange(used), math.ceil(used/_BATCH))[rank::world]
 
 # %% ../../nbs/train/02b_norm_statistics.ipynb #c7b24731
