@@ -170,7 +170,8 @@ def _expect_error(request, result, options, clock):
     a_file = next(iter(result['paths'].values()))
     if result['finished_already'] and read_errors(path, a_file) is not None: return
     qa = [file for (_,kind),file in result['paths'].items() if kind=='qa']
-    given = {k: request.settings[k] for k in ('device','size','overlap','time_steps','dates_out','fill_all')}
+    names = 'device','size','overlap','time_steps','dates_out','fill_all','interval','max_error','max_days'
+    given = {k: request.settings[k] for k in names} | dict(held=result['held_out'])
     with clock('expected error'):
         table = expected_error(request.stack, request.filler, filled_by_days(qa), **given)
         write_errors(table, path, a_file, request.settings['name'])

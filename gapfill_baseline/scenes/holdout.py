@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['DAYS_EDGES', 'N_DAYS_BINS', 'ROWS_EACH', 'HeldOut', 'sample_windows', 'days_bin', 'count_days', 'weighted',
-           'hold_out']
+           'hold_out', 'save_held_out', 'load_held_out']
 
 # %% ../../nbs/scenes/06a_holdout.ipynb #b5c8cb63
-import math
+import math, zipfile, zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 import numpy as np, torch
 from rasterio.windows import Window
 from ..core import day_of_year, days_since
 from ..parallel import ahead, in_order, workers
+from ..program import whole
 from .windows import NO_LOOK, as_dn, as_reflectance, as_sample, blend_weights, dates_to_see
 from .windows import fillable, look_distance, window_starts
 
@@ -406,3 +407,31 @@ def hold_out(
             parts += rows
             gaps += by_days
     return _join(parts, gaps, len(stack.bands))
+
+# %% ../../nbs/scenes/06a_holdout.ipynb #1000cea1
+def save_held_out(
+    held:HeldOut, # to store
+    path # NPZ file
+):
+    "Store held-out pixels, completely or not at all"
+    fields = {k: v for k,v in held._asdict().items() if v is not None}
+    with whole(path) as part:
+        with open(part, 'wb') as file: np.savez(file, **fields)
+
+def _is_held_out(held, n_bands):
+    "True if the columns of held-out pixels fit each other and the bands"
+    n = len(held.days)
+    shapes = [(n,n_bands)] + [(n,)]*4 + [(n,n_bands),(n,),(N_DAYS_BINS,)]
+    columns = zip(HeldOut._fields, held, shapes)
+    return all(name=='scale' if a is None else a.shape==shape and a.dtype.kind in 'iuf' for name,a,shape in columns)
+
+def load_held_out(
+    path, # NPZ file of `save_held_out`
+    n_bands:int # bands of the scene
+)->HeldOut: # equal to what was stored
+    "Read held-out pixels; a damaged file raises a ValueError"
+    try:
+        with np.load(path, allow_pickle=False) as stored: held = HeldOut(**stored)
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error): held = None
+    if held is None or not _is_held_out(held, n_bands): raise ValueError(f"{path} holds no held-out pixels.")
+    return held
