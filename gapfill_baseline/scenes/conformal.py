@@ -81,6 +81,18 @@ def _count(shape, cell):
     K,N = shape.max(initial=-1)+1,math.prod(_shape)
     return np.bincount(shape*N+cell, minlength=K*N).reshape(K, N).astype(float)
 
+def _half_of(scores, n, level):
+    "Compute the quantile of each band, (C,)"
+    return np.array([conformal_quantile(s, level, max(n, 1)) for s in scores.T])
+
+def _calibrated(held, cell, level):
+    "Compute the half-widths of all cells, (N,C), and the pixels behind them, (N,)"
+    pixels,scores = _count(_shapes(held), cell),_scores(held)
+    merged,which = np.unique(_merged(pixels), axis=0, return_inverse=True)
+    half = [_half_of(scores[members[cell]], _effective(pixels[:,members].sum(1)), level) for members in merged]
+    behind = (merged@pixels.sum(0)).astype(int)
+    return np.stack(half)[which.ravel()],behind[which.ravel()]
+
 def calibrate_intervals(
     held:HeldOut, # held-out pixels
     level:float=.9, # share of pixels whose true value shall be inside, 0.5..0.99
@@ -89,18 +101,8 @@ def calibrate_intervals(
     "Calibrate intervals on held-out pixels"
     if not .5 <= level <= .99: raise ValueError(f"level is {level}; pass a share from 0.5 to 0.99.")
     n,C = held.error.shape
-    cell = _cells(held.days, held.share if by_share else np.zeros(n))
-    pixels = _count(_shapes(held), cell)
-    merged,which = np.unique(_merged(pixels), axis=0, return_inverse=True)
-    scores = _scores(held)
-    half = [_half_of(scores[members[cell]], _effective(pixels[:,members].sum(1)), level) for members in merged]
-    half = np.stack(half)[which.ravel()].reshape(*_shape, C)
-    behind = (merged@pixels.sum(0)).astype(int)[which.ravel()].reshape(_shape)
-    return Intervals(level, half, behind, n, held.scale is not None, by_share)
-
-def _half_of(scores, n, level):
-    "Compute the quantile of each band, (C,)"
-    return np.array([conformal_quantile(s, level, max(n, 1)) for s in scores.T])
+    half,behind = _calibrated(held, _cells(held.days, held.share if by_share else np.zeros(n)), level)
+    return Intervals(level, half.reshape(*_shape, C), behind.reshape(_shape), n, held.scale is not None, by_share)
 
 # %% ../../nbs/scenes/06b_conformal.ipynb #d26aad85
 def half_width(

@@ -421,6 +421,7 @@ def judged(
 # %% ../../nbs/scenes/07_fill_stack.ipynb #d0561038
 def _stored_rows(path, n_bands):
     "Read stored held-out pixels; None if there are none, or damaged ones"
+    if not path.is_file(): return None # a named pipe would never end
     try: return load_held_out(path, n_bands)
     except (OSError, ValueError): return None
 
