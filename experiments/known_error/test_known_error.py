@@ -44,7 +44,7 @@ with tempfile.TemporaryDirectory() as tmp:
     assert 'between 0.8 and 1.25' in printed.getvalue()
 
     with redirect_stdout(StringIO()) as printed: measure_cost(100, ['linear'], T=3)
-    assert 'estimate' in printed.getvalue()
+    assert 'with both' in printed.getvalue()
 
 # The stored table has twenty scenes; expected over true error is within a quarter for nearly all of them
 stored = pd.read_csv(Path(__file__).resolve().parents[2]/'nbs/stored/known_error.csv')
