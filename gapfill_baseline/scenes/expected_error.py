@@ -114,7 +114,7 @@ def error_table(
     out.attrs |= dict(interval=interval, covered=_covered(held.days, filled))
     return out
 
-# %% ../../nbs/scenes/08a_expected_error.ipynb #01e7ac03
+# %% ../../nbs/scenes/08a_expected_error.ipynb #df46dbfa
 def _refused(held, job):
     "Mark the held-out pixels that a fill would refuse, bool, (n,)"
     out = np.zeros(len(held.days), bool)
