@@ -15,7 +15,7 @@ from .glibc import keep_freed_memory
 from .models import choose_filler, fillers, get_filler
 from .program import Clock, as_list, file_hash, save_profile, whole
 from .reading.bands import band_words
-from .scenes.expected_error import error_text, expected_error, filled_by_days
+from .scenes.expected_error import check_errors, error_text, expected_error, filled_by_days
 from .scenes.expected_error import read_errors, write_errors
 from .scenes.fill_stack import fill_stack, is_finished
 from .scenes.many import archive_summary, fill_archive, read_archive
@@ -120,6 +120,8 @@ def _score_place(request, options):
     if out.exists() and not options.overwrite:
         raise ValueError(f"{out} exists already. Pass --overwrite to replace it, or another --out_dir.")
     settings = {k: request.settings[k] for k in ('device','batch_size','size','overlap','time_steps')}
+    idle = [f'--{k}' for k in ('interval','max_error','max_days') if getattr(options, k) is not None]
+    if idle: print(f"--score counts every hidden pixel that is filled; it does not use {' '.join(idle)}.")
     table = score_stack(request.stack, request.filler, out.parent, **settings)
     table.insert(0, 'filler', request.settings['name'])
     with whole(out) as part: table.to_csv(part, index=False)
@@ -170,7 +172,8 @@ def _expect_error(request, result, options, clock):
     a_file = next(iter(result['paths'].values()))
     if result['finished_already'] and read_errors(path, a_file) is not None: return
     qa = [file for (_,kind),file in result['paths'].items() if kind=='qa']
-    given = {k: request.settings[k] for k in ('device','size','overlap','time_steps','dates_out','fill_all')}
+    names = 'device','size','overlap','time_steps','dates_out','fill_all','interval','max_error','max_days'
+    given = {k: request.settings[k] for k in names} | dict(held=result['held_out'])
     with clock('expected error'):
         table = expected_error(request.stack, request.filler, filled_by_days(qa), **given)
         write_errors(table, path, a_file, request.settings['name'])
@@ -187,6 +190,7 @@ def _fill_place(options):
         if request.note: print(request.note)
     with request.stack:
         if options.score: return _score_place(request, options)
+        if not options.no_expected_error: check_errors(Path(options.out_dir or '.')/'expected_error.csv')
         r = fill_stack(request.stack, request.filler, usable_folder(options.out_dir), resume=options.resume,
                        overwrite=options.overwrite, clock=clock, **request.settings)
         print(summary(r))

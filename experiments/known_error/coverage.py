@@ -20,7 +20,9 @@ from gapfill_baseline.scenes.fill_stack import fill_stack
 from known_error import CoveredStack, by_other_dates, by_real_masks, covered_pixels, real_scenes, simulated_scenes
 from known_error import _glob, _measured, _open
 
-BLOCK = 16 # side of the blocks of the bootstrap, pixels
+# Errors of one date have common causes, such as haze and the speed of change, over much of a scene. Blocks of all dates
+# together, or small ones, would count them as independent, and the standard error would come out too small.
+BLOCK = 128 # side of the blocks of the bootstrap, pixels; each block has one date
 usual = ('hls_exeter','s2_exeter','s2_bouconne','belgium','belgium_months','belgium_chips','landsat_1990',
          'landsat_2000','landsat_2010','s2_gfmap','landsat_kranj')
 
@@ -35,7 +37,7 @@ def real_places(
             _open(scenes=_glob(real, 'places/landsat_kranj_si/unfilled_*.tif'), **kranj)))
 
 class Coverage(NamedTuple):
-    "Covered pixels of a scene, and how many of them are inside their intervals, by block"
+    "Covered pixels of a scene, and how many of them are inside their intervals, by block of a date"
     n:np.ndarray # pixels, int64, (K,)
     inside:np.ndarray # int64, (K,C)
     width:np.ndarray # sum of half-widths, reflectance, (K,C)
@@ -51,23 +53,29 @@ def count_inside(
     "Count the covered pixels whose true value is inside the interval"
     dn,_ = stack.stack.read()
     scored = covered_pixels(stack)
-    height,width = dn.shape[2:]
-    columns = -(-width//block)
-    of_block = np.add.outer(np.arange(height)//block*columns, np.arange(width)//block)
-    K,C = -(-height//block)*columns,dn.shape[1]
-    n,inside,widths = np.zeros(K, int),np.zeros((K,C), int),np.zeros((K,C))
-    for t,name in enumerate(stack.names):
-        half = _read(paths, name, 'interval')
-        at = scored[t] & (_read(paths, name, 'qa')[0]==1) & (half[0]!=65535)
-        which = of_block[at]
-        error = np.abs(_read(paths, name, 'filled')[:,at].astype(float)-dn[t][:,at])
-        scale = np.broadcast_to(stack.date_units[t].scale, C)
-        n += np.bincount(which, minlength=K)
-        for c in range(C):
-            inside[:,c] += np.bincount(which[error[c] <= half[c,at]], minlength=K)
-            widths[:,c] += np.bincount(which, half[c,at]*scale[c], K)
+    of_block,K = _blocks(*dn.shape[2:], block)
+    of_dates = [_of_date(stack, paths, t, dn[t], scored[t], of_block, K) for t in range(len(stack.names))]
+    n,inside,widths = (np.concatenate(counts) for counts in zip(*of_dates))
     some = n > 0
     return Coverage(n[some], inside[some], widths[some])
+
+def _blocks(height, width, block):
+    "Number the blocks of pixels, (H,W), and count them"
+    columns = -(-width//block)
+    of_block = np.add.outer(np.arange(height)//block*columns, np.arange(width)//block)
+    return of_block,-(-height//block)*columns
+
+def _of_date(stack, paths, t, dn, scored, of_block, K):
+    "Count the covered pixels of date `t` in each block, (K,), those inside and the sums of half-widths, (K,C)"
+    name = stack.names[t]
+    half = _read(paths, name, 'interval')
+    at = scored & (_read(paths, name, 'qa')[0]==1) & (half[0]!=65535)
+    which,half = of_block[at],half[:,at]
+    error = np.abs(_read(paths, name, 'filled')[:,at].astype(float)-dn[:,at])
+    scale = np.broadcast_to(stack.date_units[t].scale, len(half))
+    inside = [np.bincount(which[e <= h], minlength=K) for e,h in zip(error, half)]
+    widths = [np.bincount(which, h*s, K) for h,s in zip(half, scale)]
+    return np.bincount(which, minlength=K),np.stack(inside, 1),np.stack(widths, 1)
 
 def standard_error(
     n:np.ndarray, # pixels of each block, (K,)

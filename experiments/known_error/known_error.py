@@ -3,7 +3,8 @@
 `python experiments/known_error/known_error.py --real /data/gapfill --out nbs/stored/known_error.csv` fills ten
 simulated and ten real scenes. Gaps are put on clear pixels, so the truth is known: simulated clouds on simulated
 scenes, clouds of other dates, or real cloud masks, on real ones. Without `--real` only simulated scenes are filled.
-`--cost 1024` measures instead the time of a fill of so many pixels a side, and that of the estimate."""
+`--cost 1024` measures instead the processor time of a fill of so many pixels a side, alone, with its expected error,
+with intervals, and with both."""
 import tempfile
 import time
 from collections.abc import Callable
@@ -291,17 +292,25 @@ def measure_cost(
     fillers, # names
     T:int=12 # dates
 ):
-    "Print the seconds of a fill, and of the estimate of its error"
+    "Print the processor time of a fill alone, with its expected error, with intervals, and with both"
     for filler in fillers:
         with tempfile.TemporaryDirectory() as folder:
             stack = simulated(size, T, 8, 'mixed', 'p', 0)(folder)
-            start = time.perf_counter()
-            paths = fill_stack(stack, get_filler(filler), Path(folder)/filler)['paths']
-            filled = time.perf_counter()
-            expected_error(stack, get_filler(filler), filled_by_days([p for (_,k),p in paths.items() if k=='qa']))
-            end = time.perf_counter()
-            print(f"{filler:12} {size} px, {T} dates: fill {filled-start:.1f} s, estimate {end-filled:.1f} s, "
-                  f"{(end-filled)/(filled-start):.1%}", flush=True)
+            seconds = [_seconds(stack, filler, Path(folder)/kind, **o) for kind,o in _kinds.items()]
+            more = ', '.join(f"{kind} {s:.1f} s ({s/seconds[0]-1:+.1%})" for kind,s in zip(_kinds, seconds) if s)
+            print(f"{filler:12} {size} px, {T} dates: {more}", flush=True)
+
+_kinds = {'fill': dict(estimate=False), 'with expected error': {}, 'with intervals': dict(interval=90, estimate=False),
+          'with both': dict(interval=90)}
+
+def _seconds(stack, filler, folder, estimate=True, **limits):
+    "Measure the processor time of a fill, and of the estimate of its error, in seconds"
+    start = time.process_time()
+    r = fill_stack(stack, get_filler(filler), folder, **limits)
+    if estimate:
+        qa = [path for (_,kind),path in r['paths'].items() if kind=='qa']
+        expected_error(stack, get_filler(filler), filled_by_days(qa), r['held_out'], **limits)
+    return time.process_time()-start
 
 @program
 @keep_freed_memory()

@@ -6,12 +6,17 @@ from fastcore.test import *
 from coverage import *
 from known_error import simulated
 
-# The coverage of a simulated scene is near the level, and higher levels cover more
+# The coverage of a simulated scene of 16 dates with many clouds is near the level
+many = measure_coverage(dict(many=simulated(160, 16, 16, .4, 'p', 3)), ['linear'], 90)
+of_many = many[many.band=='all'].iloc[0]
+assert abs(of_many.coverage-.9) < .03, of_many.coverage
+test_eq(of_many.blocks > 30, True)
+
+# Higher levels cover more
 scene = dict(small=simulated(96, 5, 16, .4, 'p', 3))
 by_level = {level: measure_coverage(scene, ['regression'], level) for level in (50, 90)}
 of_all = {level: t[t.band=='all'].iloc[0] for level,t in by_level.items()}
 assert of_all[50].coverage < of_all[90].coverage and of_all[50].half_width < of_all[90].half_width
-assert abs(of_all[90].coverage-.9) < .1, of_all[90].coverage
 test_eq(len(by_level[90]), 7)
 print_verdict(by_level[90])
 
@@ -37,6 +42,14 @@ with tempfile.TemporaryDirectory() as folder:
     test_eq((small.n.sum(), small.inside.sum(0)), (large.n.sum(), large.inside.sum(0)))
 
     test_eq(count_inside(CoveredStack(Higher(stack.stack), stack.cover), paths).inside.sum(), 0)
+
+# An error of a whole date is that of one block of the date, not of many small ones
+with tempfile.TemporaryDirectory() as folder:
+    stack = scene['small'](folder)
+    paths = fill_stack(stack, get_filler('linear'), Path(folder)/'out', interval=90)['paths']
+    counted = count_inside(stack, paths)
+    test_eq(len(counted.n), 5)
+    test_eq(counted.n, covered_pixels(stack).sum((1,2))-(stack.cover.all(0) & stack.cover).sum((1,2)))
 
 # The standard error is that of independent blocks
 n,inside = np.full(400, 50),np.random.default_rng(0).choice([0,50], 400, p=[.1,.9])

@@ -44,11 +44,11 @@ with tempfile.TemporaryDirectory() as tmp:
     assert 'between 0.8 and 1.25' in printed.getvalue()
 
     with redirect_stdout(StringIO()) as printed: measure_cost(100, ['linear'], T=3)
-    assert 'estimate' in printed.getvalue()
+    assert 'with both' in printed.getvalue()
 
 # The stored table has twenty scenes; expected over true error is within a quarter for nearly all of them
 stored = pd.read_csv(Path(__file__).resolve().parents[2]/'nbs/stored/known_error.csv')
 for filler,rows in stored.groupby('filler'):
     test_eq(len(rows), 20)
-    assert rows.ratio.between(.8, 1.25).sum() >= dict(linear=18, regression=17)[filler], rows.ratio.tolist()
+    assert rows.ratio.between(.8, 1.25).sum() >= 18 or filler not in ('linear','regression'), rows.ratio.tolist()
 test_close(stored.ratio, stored.expected/stored.true, 1e-2)

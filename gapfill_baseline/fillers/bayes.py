@@ -103,17 +103,24 @@ def _interpolation(weights, n_bands):
     of_dates = (eye*weights[:,:,None,None]).flatten(1, 2)
     return torch.cat([of_dates.new_zeros(len(weights), 1, n_bands), of_dates], 1)
 
+def _ridge(size, penalty):
+    "Make the diagonal penalty of slopes; that of the intercept is a tenth"
+    ridge = torch.full((size,), penalty, dtype=torch.double)
+    ridge[0] *= .1
+    return torch.diag(ridge)
+
+def _residual_covariance(total, yy, xy, xx):
+    "Compute the covariance of what the slopes `total` (M,1+kC,C) leave, (M,C,C)"
+    return yy-total.mT@xy-xy.mT@total+total.mT@xx@total
+
 def _fit_examples(products, n_pixels, n_bands, which, weights, penalty=40.):
     "Fit the slopes (M,C,1+kC) and residual covariances (M,C,C) of examples; give their mean products (M,1+kC,1+kC) too"
     x,y = _rows_of(which[:,1:], n_bands),_rows_of(which[:,:1], n_bands)[:,1:]
     xx = products[x[:,:,None],x[:,None]]
     xy = products[x[:,:,None],y[:,None]]
     linear = _interpolation(weights, n_bands)
-    ridge = torch.full((x.shape[1],), penalty/n_pixels, dtype=torch.double)
-    ridge[0] *= .1 # the intercept
-    slopes = torch.linalg.solve(xx+torch.diag(ridge), xy-xx@linear)
-    total = linear+slopes
-    covariance = products[y[:,:,None],y[:,None]]-total.mT@xy-xy.mT@total+total.mT@xx@total
+    slopes = torch.linalg.solve(xx+_ridge(x.shape[1], penalty/n_pixels), xy-xx@linear)
+    covariance = _residual_covariance(linear+slopes, products[y[:,:,None],y[:,None]], xy, xx)
     return slopes.mT,covariance,xx
 
 def _some_rows(rows, most, seed=0):
@@ -196,16 +203,19 @@ def _band_map(prior, positions):
     to_all = torch.linalg.solve(prior.products[some][:,some], prior.products[some]).T
     return to_all,some
 
+def _noise_without(prior, covariance, unpredicted):
+    "Add to the noise of a prior what the bands that are left out would have predicted, (C,C)"
+    n_bands = len(prior.mean)
+    of_bands = covariance.unflatten(1, (n_bands,-1)).unflatten(0, (n_bands,-1))
+    return torch.linalg.inv(prior.noise)+torch.einsum('iajb,ab->ij', of_bands, unpredicted)
+
 def _select_slopes(prior, positions):
     "Make the prior for bands at some positions of another prior"
     to_all,some = _band_map(prior, positions)
     chosen = torch.eye(len(prior.mean), dtype=torch.double)[positions]
     of_slopes = torch.kron(chosen, to_all.T.contiguous())
     covariance = torch.linalg.inv(prior.precision)
-    unpredicted = prior.products-to_all@prior.products[some]
-    of_bands = covariance.unflatten(1, (len(prior.mean),-1)).unflatten(0, (len(prior.mean),-1))
-    noise = torch.linalg.inv(prior.noise)+torch.einsum('iajb,ab->ij', of_bands, unpredicted)
-    noise = noise[positions][:,positions]
+    noise = _noise_without(prior, covariance, prior.products-to_all@prior.products[some])[positions][:,positions]
     return SlopePrior(prior.mean[positions], prior.deviation[positions], prior.weights@of_slopes.T,
                       torch.linalg.inv(of_slopes@covariance@of_slopes.T), torch.linalg.inv(noise),
                       prior.products[some][:,some])
@@ -326,6 +336,13 @@ def _costs(s, away, b, t):
     itself = torch.arange(s.gap.shape[1], device=t.device) == t[:,None]
     return (distance/(share+_HARDLY_CLEAR)).masked_fill(itself, torch.inf)
 
+def _two_cheapest(cost, away):
+    "Choose the cheapest date (K,T), and then another one, where those on its side are dearer: (K,2)"
+    first = cost.argmin(1, keepdim=True)
+    same_side = (away > 0) == (away.gather(1, first) > 0)
+    cost = torch.where(same_side, _SAME_SIDE*cost, cost).scatter(1, first, torch.inf)
+    return torch.cat([first, cost.argmin(1, keepdim=True)], 1)
+
 def informative_dates(
     s:Sample, # a batch
     b:Tensor, # chips of the dates to fill, int64, (K,)
@@ -335,11 +352,7 @@ def informative_dates(
     n_others = s.gap.shape[1]-1
     if n_others < 3: return nearest_dates(s.days)[b,t][:,:2]
     away = s.days[b]-s.days[b,t][:,None]
-    cost = _costs(s, away, b, t)
-    first = cost.argmin(1, keepdim=True)
-    same_side = (away > 0) == (away.gather(1, first) > 0)
-    cost = torch.where(same_side, _SAME_SIDE*cost, cost).scatter(1, first, torch.inf)
-    both = torch.cat([first, cost.argmin(1, keepdim=True)], 1)
+    both = _two_cheapest(_costs(s, away, b, t), away)
     distance = away.gather(1, both).abs()
     return torch.where(distance[:,:1] > distance[:,1:], both.flip(1), both)
 

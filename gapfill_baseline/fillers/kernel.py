@@ -80,13 +80,16 @@ class _Pixels(NamedTuple):
     used:Tensor # 0 for the padding of a smaller part, else 1, float32, (P,n)
     stride:int # pixels of the date for each one that is used
 
+def _parts_of(row, column, side):
+    "Number the parts of pixels: blocks of `side` pixels, neighbours in different parts"
+    return (row//side+2*(column//side))%_PARTS
+
 def _fit_pixels(height, width, device):
     "Choose the pixels that the fit uses"
     row,column = _positions(height, width, 'cpu')
     stride = max(4, math.ceil(height*width/_FIT_PIXELS))
     chosen = (row*math.ceil(math.sqrt(stride))+column)%stride == 0
-    side = max(1, min(height, width)//_BLOCKS)
-    part = (row//side+2*(column//side))%_PARTS
+    part = _parts_of(row, column, max(1, min(height, width)//_BLOCKS))
     lists = [((part==k) & chosen).nonzero()[:,0] for k in range(_PARTS)]
     position = torch.nn.utils.rnn.pad_sequence(lists, batch_first=True)
     used = torch.arange(position.shape[1]) < torch.tensor([len(p) for p in lists])[:,None]

@@ -15,7 +15,8 @@ from ..parallel import workers
 from ..reading.cf import Marks, attr_numbers, stored_dtype
 from .cubes import CubeStack, assemble_cubes
 from .files import make_reading
-from .fill_stack import make_job, pixel_strips, window_strips
+from .fill_stack import job_intervals, judged, make_job, pixel_strips, window_strips
+from .holdout import hold_out
 from .products import qa_bands, quality, reasons
 from .windows import NO_LOOK
 
@@ -80,6 +81,10 @@ class _Result:
         self.arrays = {o.var: np.array(ds[o.var].values) for o in self.layers}
         self.bands = [self._view(o) for o in self.layers]
         self.quality = {n: np.zeros(self._shape(n), np.uint16) for n in qa_bands}
+        self.half = {}
+    def add_half_widths(self):
+        "Make room for the half-widths of each band"
+        self.half = {f'{band}_half_width': np.zeros(self._shape('status'), np.float32) for band in self.stack.bands}
     def _shape(self, name):
         "Give the shape of a variable of quality"
         rows_and_columns = tuple(self.cube.shape)
@@ -118,6 +123,12 @@ def _put_time(result, strip, t, at, gap):
     result.turn(result.quality['status'])[at] = status
     result.turn(result.quality['days_to_look'])[at] = days
     result.turn(result.quality['reason'])[at] = reason
+    for k,half in enumerate(result.half.values()): result.turn(half)[at] = _half_width(strip, t, k, gap)
+
+def _half_width(strip, t, k, gap):
+    "Give the half-widths of band `k` on a date: 0 where it was observed, NaN where nothing was filled"
+    half = strip.half[t,k]
+    return np.where(gap, np.where(strip.can[t] & np.isfinite(half), half, np.nan), 0)
 
 def _put_band(result, layer, out, dn, gap, fillable):
     "Put filled numbers into rows of a band"
@@ -147,6 +158,8 @@ def _dataset_of(result):
     for n,a in result.quality.items():
         dims = (cube.y,cube.x) if a.ndim==2 else (cube.t,cube.y,cube.x)
         out[n] = (dims, a, _about[n] | place)
+    about = dict(long_name='half-width of the interval of the error', units='1', comment='reflectance')
+    for n,a in result.half.items(): out[n] = ((cube.t,cube.y,cube.x), a, about | place)
     return out
 
 def _open_filler(filler, n_dates):
@@ -156,6 +169,16 @@ def _open_filler(filler, n_dates):
     choice = choose_filler(n_dates)
     print(choice)
     return get_filler(choice.name)
+
+def _filled(ds, stack, job):
+    "Fill the stack of a dataset"
+    result = _Result(ds, stack)
+    intervals = None if job.interval is None else job_intervals(hold_out(stack, job), job)
+    if intervals is not None: result.add_half_widths()
+    strips_of = pixel_strips if job.by_pixel else window_strips
+    with workers() as pool:
+        for strip in strips_of(stack, job, pool=pool)[1]: _put(result, judged(strip, stack, job, intervals))
+    return _dataset_of(result)
 
 def fill_dataset(
     ds, # `xarray.Dataset` with time, rows and columns; in memory or lazy, decoded or not
@@ -168,17 +191,17 @@ def fill_dataset(
     overlap:int=32, # pixels that neighbouring windows share
     time_steps:int=None, # dates that a window sees; None = as many as the filler needs, or all
     fill_all:bool=False, # fill also pixels that are clear on no date
+    interval:float=None, # add half-widths that hold this share of the errors, 50 to 99 percent
+    max_error:float=None, # do not fill pixels whose half-width in any band exceeds this reflectance; see interval
+    max_days:int=None, # do not fill pixels whose nearest clear date is further away
     **options # of `make_reading`: mask_values, mask_threshold, dilate, nodata, scale, offset, ...
-): # `xarray.Dataset` with the same variables, filled, and status, days_to_look, clear_dates and reason
+): # `xarray.Dataset` with the same variables, filled, and status, days_to_look, clear_dates, reason and half-widths
     "Fill the gaps of an xarray Dataset"
     stack = stack_from_dataset(ds, bands, mask_band, **options)
     filler = _open_filler(filler, min(len(stack), time_steps or len(stack)))
     device = pick_device(device)
     batch_size = batch_size or (1 if device=='cpu' else 16)
     windows = dict(batch_size=batch_size, size=size, overlap=overlap, time_steps=time_steps)
-    job = make_job(stack, filler, device=device, fill_all=fill_all, **windows)
-    result = _Result(ds, stack)
-    strips_of = pixel_strips if job.by_pixel else window_strips
-    with workers() as pool:
-        for strip in strips_of(stack, job, pool=pool)[1]: _put(result, strip)
-    return _dataset_of(result)
+    limits = dict(interval=interval, max_error=max_error, max_days=max_days)
+    job = make_job(stack, filler, device=device, fill_all=fill_all, **windows, **limits)
+    return _filled(ds, stack, job)

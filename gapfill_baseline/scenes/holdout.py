@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['DAYS_EDGES', 'N_DAYS_BINS', 'ROWS_EACH', 'HeldOut', 'sample_windows', 'days_bin', 'count_days', 'weighted',
-           'hold_out']
+           'fill_windows', 'hold_out', 'save_held_out', 'load_held_out']
 
 # %% ../../nbs/scenes/06a_holdout.ipynb #b5c8cb63
-import math
+import math, zipfile, zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 import numpy as np, torch
 from rasterio.windows import Window
 from ..core import day_of_year, days_since
 from ..parallel import ahead, in_order, workers
+from ..program import whole
 from .windows import NO_LOOK, as_dn, as_reflectance, as_sample, blend_weights, dates_to_see
 from .windows import fillable, look_distance, window_starts
 
@@ -139,10 +140,11 @@ class _Shapes:
         wanted = self.log_days(t, self.gap[t])[0]
         gap = self.gap[:,mask & ~self.gap[k]] # of the pixels that are hidden
         if not gap.shape[1]: return []
-        out,reached = [],_log_days(_days_on_sides(gap, self.days)[0,k])
+        reach = lambda: _log_days(_days_on_sides(gap, self.days)[0,k])
+        out,reached = [],reach()
         for near in np.abs(self.days-self.days[k]).argsort(kind='stable')[1:1+most]:
             gap[near] = True
-            further = _log_days(_days_on_sides(gap, self.days)[0,k])
+            further = reach()
             if abs(further-wanted) >= abs(reached-wanted): break
             out.append(int(near))
             reached = further
@@ -171,7 +173,7 @@ def _square(mask, share, rng):
 
 def _hide(shapes, gap, t, taken, rng):
     "Choose a date for the gap of date `t`, away from dates `taken`; None if there is none"
-    choices = [(cost+.3*rng.random(),k,n) for cost,k,n in shapes.choices(t)]
+    choices = [(cost+rng.random(),k,n) for cost,k,n in shapes.choices(t)]
     free = [choice for choice in choices if all(abs(choice[1]-other) > 1 for other in taken)]
     if not free: return None
     _,k,n = min(free)
@@ -330,14 +332,15 @@ class _HoldOut:
         dn,hidden,places = drawn.dn,gap,pixels
         if self.job.by_pixel: dn,hidden,places = _cut_pixels(dn, gap, pixels)
         predicted = [None if x is None else x.flatten(-2) for x in self._predict(dn, hidden, view.shown)]
-        out = []
-        for t,at in pixels.items():
-            k = int(np.searchsorted(view.shown, t))
-            mean,scale = (None if x is None else x[k][:,places[t]] for x in predicted)
-            observed = drawn.dn[t].reshape(len(mean), -1)[:,at]
-            part = _without_errors(t, view.of(t)[1].ravel()[at], gap[t].mean(), drawn.number)
-            out.append(self._with_errors(part, mean, scale, observed, t))
-        return out
+        return [self._rows_of_date(drawn, gap, view, t, at, places[t], predicted) for t,at in pixels.items()]
+
+    def _rows_of_date(self, drawn, gap, view, t, at, places, predicted):
+        "Give the rows of date `t`, pixels `at`, whose predictions are at `places`"
+        k = int(np.searchsorted(view.shown, t))
+        mean,scale = (None if x is None else x[k][:,places] for x in predicted)
+        observed = drawn.dn[t].reshape(len(mean), -1)[:,at]
+        part = _without_errors(t, view.of(t)[1].ravel()[at], gap[t].mean(), drawn.number)
+        return self._with_errors(part, mean, scale, observed, t)
 
     def _with_errors(self, part, mean, scale, observed, t):
         "Add errors and predicted scale to the rows of a date; prediction, scale and numbers are (C,n)"
@@ -364,11 +367,25 @@ def _cut_pixels(dn, gap, pixels):
 # %% ../../nbs/scenes/06a_holdout.ipynb #bf175805
 def _n_runs(stack, job, budget, least):
     "Count the runs of the filler that the budget allows; scenes below 1024 × 1024 px get enough for `least` shapes"
-    height,width = stack.grid[2:]
-    windows = [len(window_starts(n, job.size, job.overlap)) for n in (height, width)]
+    windows = [len(window_starts(n, job.size, job.overlap)) for n in stack.grid[2:]]
     n = max(1, int(budget*math.prod(windows)))
-    if height*width >= 1024**2: return n
+    if not _small(stack): return n
     return max(n, 4, math.ceil(least/_hidden_at_once(len(stack.dates), job)))
+
+def _small(stack):
+    "True if a scene has less than 1024 × 1024 px"
+    return math.prod(stack.grid[2:]) < 1024**2
+
+def fill_windows(
+    stack, # a `Stack`
+    job, # options of the fill, a `Job`
+    seed:int=0 # another seed, another order
+)->list: # of `Window`, in random order
+    "List the windows of a fill"
+    starts = [window_starts(n, job.size, job.overlap) for n in stack.grid[2:]]
+    height,width = (min(n, job.size) for n in stack.grid[2:])
+    windows = [Window(int(x), int(y), width, height) for y in starts[0] for x in starts[1]]
+    return [windows[k] for k in np.random.default_rng(seed).permutation(len(windows))]
 
 def _read_windows(stack, job, windows, n_runs):
     "Read windows until there are enough with a gap, and divide the runs among them"
@@ -398,7 +415,7 @@ def hold_out(
 )->HeldOut: # without rows where nothing can be hidden
     "Hide clear pixels of some windows as clouds would, and return the errors of a filler there"
     n_runs = _n_runs(stack, job, budget, least)
-    windows = sample_windows(stack, job.size, 2*n_runs, seed)
+    windows = fill_windows(stack, job, seed) if _small(stack) else sample_windows(stack, job.size, 2*n_runs, seed)
     parts,gaps = [],np.zeros(N_DAYS_BINS, int)
     with workers() as pool:
         read = ahead(pool, _read_windows(stack, job, windows, n_runs))
@@ -406,3 +423,31 @@ def hold_out(
             parts += rows
             gaps += by_days
     return _join(parts, gaps, len(stack.bands))
+
+# %% ../../nbs/scenes/06a_holdout.ipynb #3032327d
+def save_held_out(
+    held:HeldOut, # to store
+    path # NPZ file
+):
+    "Store held-out pixels, completely or not at all"
+    fields = {k: v for k,v in held._asdict().items() if v is not None}
+    with whole(path) as part:
+        with open(part, 'wb') as file: np.savez(file, **fields)
+
+def _is_held_out(held, n_bands):
+    "True if the columns of held-out pixels fit each other and the bands"
+    n = len(held.days)
+    shapes = [(n,n_bands)] + [(n,)]*4 + [(n,n_bands),(n,),(N_DAYS_BINS,)]
+    columns = zip(HeldOut._fields, held, shapes)
+    return all(name=='scale' if a is None else a.shape==shape and a.dtype.kind in 'iuf' for name,a,shape in columns)
+
+def load_held_out(
+    path, # NPZ file of `save_held_out`
+    n_bands:int # bands of the scene
+)->HeldOut: # equal to what was stored
+    "Read held-out pixels; a damaged file raises a ValueError"
+    try:
+        with np.load(path, allow_pickle=False) as stored: held = HeldOut(**stored)
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error): held = None
+    if held is None or not _is_held_out(held, n_bands): raise ValueError(f"{path} holds no held-out pixels.")
+    return held

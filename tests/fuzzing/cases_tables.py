@@ -1,5 +1,5 @@
 "Catalogs, lists of places, and what a filling or a comparison keeps"
-import numpy as np
+import numpy as np, pandas as pd
 from .damage import *
 from .cases_rasters import every
 from .judge import Case
@@ -186,6 +186,18 @@ def changed_raw(p, w):
     "Rows that were filled are gone from the raster in the making"
     os.truncate(p, 100)
 
+def another_estimate(p, w):
+    "The expected error is that of somebody else's fill"
+    t = pd.read_csv(p)
+    t.assign(run='0'*16).to_csv(p, index=False)
+
+def uncertain_cases():
+    "The held-out pixels and the expected error of a fill that is resumed"
+    out = every('begun intervals', 'begun intervals', 'out/.gapfill_*/held_out.npz', bytes_kinds)
+    out += every('expected error', 'filled again', 'out/expected_error.csv', bytes_kinds)
+    return out + [
+        Case('expected error', 'of another fill', 'filled again', on('out/expected_error.csv', another_estimate))]
+
 def kept_cases():
     name,input = 'begun filling','begun filling'
     out = every(name, input, 'out/.gapfill_*/state.json', bytes_kinds)
@@ -195,6 +207,7 @@ def kept_cases():
         Case(name, 'raster in the making gone', input, on('out/.gapfill_*/1.raw', missing)),
         Case(name, 'another filler', input, lambda w: w.option('filler', 'band_mean')),
         Case(name, 'another input', input, both(on('s1.tif', values(lambda a: a+1)), lambda w: w.words.add('inputs')))]
+    out += uncertain_cases()
     name,input = 'begun comparison','begun comparison'
     out += every(name, input, 'out/.gapfill_compare/options.json', few_kinds | {
         'a list': jsonic(lambda o: [o]),

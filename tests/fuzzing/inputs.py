@@ -167,6 +167,18 @@ def begun(folder):
     scenes(folder)
     run(f'{fill} --filler linear --out_dir out', folder, dying('gapfill_fill', '1.tif'))
 
+unsure = f'{fill} --filler linear --out_dir out --interval 90'
+
+@add('begun intervals', f'{unsure} --resume', 'rasters')
+def begun_intervals(folder):
+    scenes(folder)
+    run(unsure, folder, dying('gapfill_fill', '1.tif'))
+
+@add('filled again', f'{fill} --filler linear --out_dir out --resume', 'rasters', like='scenes')
+def filled_again(folder):
+    scenes(folder)
+    run(f'{fill} --filler linear --out_dir out', folder)
+
 of_chips = '--size 16 --time_steps 1 --split dates --min_cloud .001 --min_clear .95'
 
 @add('cut', f"gapfill_chips {fill.split(' ', 1)[1]} --out_dir out {of_chips}", 'dataset')
