@@ -167,13 +167,16 @@ def sample_run(
 
 # %% ../nbs/06_training.ipynb #f8de42c2
 def stored_run(
-    folder, # of a run in nbs/stored, as seen from the page
+    name:str, # of a folder in nbs/stored
     dataroot=None # folder of its chips; the embedded sample unless given
 )->Path: # the copy, in the user's cache
     "Copy a stored run to the cache, and name its data there"
     import yaml
     from gapfill_baseline.sample import sample_data
-    folder = Path(folder)
+    checkout = Path(gapfill_baseline.__file__).parents[1]/'nbs'
+    places = [base/'stored'/name for base in (Path(), Path('nbs'), checkout)]
+    folder = next((place for place in places if place.is_dir()), None)
+    if folder is None: raise FileNotFoundError(f"nbs/stored/{name} does not exist here. Run the page in the checkout.")
     data = Path(dataroot or sample_data()).resolve()
     files = sorted(p for p in folder.iterdir() if p.is_file())
     digest = _digest_of([*files, *_code(), data/'chip_catalog.csv'])
