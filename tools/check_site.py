@@ -107,7 +107,7 @@ def unnoticed(site, nbs):
         said = faults(copy, nbs)
     wanted = [f'{gone}: there is no page of {with_figures[0].name}', 'styles.css: loads from another host',
               f'{bare}: loads from example.org', f'{bare}: 1.']
-    for o in ('1 of ', 'data:, has no alt text', 'shows the traceback', 'gone.png leads nowhere',
+    for o in ('2 of ', 'data:, has no alt text', 'shows the traceback', 'gone.png leads nowhere',
               'gone.html leads nowhere', 'index.html#gone has no anchor'):
         wanted.append(f'{bare}: {o}')
     return [f'not noticed: {w}' for w in wanted if not any(o.startswith(w) for o in said)]
