@@ -11,7 +11,7 @@ import pandas as pd
 root = Path(__file__).resolve().parent.parent
 programs = Path(sys.executable).parent
 demo = root/'runs/demo'
-parameters = dict(model='ridgeunet', epochs=6, batch_size=8, mask_position='all', device='cpu')
+parameters = dict(model='ridgeunet', epochs=4, batch_size=8, mask_position='all', device='cpu')
 fillers = dict(mean='temporal mean', linear='linear in time', regression='regression on the other dates',
                ridgeunet=f"ridgeunet, trained for {parameters['epochs']} epochs")
 
