@@ -94,7 +94,7 @@ def faults(
 
 def unnoticed(site, nbs):
     "Break a copy of the site in every way that counts; what is not noticed"
-    with_figures = [nb for nb in notebooks(nbs) if n_figures(nb) > 1 and nb.parent==nbs]
+    with_figures = [nb for nb in notebooks(nbs) if n_figures(nb) > 2 and nb.parent==nbs]
     gone,bare = (page(nb.relative_to(nbs)).with_suffix('.html') for nb in with_figures[:2])
     added = '<script src="https://example.org/x.js"></script><img src="gone.png" alt="x"><img src="data:,">'
     added += '<a href="gone.html">x</a><a href="index.html#gone">x</a>Traceback (most recent call last)'
