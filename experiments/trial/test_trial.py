@@ -1,9 +1,14 @@
-"Curves are compared with lines at the right epoch, and runs are named"
+"Runs end to end on a few chips, go on after a stop, and are compared with lines at the right epoch"
+import tempfile
+from pathlib import Path
+from unittest.mock import patch
+
 import numpy as np
 import pandas as pd
 from fastcore.test import *
 
 import trial as t
+from gapfill_baseline.train.runs import read_history
 
 # The last uninterrupted series below a line counts, not an earlier dip
 test_eq(t.first_of_last_run([False, True, False, True, True]), 3)
@@ -33,3 +38,20 @@ test_close(flat.gain, 25)
 names = [run.name for run in t.all_runs(3)]
 test_eq(len(set(names)), 3*len(t.networks)+len(t.halves))
 with expect_fail(ValueError, "runs has 'cgan'. Choose from: cgan_0"): t.trial(runs=['cgan'])
+
+# A trial of a few chips; a call that trains one run first changes nothing
+brief = dict(unet='--model unet --batch_size 8 --epochs 2 --width 4')
+small = dict(networks=brief, halves=dict(unet=1), chips='--n_train 20 --n_validate 4 --n_masks 8 --size 32')
+with tempfile.TemporaryDirectory() as folder, patch.multiple(t, **small):
+    work,out = Path(folder)/'work',Path(folder)/'out'
+    t.trial(work, out, seeds=1, runs=['unet_0'])
+    assert not out.exists()
+    first = read_history(work/'runs/unet_0')
+    t.trial(work, out, seeds=1)
+    pd.testing.assert_frame_equal(read_history(work/'runs/unet_0'), first)
+    curves = pd.read_csv(out/'curves.csv')
+    test_eq(curves.run.tolist(), ['unet_0','unet_0','unet_half'])
+    n_steps = -(-len(pd.read_csv(work/'runs/unet_0/training_tifs.csv'))//8) # batches of 8
+    test_eq(curves.steps.tolist(), [n_steps,2*n_steps,n_steps])
+    test_close(curves.mae[:2], first.valid_gap_mae, 1e-4)
+    test_eq(pd.read_csv(out/'lines.csv').filler.tolist(), list(t.lines))

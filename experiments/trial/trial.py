@@ -61,7 +61,7 @@ def call(
 
 def make_chips(
     folder:Path, # of the dataset
-    options:str=chips # of `gapfill_sample`
+    options:str # of `gapfill_sample`
 )->Path: # the folder, complete
     "Simulate the chips of the trial, unless they are there"
     if folder.exists(): return folder
@@ -213,7 +213,7 @@ def trial(
     unknown = sorted(set(runs or [])-{run.name for run in every})
     if unknown: raise ValueError(f"runs has {unknown[0]!r}. Choose from: {', '.join(run.name for run in every)}.")
     chosen = [run for run in every if not runs or run.name in runs]
-    data = make_chips(work/'chips')
+    data = make_chips(work/'chips', chips)
     if not only_tables:
         for run in chosen: train(run, data, work/'runs', minutes)
     if only_tables or not runs: store_tables(work, out, every)
