@@ -285,7 +285,7 @@ def same_step(
     """Compare numbers of a step.
 
     Our default shows the critics the first prediction instead of a second one, so the critics' loss is not compared."""
-    most = dict(mae=5e-6, mse=5e-6, ssim=5e-6, g_loss=1e-4*max(abs(b['g_loss']), 1))
+    most = dict(mae=1e-6, mse=1e-6, ssim=1e-6, g_loss=1e-4*max(abs(b['g_loss']), 1))
     return max(same(a[k], b[k], share*abs(b[k]) or t, k) for k,t in most.items())
 
 def training_sides(

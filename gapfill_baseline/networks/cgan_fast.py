@@ -33,16 +33,12 @@ def singular_value(
     return u@wv
 
 # %% ../../nbs/networks/02a_cgan_fast.ipynb #582c87c2
-def _prepare(x, is_outer=False):
-    "Convert `x` for a convolution: to the type of autocast, and to channels last unless it is an inner one in training"
+def _prepare(x):
+    "Convert `x` for a convolution: to the type of autocast, and to channels last on a GPU and in inference"
     device = x.device.type
     if device!='meta' and torch.is_autocast_enabled(device): x = x.to(torch.get_autocast_dtype(device))
-    channels_last = is_outer or x.is_cuda or not torch.is_grad_enabled()
+    channels_last = x.is_cuda or not torch.is_grad_enabled()
     return x.contiguous(memory_format=torch.channels_last) if channels_last else x
-
-def _for_inner(x):
-    "Convert the output of an outer convolution to the layout of the inner ones"
-    return x if x.is_cuda or not torch.is_grad_enabled() else x.contiguous()
 
 def _weight_gradient(g, w, u, v, scale):
     "Turn `g`, the gradient of the normalised weight divided by σ, into the gradient of `w`; `scale` is 1/σ"
@@ -99,14 +95,12 @@ class SNConv2d(nn.Module):
         no:int, # channels out
         ks:int, # size of the kernel
         stride:int=1, # pixels per step
-        padding:int=0, # zeros around the input
-        is_outer:bool=False # first or last of a network, next to no norm: channels last also in training
+        padding:int=0 # zeros around the input
     ):
         super().__init__()
         conv = nn.Conv2d(ni, no, ks)
         self.bias,self.weight_orig = conv.bias,conv.weight
         self.stride,self.padding = stride,padding
-        self.is_outer = is_outer
         self.register_buffer('weight_u', F.normalize(torch.randn(no), dim=0))
         self.register_buffer('weight_v', torch.zeros(ni*ks*ks))
         has_values = conv.weight.device.type!='meta'
@@ -119,9 +113,7 @@ class SNConv2d(nn.Module):
         sigma = self._power_step(self.training)
         return self.weight_u.clone(),self.weight_v.clone(),sigma
     def forward(self, x):
-        x = _prepare(x, self.is_outer)
-        y = _NormedConv.apply(x, self.weight_orig, self.bias, *self.singular(), self.stride, self.padding)
-        return _for_inner(y) if self.is_outer else y
+        return _NormedConv.apply(_prepare(x), self.weight_orig, self.bias, *self.singular(), self.stride, self.padding)
 
 # %% ../../nbs/networks/02a_cgan_fast.ipynb #d32a5857
 def _sums_columns(x):
@@ -301,13 +293,12 @@ class Generator(nn.Module):
         self.decoder = self._make_decoder(time_steps*n_bands, widths)
     def _make_encoder(self, ch, widths):
         "Make the first convolution and the steps down"
-        first = nn.Sequential(nn.ReflectionPad2d(3), SNConv2d(ch, widths[0], 7, is_outer=True), nn.ReLU(True))
+        first = nn.Sequential(nn.ReflectionPad2d(3), SNConv2d(ch, widths[0], 7), nn.ReLU(True))
         return named(init_conv=first, **{f'down{i}': Down(c) for i,c in enumerate(widths[:-1])})
     def _make_decoder(self, ch, widths):
         "Make the steps up and the last convolution"
         ups = {f'up{i}': Up(c) for i,c in enumerate(widths[:0:-1])}
-        last = SNConv2d(widths[0], ch, 3, is_outer=True)
-        return named(**ups, final_conv=nn.Sequential(nn.ReflectionPad2d(1), last))
+        return named(**ups, final_conv=nn.Sequential(nn.ReflectionPad2d(1), SNConv2d(widths[0], ch, 3)))
     def forward(self, observed):
         h,w = observed.shape[-2:]
         x = fold(observed, self.time_steps, self.n_bands)
@@ -333,8 +324,7 @@ class PatchCritic(nn.Module):
             setattr(self, f'conv_{i}', layer)
         self.final_conv = nn.Conv2d(widths[-1], 1, 5, 1, 2)
     def forward(self, x):
-        conv,activation = self.init_conv
-        x = activation(_for_inner(conv(_prepare(x, is_outer=True))))
+        x = self.init_conv(_prepare(x))
         return self.final_conv(self.conv_2(self.conv_1(self.conv_0(x))))
 
 # %% ../../nbs/networks/02a_cgan_fast.ipynb #46a1f061
@@ -359,7 +349,6 @@ class MultiscaleCritic(nn.Module):
         h,w = x.shape[-2:]
         smallest = 4*2**self.n_scales
         if max(h, w) <= smallest: x = enlarge(x, smallest)
-        x = x.contiguous(memory_format=torch.channels_last) # as the first convolutions want it, so that one copy is kept
         maps = []
         for i,critic in enumerate(self.regions()):
             if i: x = F.avg_pool2d(x, 2, ceil_mode=True)
