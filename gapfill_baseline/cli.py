@@ -166,17 +166,27 @@ def sample_run(
     return run
 
 # %% ../nbs/06_training.ipynb #f8de42c2
+def _stored_folder(name):
+    "Find a folder of nbs/stored from the page, from the checkout, or beside the package"
+    checkout = Path(gapfill_baseline.__file__).parents[1]
+    places = [base/'stored'/name for base in (Path(), Path('nbs'), checkout/'nbs')]
+    folder = next((place for place in places if place.is_dir()), None)
+    if folder is None: raise FileNotFoundError(f"nbs/stored/{name} does not exist here. Run the page in the checkout.")
+    return folder
+
+def _move_config(path, **folders):
+    "Write other folders into the configuration of a run"
+    import yaml
+    config = yaml.safe_load(path.read_text(encoding='utf8'))
+    path.write_text(yaml.safe_dump(config | folders, sort_keys=False), encoding='utf8')
+
 def stored_run(
     name:str, # of a folder in nbs/stored
     dataroot=None # folder of its chips; the embedded sample unless given
 )->Path: # the copy, in the user's cache
     "Copy a stored run to the cache, and name its data there"
-    import yaml
     from gapfill_baseline.sample import sample_data
-    checkout = Path(gapfill_baseline.__file__).parents[1]/'nbs'
-    places = [base/'stored'/name for base in (Path(), Path('nbs'), checkout)]
-    folder = next((place for place in places if place.is_dir()), None)
-    if folder is None: raise FileNotFoundError(f"nbs/stored/{name} does not exist here. Run the page in the checkout.")
+    folder = _stored_folder(name)
     data = Path(dataroot or sample_data()).resolve()
     files = sorted(p for p in folder.iterdir() if p.is_file())
     digest = _digest_of([*files, *_code(), data/'chip_catalog.csv'])
@@ -185,9 +195,7 @@ def stored_run(
     with FileLock(f'{run}.lock'):
         if not run.exists():
             part = Path(copytree(folder, f'{run}.part', dirs_exist_ok=True))
-            config = yaml.safe_load((folder/'config.yml').read_text(encoding='utf8'))
-            config |= dict(dataroot=str(data), out_dir=str(run.parent), cache_dir=None)
-            (part/'config.yml').write_text(yaml.safe_dump(config, sort_keys=False), encoding='utf8')
+            _move_config(part/'config.yml', dataroot=str(data), out_dir=str(run.parent), cache_dir=None)
             part.rename(run)
     return run
 

@@ -55,7 +55,8 @@ def look(
     tab.goto(home+name, wait_until='load')
     out += [f'no image {src[:80]}' for src in tab.evaluate(undrawn) if ours(src)]
     tab.set_viewport_size(phone)
-    if (excess := tab.evaluate(wider)) > 0: out.append(f"scrolls sideways on a phone, by {excess} of {phone['width']} pixels")
+    if (excess := tab.evaluate(wider)) > 0:
+        out.append(f"scrolls sideways on a phone, by {excess} of {phone['width']} pixels")
     tab.close()
     return [f'{name}: {o}' for o in out]
 

@@ -55,9 +55,10 @@ def loads(site, pages, home):
         if re.search(r'@import[^;]*//|url\(\s*["\']?(?:https?:)?//', p.read_text(encoding='utf8')):
             out.append(f'{p.relative_to(site)}: loads from another host')
     for p in pages:
-        if (size := p.stat().st_size) > largest: out.append(f'{p.relative_to(site)}: {size/1e6:.1f} MB, more than {largest/1e6}')
+        size = p.stat().st_size
+        if size > largest: out.append(f'{p.relative_to(site)}: {size/1e6:.1f} MB, more than {largest/1e6}')
     if pages and not any(s.find('a', href=re.compile('/blob/.*[.]py#L')) for s in pages.values()):
-        out.append('no page links to the source: is the package installed with its entry point nbdev? Run make install.')
+        out.append('no page links to the source: does the package have its entry point nbdev? Run make install.')
     return out
 
 def without_alt(

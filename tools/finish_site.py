@@ -11,7 +11,10 @@ from fastcore.script import call_parse
 from latex2mathml.converter import convert
 
 suffixes = {'png': 'png', 'jpeg': 'jpg', 'gif': 'gif', 'webp': 'webp', 'svg+xml': 'svg'}
-number = re.compile(r'[-−–+±]?[\d.,]+(?:e[-+]?\d+)?\s?[%×°]?(?: ?(?:±|\(|to|of|–) ?.*)?|[\d-]{10}|nan|NaN|inf|', re.S)
+number = re.compile(r'''[-−–+±]?[\d.,]+(?:e[-+]?\d+)?\s?[%×°]?   # a number with its unit
+                        (?:\ ?(?:±|\(|to|of|–)\ ?.*)?          # and its interval
+                        | [\d-]{10}                             # a date
+                        | nan | NaN | inf |''', re.S | re.X)
 imports = re.compile(r"""@import\s*(?:url\(\s*["']?https?://[^)]*\)|["']https?://[^"']*["'])[^;]*;""") # from elsewhere
 longest_number = 30 # letters of a cell that is kept on one line
 
@@ -88,7 +91,8 @@ def links(soup, path, site, home, ids):
 def empty_outputs(soup):
     "Leave out the boxes of outputs that show nothing"
     for t in soup.select('div.cell-output'):
-        if not t.get_text(strip=True) and not t.find(['img', 'svg', 'canvas', 'video', 'iframe', 'script']): t.decompose()
+        is_shown = t.get_text(strip=True) or t.find(['img', 'svg', 'canvas', 'video', 'iframe', 'script'])
+        if not is_shown: t.decompose()
 
 def finish(
     site:Path, # folder of the rendered site
@@ -111,15 +115,19 @@ def finish(
         text = css.read_text(encoding='utf8')
         css.write_text(imports.sub('', text), encoding='utf8')
 
+# a page as both renderers write it
 made = """<html><head><link href="https://example.org/a.css" rel="stylesheet"><link href="styles.css" rel="stylesheet">
 <script src="https://cdnjs.cloudflare.com/ajax/libs/require.js/2.3.6/require.min.js"></script>
 <script src="site_libs/quarto.js"></script><script>define('jquery', [],function() {return window.jQuery;})</script></head>
-<body><h3 id="x">x</h3><p><span class="math inline">\\(\\frac{a}{b}\\)</span> <a href="HOMEfolder/page.html#x"><code>x</code></a>
+<body><h3 id="x">x</h3><p><span class="math inline">\\(\\frac{a}{b}\\)</span>
+<a href="HOMEfolder/page.html#x"><code>x</code></a>
 <a href="HOMEpage.html#gone"><code>y</code></a></p><img src="data:image/png;base64,iVBORw0KGgo=">
-<div class="cell-output"><pre></pre></div><div class="cell-output"><table><thead><tr style="text-align: right;"><th>name</th>
-<th>MAE</th></tr></thead><tbody><tr><td>linear</td><td>0.0235 (0.0220 to 0.0251)</td></tr></tbody></table></div></body></html>""" # as both renderers write
+<div class="cell-output"><pre></pre></div>
+<div class="cell-output"><table><thead><tr style="text-align: right;"><th>name</th><th>MAE</th></tr></thead>
+<tbody><tr><td>linear</td><td>0.0235 (0.0220 to 0.0251)</td></tr></tbody></table></div></body></html>"""
 expected = {'script': 1, 'link': 1, 'math mfrac': 1, 'a': 1, 'a[href="page.html#x"] > code': 1, 'div.cell-output': 1,
-            'div.table-box > table': 1, 'td.number': 1, 'th.number': 1, 'tr[style]': 0, 'img[src="page_files/picture-1.png"]': 1}
+            'div.table-box > table': 1, 'td.number': 1, 'th.number': 1, 'tr[style]': 0,
+            'img[src="page_files/picture-1.png"]': 1}
 
 def unexpected():
     "Finish a page made for it; what is not as expected"

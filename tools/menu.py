@@ -11,7 +11,8 @@ groups = dict(
         'Files of other projects': 'tutorials/other_files', 'Cut chips': '12a_chips', 'Download': '01c_download',
         'Questions': 'faq'},
     Understand={
-        'Glossary': 'glossary', 'Datasets': '01_data', 'Methods': '03_models', 'Two protocols': 'tutorials/two_protocols',
+        'Glossary': 'glossary', 'Datasets': '01_data', 'Methods': '03_models',
+        'Two protocols': 'tutorials/two_protocols',
         'Splits': 'datasets/02_splits', 'Resume and share a run': 'tutorials/resume',
         'Someone else\'s run': 'tutorials/strangers_run', 'From the published code': 'tutorials/published',
         'Status': 'status', 'Cite': 'cite'},

@@ -1,4 +1,4 @@
-"Everything that must pass, a line each; the last line is `N passed, N failed`, with skips and old tables where there are any"
+"Everything that must pass, a line each; the last line counts what passed, failed, was skipped, and old tables"
 import csv, json, os, signal, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from filecmp import cmp

@@ -150,7 +150,9 @@ def by_real_masks(
     kinds = np.arange(len(stack))%5 if len(stack) > 4 else np.full(len(stack), 2)
     for t,kind in enumerate(rng.permutation(kinds)):
         if kind==0: cover[t] = True
-        elif kind > 1: cover[t] = _read_mask(paths[rng.choice(np.flatnonzero((shares > .1) & (shares < .7)))], *stack.grid[2:])
+        elif kind > 1:
+            chosen = rng.choice(np.flatnonzero((shares > .1) & (shares < .7)))
+            cover[t] = _read_mask(paths[chosen], *stack.grid[2:])
     return CoveredStack(stack, cover)
 
 def _bouconne(real, folder):

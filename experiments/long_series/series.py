@@ -32,7 +32,8 @@ class Series(NamedTuple):
     ):
         "Take some dates"
         positions = list(positions)
-        return self._replace(x=self.x[positions], gap=self.gap[positions], dates=tuple(self.dates[t] for t in positions))
+        dates = tuple(self.dates[t] for t in positions)
+        return self._replace(x=self.x[positions], gap=self.gap[positions], dates=dates)
 
 # Reading
 

@@ -1,7 +1,7 @@
 """Learn the prior that `bayes` and `kernel` start from, on simulated places, and store it in the package.
 
-`python experiments/prior/prior.py` simulates clear dates of places of all regions, learns the slopes that predict a date
-from one or two others, and writes gapfill_baseline/fillers/bayes_prior.npz. No real chip takes part."""
+`python experiments/prior/prior.py` simulates clear dates of places of all regions, learns the slopes that predict a
+date from one or two others, and writes gapfill_baseline/fillers/bayes_prior.npz. No real chip takes part."""
 from datetime import date, timedelta
 from pathlib import Path
 

@@ -10,7 +10,8 @@ assert stored.bands == learned.bands == shipped_prior().bands
 for name in ('one','two'):
     for field in SlopePrior._fields:
         a,b = (getattr(getattr(prior, name), field).double() for prior in (stored, learned))
-        assert torch.allclose(a, b, rtol=1e-3, atol=1e-3*b.abs().max()), f'{name}.{field} differs: run experiments/prior/prior.py'
+        is_close = torch.allclose(a, b, rtol=1e-3, atol=1e-3*b.abs().max())
+        assert is_close, f'{name}.{field} differs: run experiments/prior/prior.py'
 
 # Another choice of places gives nearly the same mean slopes: the prior does not hang on single places
 few = learn(24)

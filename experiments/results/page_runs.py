@@ -1,7 +1,8 @@
 """Train the networks that the pages show, and store them in nbs/stored.
 
-Finished runs are kept, so a call that was stopped goes on. `stored_run` opens a stored run on the embedded sample, which
-has the same validation chips and masks as the data made here. With another `dataroot`, pass it to `stored_run` as well."""
+Finished runs are kept, so a call that was stopped goes on. `stored_run` opens a stored run on the embedded sample,
+which has the same validation chips and masks as the data made here. With another `dataroot`, pass it to `stored_run`
+as well."""
 import shutil
 from pathlib import Path
 

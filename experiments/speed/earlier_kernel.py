@@ -1,4 +1,4 @@
-"""The kernel regression of version 0.1.0, as a reference for speed and error: `filler_speed.py` compares it with today's."""
+"""The kernel regression of version 0.1.0, as a reference for the speed and error that `filler_speed.py` compares."""
 import torch
 from torch import Tensor
 from torch.nn import functional as F

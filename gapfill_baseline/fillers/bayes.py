@@ -364,7 +364,7 @@ class Neighbours(NamedTuple):
     away:Tensor # signed days to them, float32, (K,k)
 
 def _complete_one(near, i, base, doy, prior):
-    "Complete the hidden pixels of date `i` of two from the other one; start from `base` (K,C,H,W) where both are hidden"
+    "Complete hidden pixels of date `i` of two from the other one; start from `base` (K,C,H,W) where both are hidden"
     other = 1-i
     date,clear = near.dates[:,i],near.clear[:,i]
     both_clear = clear & near.clear[:,other]

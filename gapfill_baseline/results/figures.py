@@ -143,7 +143,7 @@ def _available(summary):
 _only_in_csv = 'rmse','psnr','skill_band_mean','published_ssim','published_mae'
 
 def _brief(summary):
-    "Choose the columns of the table: MAE, skill against linear, SAM, SSIM and metrics of a user, as long as there is an MAE"
+    "Choose the columns of the table: MAE, skill against linear, SAM, SSIM and metrics of a user, if there is an MAE"
     labels = _available(summary)
     return {k: label for k,label in labels.items() if k not in _only_in_csv} if 'mae' in labels else labels
 

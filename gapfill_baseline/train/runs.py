@@ -231,7 +231,8 @@ def run_options(
     return config_options(config, **named)
 
 # %% ../../nbs/train/01_runs.ipynb #c2587db6
-newer = 'bands','start','nearly_hidden','norm_statistics','weight_average','lr_schedule' # options that runs of earlier versions lack
+# options that runs of earlier versions lack
+newer = 'bands','start','nearly_hidden','norm_statistics','weight_average','lr_schedule'
 
 def _refuse_changed_options(
     folder:Path, # of the run to resume

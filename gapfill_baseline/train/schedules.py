@@ -51,7 +51,7 @@ def move_average(
 @torch.no_grad()
 def copy_buffers(
     average:nn.Module, # a copy of `net`; its weights stay
-    net:nn.Module
+    net:nn.Module # whose buffers are copied
 ):
     "Give the average the buffers of the network"
     for a,b in zip(average.buffers(), net.buffers()): a.copy_(b)
