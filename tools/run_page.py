@@ -3,10 +3,10 @@
 A cell is marked by the directive `#| stored`. Where a flag such as slow lets more cells run, nothing is compared.
 With --store_outputs the outputs of the run are stored where they differ.
 `nbs/stored/cpus.json` has the kind of processor of each page with networks trained on it."""
-import atexit
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import nbdev.test
@@ -25,10 +25,10 @@ class Recorder(CaptureShell):
     "A shell that keeps the outputs of the cells it runs"
     outputs = {} # of each cell that ran, by its id
 
-    def __init__(self, *args, **kwargs):
-        "Make a shell whose names live to the end, because IPython would remove those of torch.compile too early"
-        super().__init__(*args, **kwargs)
-        atexit.unregister(self.atexit_operations)
+    def atexit_operations(self):
+        "Remove the names of the page; torch.compile complains about its own, which says nothing about the page"
+        sys.unraisablehook = lambda args: None
+        with suppress(KeyError): super().atexit_operations()
 
     def run_all(self, nb, preproc, **kwargs):
         "Run a notebook without its stored outputs, so that those of a silent cell are not taken for new ones"
