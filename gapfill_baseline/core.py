@@ -92,6 +92,8 @@ class Sample(NamedTuple):
     valid:'Tensor'    # True where the reference is known, bool, (T,H,W)
     i:'Tensor'        # row of the catalog, int64
     prior:'Tensor|None'=None # reflectance to expect of each band where nothing was observed, float32, (C,)
+    year:'Tensor|None'=None # calendar year of each date, float32, (T,)
+    place:'Tensor|None'=None # latitude and longitude of the centre, degrees, NaN where unknown, float32, (2,)
 
     @property
     def scored(self):

@@ -159,6 +159,8 @@ class RawBatch(NamedTuple):
     doy:torch.Tensor   # day of the year, float32, (B,T)
     i:torch.Tensor     # row of the chip, int64, (B,)
     prior:torch.Tensor=None # reflectance to expect of each band where nothing was observed, float32, (B,C)
+    year:torch.Tensor=None # calendar year of each date, float32, (B,T)
+    place:torch.Tensor=None # latitude and longitude of the centre, degrees, NaN where unknown, float32, (B,2)
 
     def to(self, device, non_blocking=True):
         "Move all tensors to a device"
@@ -217,6 +219,7 @@ class GapDataset(Dataset):
         self.rows = _rows(chip_pack.names, chips.chip_id)
         self.mask_rows = _rows(mask_pack.names, masks.mask_id)
         self.days,self.doy = _days_and_doy(chip_dates(chips, self.time_steps))
+        self.years = self.places = None # of `locate`
         self.nearly_hidden = None # share of the hidden dates that are nearly all hidden; None = as masks are drawn
         self._plan = -1,None # epoch and plan used last
 
@@ -316,7 +319,19 @@ def __getitem__(self:GapDataset, key):
     bits = self.cloud_bits(plan.masks[slots])
     if self.crop: dn,bits = self._window(dn, bits, plan.corner[slots])
     prior = self.prior.repeat(len(i), 1)
-    return RawBatch(torch.as_tensor(dn), torch.as_tensor(bits), days, doy, torch.from_numpy(i), prior)
+    where = (None,None) if self.places is None else (self.years[i],self.places[i])
+    return RawBatch(torch.as_tensor(dn), torch.as_tensor(bits), days, doy, torch.from_numpy(i), prior, *where)
+
+# %% ../nbs/02_masks.ipynb #bb628ca0
+@patch
+def locate(self:GapDataset,
+    places:np.ndarray # latitude and longitude of the centre of each chip, degrees, NaN where unknown, (n,2)
+):
+    "Add the years of the dates and the coordinates of the chips to the batches"
+    if self.train: raise ValueError("Training chips are given without coordinates. Locate the chips of another split.")
+    dates = chip_dates(self.chips, self.time_steps)
+    self.years = torch.tensor(dates.astype('datetime64[Y]').astype(int)+1970).float()
+    self.places = torch.tensor(np.asarray(places)).float()
 
 # %% ../nbs/02_masks.ipynb #8433e1f9
 def _crop(a, corner, size):
@@ -489,7 +504,7 @@ def to_sample(
         target,valid = _resize_target(target, valid, resize)
         cloud = _resample(cloud[:,:,None].float(), resize, mode='nearest-exact')[:,:,0] > .5
     gap = cloud | ~valid
-    return Sample(target*~gap[:,:,None], gap, raw.days, raw.doy, target, valid, raw.i, raw.prior)
+    return Sample(target*~gap[:,:,None], gap, raw.days, raw.doy, target, valid, raw.i, raw.prior, raw.year, raw.place)
 
 # %% ../nbs/02_masks.ipynb #b7de93ab
 def _resample(x, size, **kwargs):

@@ -28,8 +28,9 @@ from .conformal import calibrate_intervals, half_width
 from .holdout import hold_out, load_held_out, save_held_out
 from .products import NO_OBSERVATION, NOT_FINITE, TOO_FAR, TOO_WIDE, Strip, check_ends
 from .products import output_paths, product_kinds, products, reasons, refuse_existing, write_cog
-from .windows import NO_LOOK, PIXELS_AT_ONCE, Blend, as_dn, as_sample, blend_weights
-from .windows import check_windows, dates_to_see, fill_pixels, fillable, look_distance
+from ..fillers.windows import blend_weights, check_windows
+from .windows import NO_LOOK, PIXELS_AT_ONCE, Blend, as_dn, as_sample
+from .windows import dates_to_see, fill_pixels, fillable, look_distance
 from .windows import windows_with_gap
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #ec445292

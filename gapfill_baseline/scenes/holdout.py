@@ -15,8 +15,9 @@ from rasterio.windows import Window
 from ..core import day_of_year, days_since
 from ..parallel import ahead, in_order, workers
 from ..program import whole
-from .windows import NO_LOOK, as_dn, as_reflectance, as_sample, blend_weights, dates_to_see
-from .windows import fillable, look_distance, window_starts
+from ..fillers.windows import blend_weights, window_starts
+from .windows import NO_LOOK, as_dn, as_reflectance, as_sample, dates_to_see
+from .windows import fillable, look_distance
 
 # %% ../../nbs/scenes/06a_holdout.ipynb #1cf8bf07
 class HeldOut(NamedTuple):
