@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['units', 'models', 'Declaration', 'check_declaration', 'ModelInput', 'FunctionModel', 'as_model', 'date_windows',
            'pad_dates', 'DeclaredNet', 'read_python', 'check_package', 'PackageModel', 'read_package', 'register_model',
-           'read_model']
+           'read_model', 'is_declared']
 
-# %% ../../nbs/networks/06_declared.ipynb #7e062379
+# %% ../../nbs/networks/06_declared.ipynb #83ffd5c4
 import json, math, re, zipfile
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -24,7 +24,7 @@ from .base import GapNet
 from ..program import one_line, regular_file
 from ..reading.bands import band_words
 
-# %% ../../nbs/networks/06_declared.ipynb #fff81c5b
+# %% ../../nbs/networks/06_declared.ipynb #57ec67ed
 class Declaration(NamedTuple):
     "What a model takes and gives"
     bands:tuple              # names that it needs, in its order
@@ -39,7 +39,7 @@ class Declaration(NamedTuple):
 
 units = dict(reflectance=1., dn=1/HLS.scale) # number of each unit in reflectance 1
 
-# %% ../../nbs/networks/06_declared.ipynb #571f2a01
+# %% ../../nbs/networks/06_declared.ipynb #14b6a5c7
 def _whole(x):
     "Test for a whole number of at least 1"
     return isinstance(x, Integral) and not isinstance(x, bool) and x >= 1
@@ -88,7 +88,7 @@ def check_declaration(
     _check_sizes(d, source)
     return d
 
-# %% ../../nbs/networks/06_declared.ipynb #a0825998
+# %% ../../nbs/networks/06_declared.ipynb #5d05971d
 class ModelInput(NamedTuple):
     "Arguments of a model"
     observed:Tensor # in the unit of the model, normalised where it declares so, 0 in the gap, float32, (B,T,C,H,W)
@@ -106,7 +106,7 @@ class ModelInput(NamedTuple):
         "Apply a function to every tensor"
         return ModelInput(*(f(x) for x in self[:-1]), self.bands)
 
-# %% ../../nbs/networks/06_declared.ipynb #aecc2d6e
+# %% ../../nbs/networks/06_declared.ipynb #36bf11b4
 class FunctionModel(nn.Module):
     "A function as a model"
     def __init__(self,
@@ -131,7 +131,7 @@ def as_model(
     model.declaration = declaration
     return model
 
-# %% ../../nbs/networks/06_declared.ipynb #dc9d0e9e
+# %% ../../nbs/networks/06_declared.ipynb #7ae69efd
 def date_windows(
     n:int, # dates of a chip
     most:int # dates that the model takes at once; None = no limit
@@ -143,7 +143,7 @@ def date_windows(
     best = [min(range(len(starts)), key=lambda k: abs(t-starts[k]-(most-1)/2)) for t in range(n)]
     return [(start,[t for t in range(n) if best[t]==k]) for k,start in enumerate(starts) if k in best]
 
-# %% ../../nbs/networks/06_declared.ipynb #51c08126
+# %% ../../nbs/networks/06_declared.ipynb #efcda2a4
 _USUAL_DISTANCE = 16 # days between dates that are added to a single one
 
 def _later(values, n, step):
@@ -164,7 +164,7 @@ def pad_dates(
     return x._replace(observed=F.pad(x.observed, (0,0)*3+(0,n)), gap=F.pad(x.gap, (0,0,0,0,0,n), value=True),
                       days=_later(x.days, n, step), doy=doy, year=year)
 
-# %% ../../nbs/networks/06_declared.ipynb #7e47c5b8
+# %% ../../nbs/networks/06_declared.ipynb #ae219755
 def _pad_images(x, height, width):
     "Pad images with hidden pixels to at least a height and a width"
     H,W = x.gap.shape[-2:]
@@ -186,7 +186,7 @@ class _Blended:
         for total,p in zip(self.sums, predictions):
             if p is not None: total[...,y:y+h,x:x+w] += p*weights
 
-# %% ../../nbs/networks/06_declared.ipynb #46ccf0f2
+# %% ../../nbs/networks/06_declared.ipynb #9b5d2172
 class DeclaredNet(GapNet):
     "A model from elsewhere as a network"
     def __init__(self,
@@ -247,7 +247,7 @@ class DeclaredNet(GapNet):
         if scale is None: return Pred(mean)
         return Pred(mean, (take_dates(scale, back)*self.std)[:,:,self.to_data])
 
-# %% ../../nbs/networks/06_declared.ipynb #9d9b3d07
+# %% ../../nbs/networks/06_declared.ipynb #24c375e8
 @patch
 def over_dates(self:DeclaredNet,
     x:ModelInput # of a batch, any number of dates
@@ -307,7 +307,7 @@ def _checked(self:DeclaredNet, answer, x):
                              "the shape must be the same.")
     return mean.float(),None if scale is None else scale.float()
 
-# %% ../../nbs/networks/06_declared.ipynb #60bca9cf
+# %% ../../nbs/networks/06_declared.ipynb #3e6c6b09
 def _run_file(path):
     "Run a Python file: its names"
     names = dict(__name__=Path(path).stem, __file__=str(path))
@@ -334,7 +334,7 @@ def read_python(
                          "bands), or load(weights), which returns such a function or a module.")
     return as_model(_loaded(names, weights, path), names.get('declaration'), f'model {path}')
 
-# %% ../../nbs/networks/06_declared.ipynb #44c5b47b
+# %% ../../nbs/networks/06_declared.ipynb #dd1c3cc5
 _words_of_sizes = {'Symbol','positive','integer','True','Integer','Rational','Add','Mul','Pow','Max','Min','Mod','FloorDiv',
                    'CeilDiv','PythonMod','CleanDiv'}
 
@@ -385,7 +385,7 @@ def check_package(
         raise ValueError(f"model {path} is not a package of torch.export.save: {one_line(e)}") from None
     if fault: raise ValueError(f"model {path} {fault}. Loading it could run code; pass a Python file that you have read.")
 
-# %% ../../nbs/networks/06_declared.ipynb #7ca43471
+# %% ../../nbs/networks/06_declared.ipynb #717001db
 class PackageModel(nn.Module):
     "The program of a package as a model"
     def __init__(self, program, declaration):
@@ -410,7 +410,7 @@ def read_package(
     if declaration.optional: raise ValueError(f"model {path} declares optional bands; a package has fixed ones.")
     return PackageModel(exported.module(), declaration)
 
-# %% ../../nbs/networks/06_declared.ipynb #b744f6f1
+# %% ../../nbs/networks/06_declared.ipynb #724dcd74
 models = {} # name -> function that takes the path of the weights and gives a model
 
 def register_model(
@@ -436,3 +436,11 @@ def read_model(
         raise ValueError(f"model is {name}; choose from {choices}.")
     if not weights: raise ValueError(f"model is {name}, and weights are not given. Pass --weights, its file.")
     return as_model(models[name](weights, name), source=f'model {name}')
+
+def is_declared(
+    name # the value of `--model`
+)->bool: # a name of `models`, or a Python file with a declaration; the file is not run
+    "Test whether a model comes from elsewhere"
+    if name in models: return True
+    if not str(name).endswith('.py') or not Path(name).is_file(): return False
+    return bool(re.search(r'^declaration *=', Path(name).read_text(encoding='utf8', errors='replace'), re.M))

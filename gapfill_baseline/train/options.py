@@ -170,6 +170,7 @@ def plain_options(
     if o.recipe=='published': o.select_on = 'validation'
     if o.model in learned_at_once: o.epochs = 1
     if str(o.model).endswith('.py'): o.model = str(Path(o.model).absolute())
+    if o.weights: o.weights = str(Path(o.weights).absolute())
     o.cloud_range = as_list(o.cloud_range)
     if o.mask_position is not None: o.mask_position = list(map(str, as_list(o.mask_position)))
     return o
