@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['units', 'models', 'Declaration', 'check_declaration', 'ModelInput', 'FunctionModel', 'as_model', 'date_windows',
-           'pad_dates', 'DeclaredNet', 'read_python', 'check_package', 'PackageModel', 'read_package', 'register_model',
-           'read_model', 'is_declared']
+           'pad_dates', 'each', 'joined', 'DeclaredNet', 'read_python', 'check_package', 'PackageModel', 'read_package',
+           'register_model', 'read_model', 'is_declared']
 
-# %% ../../nbs/networks/06_declared.ipynb #83ffd5c4
+# %% ../../nbs/networks/06_declared.ipynb #b94832d8
 import json, math, re, zipfile
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -24,7 +24,7 @@ from .base import GapNet
 from ..program import one_line, regular_file
 from ..reading.bands import band_words
 
-# %% ../../nbs/networks/06_declared.ipynb #57ec67ed
+# %% ../../nbs/networks/06_declared.ipynb #9060354a
 class Declaration(NamedTuple):
     "What a model takes and gives"
     bands:tuple              # names that it needs, in its order
@@ -39,7 +39,7 @@ class Declaration(NamedTuple):
 
 units = dict(reflectance=1., dn=1/HLS.scale) # number of each unit in reflectance 1
 
-# %% ../../nbs/networks/06_declared.ipynb #14b6a5c7
+# %% ../../nbs/networks/06_declared.ipynb #f8a2812b
 def _whole(x):
     "Test for a whole number of at least 1"
     return isinstance(x, Integral) and not isinstance(x, bool) and x >= 1
@@ -88,7 +88,7 @@ def check_declaration(
     _check_sizes(d, source)
     return d
 
-# %% ../../nbs/networks/06_declared.ipynb #5d05971d
+# %% ../../nbs/networks/06_declared.ipynb #d6e0a4f8
 class ModelInput(NamedTuple):
     "Arguments of a model"
     observed:Tensor # in the unit of the model, normalised where it declares so, 0 in the gap, float32, (B,T,C,H,W)
@@ -106,7 +106,7 @@ class ModelInput(NamedTuple):
         "Apply a function to every tensor"
         return ModelInput(*(f(x) for x in self[:-1]), self.bands)
 
-# %% ../../nbs/networks/06_declared.ipynb #36bf11b4
+# %% ../../nbs/networks/06_declared.ipynb #a1a18df0
 class FunctionModel(nn.Module):
     "A function as a model"
     def __init__(self,
@@ -131,7 +131,7 @@ def as_model(
     model.declaration = declaration
     return model
 
-# %% ../../nbs/networks/06_declared.ipynb #7ae69efd
+# %% ../../nbs/networks/06_declared.ipynb #129a46ac
 def date_windows(
     n:int, # dates of a chip
     most:int # dates that the model takes at once; None = no limit
@@ -143,7 +143,7 @@ def date_windows(
     best = [min(range(len(starts)), key=lambda k: abs(t-starts[k]-(most-1)/2)) for t in range(n)]
     return [(start,[t for t in range(n) if best[t]==k]) for k,start in enumerate(starts) if k in best]
 
-# %% ../../nbs/networks/06_declared.ipynb #efcda2a4
+# %% ../../nbs/networks/06_declared.ipynb #ac5985d8
 _USUAL_DISTANCE = 16 # days between dates that are added to a single one
 
 def _later(values, n, step):
@@ -164,7 +164,22 @@ def pad_dates(
     return x._replace(observed=F.pad(x.observed, (0,0)*3+(0,n)), gap=F.pad(x.gap, (0,0,0,0,0,n), value=True),
                       days=_later(x.days, n, step), doy=doy, year=year)
 
-# %% ../../nbs/networks/06_declared.ipynb #ae219755
+# %% ../../nbs/networks/06_declared.ipynb #c88ffbda
+def each(
+    answer, # tuple of tensors, some may be None
+    f # takes a tensor and returns one
+)->tuple:
+    "Apply a function to the parts of an answer that are there"
+    return tuple(None if p is None else f(p) for p in answer)
+
+def joined(
+    answers, # of parts of a batch, of windows of dates: tuples of tensors
+    axis:int # to join
+)->tuple:
+    "Join answers part by part"
+    return tuple(None if parts[0] is None else torch.cat(parts, axis) for parts in zip(*answers))
+
+# %% ../../nbs/networks/06_declared.ipynb #4ea9b4c1
 def _pad_images(x, height, width):
     "Pad images with hidden pixels to at least a height and a width"
     H,W = x.gap.shape[-2:]
@@ -177,16 +192,16 @@ def _crop(x, y, x0, side):
     return x._replace(observed=cut(x.observed), gap=cut(x.gap))
 
 class _Blended:
-    "Prediction and scale of a large image, collected tile by tile"
-    def __init__(self, like): self.like,self.sums = like,None
-    def add(self, predictions, y, x, weights):
-        "Add the predictions of a tile"
-        if self.sums is None: self.sums = [None if p is None else torch.zeros_like(self.like) for p in predictions]
+    "Answer for a large image, collected tile by tile"
+    def __init__(self, size): self.size,self.sums = size,None
+    def add(self, answer, y, x, weights):
+        "Add the answer for a tile, one or several images"
+        if self.sums is None: self.sums = each(answer, lambda p: p.new_zeros(*p.shape[:-2], *self.size))
         h,w = weights.shape
-        for total,p in zip(self.sums, predictions):
+        for total,p in zip(self.sums, answer):
             if p is not None: total[...,y:y+h,x:x+w] += p*weights
 
-# %% ../../nbs/networks/06_declared.ipynb #9b5d2172
+# %% ../../nbs/networks/06_declared.ipynb #2676108d
 class DeclaredNet(GapNet):
     "A model from elsewhere as a network"
     def __init__(self,
@@ -241,73 +256,103 @@ class DeclaredNet(GapNet):
     def forward(self, s):
         x = self.inputs(s)
         back = s.days.argsort(dim=1, stable=True).argsort(1)
-        mean,scale = self.over_dates(x)
+        mean,scale = self.over_dates(x, self.ask)
         mean = take_dates(mean, back)*self.std+self.mean
         mean = mean[:,:,self.to_data]
         if scale is None: return Pred(mean)
         return Pred(mean, (take_dates(scale, back)*self.std)[:,:,self.to_data])
 
-# %% ../../nbs/networks/06_declared.ipynb #24c375e8
+# %% ../../nbs/networks/06_declared.ipynb #6549446a
 @patch
 def over_dates(self:DeclaredNet,
-    x:ModelInput # of a batch, any number of dates
-)->tuple: # prediction and scale or None, (B,T,C,H,W)
-    "Predict every date, in windows where there are more than the model takes"
+    x:ModelInput, # of a batch, any number of dates
+    ask # takes inputs of the model, gives a tuple of images (B,T,K,H,W)
+)->tuple: # of images of all dates
+    "Ask the model about every date, in windows where there are more than it takes"
     least,most = self.declaration.dates
-    n = x.gap.shape[1]
-    parts = []
-    for start,taken in date_windows(n, most):
+    answers = []
+    for start,taken in date_windows(x.gap.shape[1], most):
         def cut(v): return v[:,start:start+most] if most and v.ndim > 1 else v
         window = pad_dates(x.map(cut), least)
         window = window._replace(days=window.days-window.days[:,:1])
-        parts.append([None if p is None else p[:,[t-start for t in taken]] for p in self.over_tiles(window)])
-    return tuple(None if p[0] is None else torch.cat(p, 1) for p in zip(*parts))
+        answer = self.over_tiles(window, ask)
+        answers.append(each(answer, lambda p: p[:,[t-start for t in taken]]))
+    return joined(answers, 1)
 
 @patch
 def over_tiles(self:DeclaredNet,
-    x:ModelInput # of a batch, dates as the model takes them
-)->tuple: # prediction and scale or None, (B,T,C,H,W)
-    "Predict the images, in tiles where they are larger than the model takes"
+    x:ModelInput, # of a batch, dates as the model takes them
+    ask # as in `over_dates`
+)->tuple: # of images of the size of the gap
+    "Ask the model about the images, in tiles where they are larger than it takes"
     d = self.declaration
     H,W = x.gap.shape[-2:]
     sides = [max(n, d.tile) if d.tile else n+-n%d.patch for n in (H,W)]
     padded = _pad_images(x, *sides)
-    if not d.tile or sides==[d.tile]*2: return tuple(None if p is None else p[...,:H,:W] for p in self.ask(padded))
-    blended = _Blended(padded.observed)
-    (ys,rows),(xs,columns) = (blend_weights(n, d.tile, max(d.tile//8, 1)) for n in sides)
+    fits = not d.tile or sides==[d.tile]*2
+    answer = ask(padded) if fits else _in_tiles(padded, d.tile, ask)
+    return each(answer, lambda p: p[...,:H,:W])
+
+def _in_tiles(x, side, ask):
+    "Ask about overlapping tiles, and blend the answers"
+    sides = x.gap.shape[-2:]
+    (ys,rows),(xs,columns) = (blend_weights(n, side, max(side//8, 1)) for n in sides)
+    blended = _Blended(sides)
     for y,r in zip(ys, rows):
-        for x0,c in zip(xs, columns):
+        for left,c in zip(xs, columns):
             weights = torch.tensor(r[:,None]*c, device=x.observed.device)
-            blended.add(self.ask(_crop(padded, y, x0, d.tile)), y, x0, weights)
-    return tuple(None if p is None else p[...,:H,:W] for p in blended.sums)
+            blended.add(ask(_crop(x, y, left, side)), y, left, weights)
+    return tuple(blended.sums)
+
+def _part(x, start, n):
+    "Take `n` chips from `start` on; the first chip fills up where too few are left"
+    def cut(v):
+        part = v[start:start+n]
+        return torch.cat([part, v[:1].expand(n-len(part), *v.shape[1:])])
+    return x.map(cut)
 
 @patch
 def ask(self:DeclaredNet,
     x:ModelInput # of a batch, as the model takes it
-)->tuple: # prediction and scale or None, float32, (B,T,C,H,W)
+)->tuple: # prediction, and scale or None, float32, (B,T,C,H,W)
     "Call the model, some chips at a time where it declares so"
-    if not self.declaration.batch: return self._checked(self.model(*x), x)
     n,B = self.declaration.batch,len(x.gap)
-    parts = []
-    for start in range(0, B, n):
-        def cut(v): return torch.cat([v[start:start+n], v[:1].expand(max(0, start+n-B), *v.shape[1:])])
-        part = x.map(cut)
-        parts.append([None if p is None else p[:B-start] for p in self._checked(self.model(*part), part)])
-    return tuple(None if p[0] is None else torch.cat(p) for p in zip(*parts))
+    if not n: return _checked(self.model(*x), x)
+    parts = [(start,_part(x, start, n)) for start in range(0, B, n)]
+    return joined([each(_checked(self.model(*part), part), lambda p: p[:B-start]) for start,part in parts], 0)
 
-@patch
-def _checked(self:DeclaredNet, answer, x):
+def _checked(answer, x):
     "Refuse an answer of another type or shape than a prediction has"
     mean,scale = answer if isinstance(answer, (tuple,list)) and len(answer)==2 else (answer,None)
     for name,p in (('prediction',mean),('scale',scale)):
         if p is None and name=='scale': continue
-        if not isinstance(p, Tensor) or p.shape!=x.observed.shape:
-            found = tuple(p.shape) if isinstance(p, Tensor) else type(p).__name__
-            raise ValueError(f"The model gives {found} as its {name} for images of {tuple(x.observed.shape)}; "
-                             "the shape must be the same.")
-    return mean.float(),None if scale is None else scale.float()
+        if isinstance(p, Tensor) and p.shape==x.observed.shape: continue
+        found = tuple(p.shape) if isinstance(p, Tensor) else type(p).__name__
+        raise ValueError(f"The model gives {found} as its {name} for images of {tuple(x.observed.shape)}; "
+                         "the shape must be the same.")
+    return each((mean,scale), Tensor.float)
 
-# %% ../../nbs/networks/06_declared.ipynb #3e6c6b09
+# %% ../../nbs/networks/06_declared.ipynb #82f908f6
+def _to_pixels(tokens, x):
+    "Interpolate tokens (B,T,F,h,w) to the pixels of the inputs"
+    if not isinstance(tokens, Tensor) or tokens.ndim!=5 or tokens.shape[:2]!=x.gap.shape[:2]:
+        raise ValueError(f"tokens gives {getattr(tokens, 'shape', type(tokens).__name__)} for images of "
+                         f"{tuple(x.observed.shape)}; it must give features (B,T,F,h,w) of each date.")
+    grid = tokens.float().flatten(0, 1)
+    return F.interpolate(grid, x.gap.shape[-2:], mode='bilinear', align_corners=False).unflatten(0, x.gap.shape[:2])
+
+@patch
+def features(self:DeclaredNet,
+    s:Sample # a batch
+)->Tensor: # float32, (B,T,F,H,W)
+    "Compute the features of every pixel of each date from the tokens of the model"
+    tokens = getattr(self.model, 'tokens', None)
+    if tokens is None: raise ValueError("The model has no tokens(observed, gap, days, doy, year, lat, lon, bands), "
+                                        "which --adapt ridge needs. Write it, or pass another --adapt.")
+    answer, = self.over_dates(self.inputs(s), lambda x: (_to_pixels(tokens(*x), x),))
+    return take_dates(answer, s.days.argsort(dim=1, stable=True).argsort(1))
+
+# %% ../../nbs/networks/06_declared.ipynb #6307005c
 def _run_file(path):
     "Run a Python file: its names"
     names = dict(__name__=Path(path).stem, __file__=str(path))
@@ -334,7 +379,7 @@ def read_python(
                          "bands), or load(weights), which returns such a function or a module.")
     return as_model(_loaded(names, weights, path), names.get('declaration'), f'model {path}')
 
-# %% ../../nbs/networks/06_declared.ipynb #dd1c3cc5
+# %% ../../nbs/networks/06_declared.ipynb #bd5cd687
 _words_of_sizes = {'Symbol','positive','integer','True','Integer','Rational','Add','Mul','Pow','Max','Min','Mod','FloorDiv',
                    'CeilDiv','PythonMod','CleanDiv'}
 
@@ -385,7 +430,7 @@ def check_package(
         raise ValueError(f"model {path} is not a package of torch.export.save: {one_line(e)}") from None
     if fault: raise ValueError(f"model {path} {fault}. Loading it could run code; pass a Python file that you have read.")
 
-# %% ../../nbs/networks/06_declared.ipynb #717001db
+# %% ../../nbs/networks/06_declared.ipynb #d6b06d2d
 class PackageModel(nn.Module):
     "The program of a package as a model"
     def __init__(self, program, declaration):
@@ -410,7 +455,7 @@ def read_package(
     if declaration.optional: raise ValueError(f"model {path} declares optional bands; a package has fixed ones.")
     return PackageModel(exported.module(), declaration)
 
-# %% ../../nbs/networks/06_declared.ipynb #724dcd74
+# %% ../../nbs/networks/06_declared.ipynb #13924c0a
 models = {} # name -> function that takes the path of the weights and gives a model
 
 def register_model(
