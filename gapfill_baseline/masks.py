@@ -219,7 +219,7 @@ class GapDataset(Dataset):
         self.rows = _rows(chip_pack.names, chips.chip_id)
         self.mask_rows = _rows(mask_pack.names, masks.mask_id)
         self.days,self.doy = _days_and_doy(chip_dates(chips, self.time_steps))
-        self.years = self.places = None # of `locate`
+        self.located = None # years (n,T) and coordinates (n,2), of `locate`
         self.nearly_hidden = None # share of the hidden dates that are nearly all hidden; None = as masks are drawn
         self._plan = -1,None # epoch and plan used last
 
@@ -319,7 +319,7 @@ def __getitem__(self:GapDataset, key):
     bits = self.cloud_bits(plan.masks[slots])
     if self.crop: dn,bits = self._window(dn, bits, plan.corner[slots])
     prior = self.prior.repeat(len(i), 1)
-    where = (None,None) if self.places is None else (self.years[i],self.places[i])
+    where = [v[i] for v in self.located or ()]
     return RawBatch(torch.as_tensor(dn), torch.as_tensor(bits), days, doy, torch.from_numpy(i), prior, *where)
 
 # %% ../nbs/02_masks.ipynb #bb628ca0
@@ -330,8 +330,8 @@ def locate(self:GapDataset,
     "Add the years of the dates and the coordinates of the chips to the batches"
     if self.train: raise ValueError("Training chips are given without coordinates. Locate the chips of another split.")
     dates = chip_dates(self.chips, self.time_steps)
-    self.years = torch.tensor(dates.astype('datetime64[Y]').astype(int)+1970).float()
-    self.places = torch.tensor(np.asarray(places)).float()
+    years = dates.astype('datetime64[Y]').astype(int)+1970
+    self.located = torch.tensor(years).float(),torch.tensor(np.asarray(places)).float()
 
 # %% ../nbs/02_masks.ipynb #8433e1f9
 def _crop(a, corner, size):

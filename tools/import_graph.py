@@ -9,8 +9,8 @@ root = Path(__file__).resolve().parent.parent
 levels = [
     'core program parallel glibc fillers reading',
     'data sample masks models metrics learner datasets',
-    'networks train results scenes evaluate',
-    'check download hls training_graphs visualize explore stats per_image_graphs band_correlations compare training_size calibration fill chips',
+    'networks train results scenes evaluation',
+    'check download hls training_graphs visualize explore stats per_image_graphs band_correlations compare training_size calibration fill chips evaluate',
     'cli']
 level_of = {room: i for i,rooms in enumerate(levels) for room in rooms.split()}
 

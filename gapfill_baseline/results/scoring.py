@@ -42,6 +42,7 @@ class Entry(NamedTuple):
     selected_on:str='' # holdout or validation: chips the best epoch was chosen on
     run:str=''       # folder of the run
     of:tuple=()      # row and seed of each entry whose predictions are averaged; () = no mean of others
+    weights:str=''   # hash of the files of a model from elsewhere
     @property
     def key(self):
         "Row and seed, which no other entry of a comparison shares"
