@@ -511,7 +511,7 @@ def gapfill_chips(
     from gapfill_baseline.chips import cut_chips
     cut_chips(options)
 
-# %% ../nbs/13_evaluate.ipynb #8d1abbf2
+# %% ../nbs/13_evaluate.ipynb #95afeb8f
 @program
 def gapfill_evaluate(
     model:str=None, # a Python file, which is run; a .pt2 package; the name of a published network or a filler; a run folder
@@ -543,7 +543,7 @@ def gapfill_evaluate(
     from gapfill_baseline.evaluate import evaluate
     return evaluate(o, gapfill_train)
 
-# %% ../nbs/13_evaluate.ipynb #2eb108ee
+# %% ../nbs/13_evaluate.ipynb #2bf79f77
 @program
 def gapfill_check_model(
     model:str, # a Python file, which is run; a .pt2 package; or the name of a published network

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['adaptations', 'chip_places', 'limited', 'AutocastFill', 'adapted', 'model_entries', 'evaluate', 'check']
 
-# %% ../nbs/13_evaluate.ipynb #376cd1f6
+# %% ../nbs/13_evaluate.ipynb #81197f56
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +28,7 @@ from .program import Clock, as_list, read_json, whole
 from .results.scoring import Entry, filler_entries, remove_store, run_entries
 from .train.runs import usable_folder
 
-# %% ../nbs/13_evaluate.ipynb #e9d2d153
+# %% ../nbs/13_evaluate.ipynb #82705d9e
 def _middle(path):
     "Find latitude and longitude of the middle of a file, degrees; NaN where it has no coordinates"
     try:
@@ -55,7 +55,7 @@ def limited(
     return GapDataset(ds.chips.iloc[:n].reset_index(drop=True), ds.masks, ds.chip_pack, ds.mask_pack, ds.hide[:n],
                       ds.frozen[:n], ds.seed, ds.crop)
 
-# %% ../nbs/13_evaluate.ipynb #d16b9ce7
+# %% ../nbs/13_evaluate.ipynb #499e4586
 class AutocastFill(NetFill):
     "A network as a filler, in bfloat16"
     def ask(self, s):
@@ -97,7 +97,7 @@ def _of_package(o, ds):
     if o.adapt=='calibrate': mine = [e._replace(filler=Calibrated(e.filler)) for e in mine]
     return [e._replace(row=name) for e in mine]
 
-# %% ../nbs/13_evaluate.ipynb #8e0786ba
+# %% ../nbs/13_evaluate.ipynb #d5073c60
 def _tuned(o, out, train):
     "Train a model further with each seed: folders of the runs"
     folders = []
@@ -129,7 +129,7 @@ def model_entries(
     net = DeclaredNet(read_model(o.model, o.weights), ds.bands)
     return [Entry(name, None, adapted(net, o.adapt, o.precision), parameters=_n_parameters(net), weights=_files_hash(o))]
 
-# %% ../nbs/13_evaluate.ipynb #f3b6873a
+# %% ../nbs/13_evaluate.ipynb #2e9e6f14
 _beside = 'linear','regression','bayes','kernel','mean','closest','harmonic','band_mean'
 
 def _checked(asked):
@@ -183,7 +183,8 @@ def _print_result(row, out):
     mae = row['mae']
     interval = '' if mae['low'] is None else f" [{mae['low']:.4f}, {mae['high']:.4f}]"
     better = [n for n,other in row['others'].items() if other < mae['value']]
-    print(f"{row['name']}: MAE in the gap {mae['value']:.4f}{interval}, linear {row['others']['linear']:.4f}")
+    linear = row['others'].get('linear', mae['value'])
+    print(f"{row['name']}: MAE in the gap {mae['value']:.4f}{interval}, linear {linear:.4f}")
     print(f"better fillers on the same chips: {', '.join(better) or 'none'}")
     print(f"peak memory {row['peak_memory_gb']:.1f} GB, protocol {row['protocol_hash']}; report: {out/'report.md'}")
 
@@ -204,13 +205,15 @@ def evaluate(
     named = [f for f in o.fillers if f!=mine[0].row]
     others = filler_entries(named, None, ds.bands or [None]*ds.n_bands)
     entries = [e for e in others if e.row!=mine[0].row]+mine
+    print(f"{mine[0].row}: {len(ds)} chips of {ds.size[0]} × {ds.size[1]} px, {ds.time_steps} dates and {ds.n_bands} bands, "
+          f"{mine[0].parameters:,} parameters, beside {len(entries)-len(mine)} fillers")
     score_and_write(o, out, ds, entries, make_accelerator(o.device).device, Clock())
     row = _write_row(o, out, ds, mine[0].row, [e.seed for e in mine])
     remove_store(out)
     _print_result(row, out)
     return out
 
-# %% ../nbs/13_evaluate.ipynb #cc67bcfe
+# %% ../nbs/13_evaluate.ipynb #42c17ede
 def check(
     o:SimpleNamespace # options of `gapfill_check_model`
 )->dict: # rule -> fault

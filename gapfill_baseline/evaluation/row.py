@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['protocol_of', 'protocol_hash', 'file_sha256', 'peak_memory', 'place_scores', 'row_of', 'report_markdown']
 
-# %% ../../nbs/evaluation/03_row.ipynb #198c4558
+# %% ../../nbs/evaluation/03_row.ipynb #ce6bc968
 import hashlib, json, platform, resource, sys
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..program import regular_file
 from ..results.figures import number
 from ..train.runs import git_commit
 
-# %% ../../nbs/evaluation/03_row.ipynb #480d8422
+# %% ../../nbs/evaluation/03_row.ipynb #5a388a8f
 _PROTOCOL = 1 # raised when the meaning of a score changes
 _CHIPS_AT_ONCE = 64 # read to hash their pixels
 
@@ -47,7 +47,7 @@ def protocol_hash(
     "Hash a protocol"
     return _digest(json.dumps(protocol, sort_keys=True).encode())
 
-# %% ../../nbs/evaluation/03_row.ipynb #1b044576
+# %% ../../nbs/evaluation/03_row.ipynb #1cd612b2
 def file_sha256(
     path # of a file
 )->str:
@@ -102,7 +102,7 @@ def row_of(
         chips_per_second=_plain(row.chips_per_second), parameters=int(row.parameters), peak_memory_gb=_plain(peak_memory()),
         protocol=protocol, protocol_hash=protocol_hash(protocol), versions=_versions())
 
-# %% ../../nbs/evaluation/03_row.ipynb #6266905a
+# %% ../../nbs/evaluation/03_row.ipynb #b6c61475
 def _with_interval(row, name):
     "Write a score with its interval"
     value,low,high = (row.get(name+end) for end in ('','_low','_high'))
@@ -114,11 +114,15 @@ def _table(header, rows):
     lines = [header, ['---']*len(header), *rows]
     return '\n'.join('| '+' | '.join(map(str, line))+' |' for line in lines)
 
+def _speed(x):
+    "Write chips per second"
+    return f'{x:,.0f}' if x >= 10 else f'{x:.2g}'
+
 def _summary_rows(summary, name):
     "Write the rows of the report, the model in bold"
     for _,row in summary.iterrows():
         label = f'**{row.filler}**' if row.filler==name else row.filler
-        yield [label, _with_interval(row, 'mae'), _with_interval(row, 'skill_linear'), f'{row.chips_per_second:.3g}']
+        yield [label, _with_interval(row, 'mae'), _with_interval(row, 'skill_linear'), _speed(row.chips_per_second)]
 
 def _verdict(row):
     "Say in one sentence how the model stands beside linear interpolation"
