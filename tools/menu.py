@@ -7,7 +7,8 @@ from check_site import notebooks
 groups = dict(
     Start={
         'Home': 'index', 'Install': 'install', 'Fill your own scenes': 'tutorials/own_scenes',
-        'Train and compare': 'tutorials/train_and_compare', 'Many scenes': 'tutorials/many_scenes',
+        'Train and compare': 'tutorials/train_and_compare', 'Evaluate your model': 'tutorials/evaluate_your_model',
+        'Many scenes': 'tutorials/many_scenes',
         'Files of other projects': 'tutorials/other_files', 'Cut chips': '12a_chips', 'Download': '01c_download',
         'Questions': 'faq'},
     Understand={
