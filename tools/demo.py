@@ -47,7 +47,7 @@ def print_table(
     "Print the error and the skill of each filler, the best first"
     summary = pd.read_csv(comparison/'summary.csv').set_index('filler')
     print(f"\n{'filler':40}{'MAE':>8}{'skill':>8}")
-    for name,row in summary.sort_values('mae').iterrows():
+    for name,row in summary.loc[list(fillers)].sort_values('mae').iterrows():
         print(f'{fillers[name]:40}{row.mae:8.4f}{row.skill_linear:8.2f}')
     print('\nMAE: mean absolute error of reflectance on hidden pixels of chips that no filler was trained on.\n'
           'Skill: the share of the error of linear interpolation that a filler removes.')
