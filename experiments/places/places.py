@@ -4,7 +4,9 @@
 hides clear pixels of each place (hiding.py), fills them by every filler and stores the tables that the page
 `nbs/experiments/places.ipynb` shows. Sums of errors are kept in --work, one file per place and filler, so a call that
 was stopped goes on, and a new filler costs its own time only. A network that was trained elsewhere is a row too:
-`--runs NAME:FOLDER_OF_THE_RUN`."""
+`--runs NAME:FOLDER_OF_THE_RUN`. So is a model from elsewhere, with the path of its weights and an adaptation of
+`gapfill_evaluate`: `--models NAME:MODEL:WEIGHTS:ADAPT`. Rows of one name with `#` and a number at the end are seeds of a
+row: their errors are averaged."""
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,8 +17,10 @@ import torch
 from fastcore.script import Param
 
 from gapfill_baseline.core import HLS, Sample
+from gapfill_baseline.evaluate import adapted
 from gapfill_baseline.fillers.bayes import learn_prior
 from gapfill_baseline.models import BayesFill, KernelFill, band_prior, fillers, get_filler
+from gapfill_baseline.networks.declared import DeclaredNet, read_model
 from gapfill_baseline.parallel import in_order, workers
 from gapfill_baseline.program import program, whole
 from gapfill_baseline.results.intervals import pooled_interval
@@ -59,14 +63,33 @@ def prior_from_others(
     usual = (v[:len(bands)] for v in (mean, deviation))
     return learn_prior([d for d in dates if len(d[1]) > 1], bands, *usual, most=most)
 
+class Model(NamedTuple):
+    "A model from elsewhere"
+    name:str # of `read_model`
+    weights:str # path; '' = none
+    adapt:str # none, calibrate or ridge
+
+def build_model(
+    model:Model, # from elsewhere
+    place:Place # to fill
+): # `Filler` that sees the most informative dates where a place has more than the model takes
+    "Build a model from elsewhere for a place"
+    net = DeclaredNet(read_model(model.name, model.weights or None), place.bands)
+    filler = adapted(net, model.adapt)
+    most = net.declaration.dates[1]
+    if most and most < len(place.dates): filler.time_steps = most
+    return filler
+
 def build(
     row:str, # name of the row
     place:Place, # to fill
     places, # `Place`s of the same bands
-    runs:dict # name -> folder of a run
+    others:dict # name -> folder of a run, or a `Model`
 ): # `Filler`
     "Build the filler of a row for a place"
-    if row in runs: return load_filler(Path(runs[row]))
+    other = others.get(row)
+    if isinstance(other, Model): return build_model(other, place)
+    if other: return load_filler(Path(other))
     if row in learners: return learners[row](prior_from_others(place.site, places))
     return get_filler(row).for_bands(place.bands)
 
@@ -83,7 +106,8 @@ def as_batch(
     gap = torch.from_numpy(gap)[None]
     days,doy = (torch.from_numpy(v[dates])[None] for v in (place.days, place.doy))
     nothing = torch.zeros_like(observed),torch.zeros_like(gap)
-    return Sample(observed, gap, days-days[:,:1], doy, *nothing, torch.arange(1), band_prior(place.bands)[None])
+    year = torch.tensor([[float(place.dates[t].year) for t in dates]])
+    return Sample(observed, gap, days-days[:,:1], doy, *nothing, torch.arange(1), band_prior(place.bands)[None], year)
 
 @torch.no_grad()
 def fill_date(
@@ -284,26 +308,38 @@ class Job(NamedTuple):
     place:Place
     places:Any # all of the same bands
     tasks:Any
-    runs:dict # name -> folder of a run
+    others:dict # name -> folder of a run, or a `Model`
     file:Path # of the sums
 
 def _do(job):
     "Fill a place by one row, unless that was done"
     if job.file.exists(): return
-    filler = build(job.row, job.place, job.places, job.runs)
+    filler = build(job.row, job.place, job.places, job.others)
     sums = place_sums(filler, job.place, job.tasks)
     job.file.parent.mkdir(parents=True, exist_ok=True)
     with whole(job.file) as part: sums.to_csv(part, index=False)
 
 def _file_of(work, bands, place, row):
     "Name the file of the sums of a place and a row"
-    return Path(work)/bands/place/f"{row.replace(', ', '_').replace(' ', '_')}.csv"
+    return Path(work)/bands/place/f"{row.replace(', ', '_').replace(' ', '_').replace('#', '_')}.csv"
+
+def takes(
+    other, # folder of a run, or a `Model`
+    bands:tuple # names
+)->bool:
+    "Check whether a network takes these bands"
+    if not isinstance(other, Model): return run_bands(read_config(other))==bands
+    try: DeclaredNet(read_model(other.name, other.weights or None), bands)
+    except ValueError as e:
+        if 'The model' in str(e): return False # it needs or predicts other bands
+        raise
+    return True
 
 def jobs_of(
     places, # `Place`s
     masks:np.ndarray, # of elsewhere, bool, (N,h,w)
     rows, # names
-    runs:dict, # name -> folder of a run, which fills the bands that it was trained with
+    others:dict, # name -> folder of a run, or a `Model`; each fills the bands that it was trained with
     work # folder of the sums
 )->list: # `Job`s, row by row
     "List everything that is to be filled"
@@ -311,8 +347,8 @@ def jobs_of(
     for bands in band_sets:
         chosen = [select(p, bands) for p in places if has_bands(p, bands)]
         tasks = {p.name: make_tasks(p, masks) for p in chosen}
-        fitting = [r for r in rows if r not in runs or run_bands(read_config(runs[r]))==band_sets[bands]]
-        jobs += [Job(bands, row, p, chosen, tasks[p.name], runs, _file_of(work, bands, p.name, row))
+        fitting = [r for r in rows if r not in others or takes(others[r], band_sets[bands])]
+        jobs += [Job(bands, row, p, chosen, tasks[p.name], others, _file_of(work, bands, p.name, row))
                  for row in fitting for p in chosen]
     return jobs
 
@@ -320,7 +356,7 @@ def read_sums(
     jobs # `Job`s that were done
 )->pd.DataFrame: # sums of all of them
     "Read the sums of all places and rows"
-    parts = [pd.read_csv(j.file).assign(bands=j.bands, filler=j.row, place=j.place.name) for j in jobs]
+    parts = [pd.read_csv(j.file).assign(bands=j.bands, filler=j.row.partition('#')[0], place=j.place.name) for j in jobs]
     return pd.concat(parts, ignore_index=True)
 
 def facts_of(
@@ -336,6 +372,15 @@ def facts_of(
                          hidden_share=np.mean([t.share for t in tasks]), clouds='its own' if own else 'real_masks_224'))
     return pd.DataFrame(rows)
 
+def _named_models(models):
+    "Split NAME:MODEL:WEIGHTS:ADAPT of each model"
+    named = {}
+    for text in models or []:
+        parts = text.split(':')
+        if len(parts)!=4 or not parts[1]: raise ValueError(f"models has {text!r}; write NAME:MODEL:WEIGHTS:ADAPT.")
+        named[parts[0]] = Model(*parts[1:])
+    return named
+
 def _named_runs(runs):
     "Split NAME:FOLDER of each run"
     pairs = [r.partition(':') for r in runs or []]
@@ -349,12 +394,12 @@ def _store(out, tables):
     for name,table in tables.items():
         with whole(Path(out)/f'{name}.csv') as part: table.to_csv(part, index=False, float_format='%.5g')
 
-def _rows_wanted(names, runs):
-    "List the rows: the named fillers or all that make sense, and the runs"
+def _rows_wanted(names, others):
+    "List the rows: the named fillers or all that make sense, and the networks from elsewhere"
     known = [*(n for n in fillers if n not in without_sense), *learners]
     unknown = [n for n in names or [] if n not in known]
     if unknown: raise ValueError(f"fillers has {unknown[0]!r}. Choose from: {', '.join(known)}.")
-    return [*(names or known), *runs]
+    return [*(names or known), *others]
 
 def _fill_all(jobs, processors):
     "Do all jobs, several at once, and print each row that is done"
@@ -369,16 +414,17 @@ def compare_places(
     work:str='data/places', # folder for the sums of each place and filler; those that are there are kept
     fillers:Param('rows; all unless given', str, nargs='+')=None,
     runs:Param('networks that were trained elsewhere, each NAME:FOLDER', str, nargs='+')=None,
+    models:Param('models from elsewhere, each NAME:MODEL:WEIGHTS:ADAPT', str, nargs='+')=None,
     processors:int=2 # places filled at once
 )->pd.DataFrame: # the summary
     "Compare fillers on real places"
     folder = folder or os.environ.get('GAPFILL_REAL_DATA')
     if not folder: raise ValueError("folder is not given. Pass --folder, or set GAPFILL_REAL_DATA.")
-    runs = _named_runs(runs)
-    rows = _rows_wanted(fillers, runs)
+    others = _named_runs(runs) | _named_models(models)
+    rows = _rows_wanted(fillers, others)
     places,missing = read_places(folder)
     for name,why in missing.items(): print(f'{name} is left out: {why}')
-    jobs = jobs_of(places, read_masks(folder), rows, runs, work)
+    jobs = jobs_of(places, read_masks(folder), rows, others, work)
     _fill_all(jobs, processors)
     facts = facts_of(jobs)
     absent = pd.DataFrame([*(left_out | missing).items()], columns=['name','why'])

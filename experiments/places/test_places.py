@@ -179,6 +179,20 @@ with patch.object(places, 'prior_from_others', lambda site, ps: site):
 test_eq([len(v) for v in clear_dates(p, .9)], [2,2,2])
 test_eq(clear_dates(p, .8)[0].shape[-1], p.clear[p.clear_share >= .8].all(0).sum())
 
+# A model from elsewhere is a row for the bands that it takes, and sees no more dates than it declares
+with tempfile.TemporaryDirectory() as tmp:
+    model_file = Path(tmp)/'latest.py'
+    model_file.write_text('''
+declaration = dict(bands=['blue','green','red','nir','swir_1','swir_2'], dates=[1,3])
+def fill(observed, gap, days, doy, year, lat, lon, bands): return observed.sum(1, keepdim=True).expand_as(observed)
+''')
+    others = places._named_models([f'mine:{model_file}::none'])
+    test_eq([places.takes(others['mine'], band_sets[k]) for k in ('six','four')], [True,False])
+    mine = build('mine', p, real, others)
+    test_eq(mine.time_steps, 3)
+    assert np.isfinite(fill_date(mine, Shown(p.reflectance, ~p.clear, p.clear[1]), p, 1)).all()
+with expect_fail(ValueError, "models has 'a:b'; write NAME:MODEL:WEIGHTS:ADAPT"): places._named_models(['a:b'])
+
 # Tables: all places weigh the same, one site is drawn together, the last date stands apart, the worst place is named
 def made_sums(place, mae, case='right', right=None, n=100, filler='f'):
     "Make the sums of a place"
