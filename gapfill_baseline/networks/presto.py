@@ -7,7 +7,7 @@ __all__ = ['s2_groups', 'TOKENS_AT_ONCE', 'month_of', 'on_sphere', 'band_places'
            'PrestoCoder', 'PixelSeries', 'Context', 'PrestoEncoder', 'PrestoDecoder', 'Presto', 'pixel_series',
            'each_pixel', 'from_other_dates', 'presto_sizes', 'read_presto', 'published_weights']
 
-# %% ../../nbs/networks/08_presto.ipynb #66214e5f
+# %% ../../nbs/networks/08_presto.ipynb #d44556c7
 import math, os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from .base import State, load_state, with_state
 from .declared import Declaration
 from .vit import TransformerBlock
 
-# %% ../../nbs/networks/08_presto.ipynb #3aa26926
+# %% ../../nbs/networks/08_presto.ipynb #dfa02d62
 _MONTH_ENDS = (31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334) # last days of the months of a common year
 
 def month_of(
@@ -33,7 +33,7 @@ def month_of(
     day = torch.where(leap & (doy >= 60), doy-1, doy)
     return torch.bucketize(day, torch.tensor(_MONTH_ENDS, dtype=day.dtype, device=day.device))
 
-# %% ../../nbs/networks/08_presto.ipynb #4686ca9a
+# %% ../../nbs/networks/08_presto.ipynb #55c2eeb4
 def on_sphere(
     lat:Tensor, # degrees, NaN = unknown, (B,)
     lon:Tensor  # degrees, NaN = unknown, (B,)
@@ -44,7 +44,7 @@ def on_sphere(
     xyz = torch.stack([lat.cos()*lon.cos(), lat.cos()*lon.sin(), lat.sin()], -1)
     return torch.where(known[:,None], xyz, 0.),known
 
-# %% ../../nbs/networks/08_presto.ipynb #eff90abd
+# %% ../../nbs/networks/08_presto.ipynb #f7133ca6
 s2_groups = dict( # group -> its bands
     S2_RGB=('blue','green','red'), S2_Red_Edge=('B05','B06','B07'), S2_NIR_10m=('B08',), S2_NIR_20m=('B8A',),
     S2_SWIR=('swir_1','swir_2'))
@@ -69,7 +69,7 @@ def whole_groups(
     found = {g: [places.index((g,k)) if (g,k) in places else None for k in range(len(s2_groups[g]))] for g in s2_groups}
     return {g: at for g,at in found.items() if None not in at}
 
-# %% ../../nbs/networks/08_presto.ipynb #c9299366
+# %% ../../nbs/networks/08_presto.ipynb #2281b6a8
 def ndvi_of(
     x:Tensor, # reflectance, 0 inside the gap, (...,C)
     places:list # of each of the C bands: its group, and its position in the group
@@ -82,7 +82,7 @@ def ndvi_of(
     index = torch.where(total > 0, (nir-red)/torch.where(total > 0, total, 1.), 0.)
     return index[...,None]
 
-# %% ../../nbs/networks/08_presto.ipynb #d502ca13
+# %% ../../nbs/networks/08_presto.ipynb #0c795c65
 _GROUPS = ('S1','S2_RGB','S2_Red_Edge','S2_NIR_10m','S2_NIR_20m','S2_SWIR','ERA5','SRTM','NDVI','dynamic_world')
 _TERRAIN = _GROUPS.index('SRTM') # the group with one token for all dates
 _DATED = [k for k in range(len(_GROUPS)) if k!=_TERRAIN]
@@ -111,7 +111,7 @@ def _month_table(width):
     angle = torch.arange(12, dtype=torch.float64)[:,None]*(2*math.pi/12)
     return torch.cat([angle.sin().expand(-1, width//2), angle.cos().expand(-1, width//2)], 1).float()
 
-# %% ../../nbs/networks/08_presto.ipynb #464f5ba5
+# %% ../../nbs/networks/08_presto.ipynb #b8cac3d7
 class PrestoCoder(nn.Module):
     "Tables that encode the months and the dates of a series"
     def __init__(self,
@@ -131,7 +131,7 @@ class PrestoCoder(nn.Module):
         date = self.pos_embed[:,:T,None].expand(size)
         return torch.cat([month, groups.expand(size), date], -1)
 
-# %% ../../nbs/networks/08_presto.ipynb #0b216556
+# %% ../../nbs/networks/08_presto.ipynb #163d1a0d
 class PixelSeries(NamedTuple):
     "Series of some pixels"
     values:Tensor # of the bands, then NDVI; 0 where hidden, float32, (P,T,C+1)
@@ -180,7 +180,7 @@ class PrestoEncoder(PrestoCoder):
         for block in self.blocks: x = block(x, seen)
         return self.norm(x)
 
-# %% ../../nbs/networks/08_presto.ipynb #5567f3ff
+# %% ../../nbs/networks/08_presto.ipynb #ad7d9477
 class PrestoDecoder(PrestoCoder):
     "Decoder from the tokens of a pixel to the bands of every date"
     def __init__(self,
@@ -219,7 +219,7 @@ class PrestoDecoder(PrestoCoder):
         for block in self.decoder_blocks: x = block(x, seen)
         return self.decoder_norm(x[:,1:-1]).unflatten(1, (T,-1))
 
-# %% ../../nbs/networks/08_presto.ipynb #7b2c9bcb
+# %% ../../nbs/networks/08_presto.ipynb #32e1de82
 TOKENS_AT_ONCE = 2**14 # of a portion
 
 def _freeze_unused(net):
@@ -266,7 +266,7 @@ class Presto(nn.Module):
         groups = sorted({_DATED.index(_GROUPS.index(group)) for group,_ in places})
         return tokens[:,:,groups].flatten(2)
 
-# %% ../../nbs/networks/08_presto.ipynb #9a5d7d6c
+# %% ../../nbs/networks/08_presto.ipynb #9123b251
 def pixel_series(
     observed:Tensor, # reflectance, (B,T,C,H,W)
     gap:Tensor, # True = hidden, bool, (B,T,H,W)
@@ -294,19 +294,19 @@ def each_pixel(
     else: out = [f(part) for part in _portions(series)]
     return torch.cat(out).float().unflatten(0, size).permute(0,3,4,1,2)
 
-# %% ../../nbs/networks/08_presto.ipynb #aaa97865
+# %% ../../nbs/networks/08_presto.ipynb #ce580aa2
 def from_other_dates(
-    f:Callable, # function of a gap (B,T,H,W) that gives features of all dates, (B,T,F,h,w)
+    f:Callable, # function of a gap (B,T,H,W) and a date that gives the features of this date, (B,F,h,w)
     gap:Tensor # True = hidden, bool, (B,T,H,W)
 )->Tensor: # (B,T,F,h,w)
     "Compute the features of each date with the whole date hidden"
     def without(t):
         hidden = gap.clone()
         hidden[:,t] = True
-        return f(hidden)[:,t]
+        return f(hidden, t)
     return torch.stack([without(t) for t in range(gap.shape[1])], 1)
 
-# %% ../../nbs/networks/08_presto.ipynb #895e8cf3
+# %% ../../nbs/networks/08_presto.ipynb #6b468105
 @patch
 def _images(self:Presto, f, observed, gap, doy, year, lat, lon, places):
     "Compute images with a function of some pixels, their context and the places of the bands"
@@ -343,9 +343,9 @@ def tokens(self:Presto,
     "Compute features of each date and pixel"
     places = band_places(bands, self.nir)
     def of(gap): return self._images(self.features, observed, gap, doy, year, lat, lon, places)
-    return of(gap) if self.own_date else from_other_dates(of, gap)
+    return of(gap) if self.own_date else from_other_dates(lambda gap, t: of(gap)[:,t], gap)
 
-# %% ../../nbs/networks/08_presto.ipynb #f37eed5d
+# %% ../../nbs/networks/08_presto.ipynb #436f6c1e
 _TWIN = 'decoder.channel_embeddings.weight' # in the published file, the same tensor as the next
 _GROUP_VECTORS = 'encoder.channel_embed.weight'
 _TELLING = { # name and number of axes of the tensors that tell the sizes
@@ -379,7 +379,7 @@ def read_presto(
         raise ValueError(f"{path}: {_TWIN} and {_GROUP_VECTORS} differ; they are one tensor in Presto.")
     return with_state(lambda: Presto(**sizes, **options), state).eval()
 
-# %% ../../nbs/networks/08_presto.ipynb #cb4b9a0f
+# %% ../../nbs/networks/08_presto.ipynb #74430f65
 def published_weights(
     name:str # of a file or folder of published weights, such as presto/default_model.pt
 ): # its path, or None if it is not there
