@@ -6,9 +6,10 @@
 __all__ = ['galileo_bands', 'MOST_TOKENS', 'normalise', 'resize_kernel', 'GalileoTables', 'GalileoBlock', 'FlexiblePatches',
            'Patches', 'GalileoEncoder', 'GalileoDecoder', 'Galileo', 'read_galileo']
 
-# %% ../../nbs/networks/09_galileo.ipynb #875d8835
-import json, math
+# %% ../../nbs/networks/09_galileo.ipynb #51ddf6b5
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 import torch
@@ -18,10 +19,11 @@ from torch import Tensor, nn
 from ..core import HLS
 from .base import State, load_state, with_state
 from .declared import Declaration
-from .presto import (
-    band_places, from_other_dates, month_of, ndvi_of, on_sphere, published_weights, s2_groups, whole_groups)
+from gapfill_baseline.networks.presto import (
+    band_slots, check_nir, from_other_dates, month_of, ndvi_of, on_sphere, published_weights, refuse_long, s2_groups,
+    whole_groups)
 
-# %% ../../nbs/networks/09_galileo.ipynb #53b3dedd
+# %% ../../nbs/networks/09_galileo.ipynb #fee4b39c
 galileo_bands = dict( # mean and standard deviation of each band in the training data, DN
     blue=(1395.3409, 917.7041), green=(1338.4027, 913.2988), red=(1343.0988, 1092.6787), B05=(1543.8608, 1047.2206),
     B06=(2186.2022, 1048.0102), B07=(2525.0933, 1143.6903), B08=(2410.3377, 1098.9792), B8A=(2750.2855, 1204.4728),
@@ -29,14 +31,20 @@ galileo_bands = dict( # mean and standard deviation of each band in the training
 
 def normalise(
     x:Tensor, # reflectance, (B,T,C,H,W)
-    places:list # of each band: its group, and its position in the group
+    slots:list # of each band: its group, and its position in the group
 )->Tensor: # mean 0.5, standard deviation 0.25 over the training data
     "Normalise each band"
-    moments = torch.tensor([galileo_bands[s2_groups[group][k]] for group,k in places], device=x.device)*HLS.scale
+    moments = torch.tensor([galileo_bands[s2_groups[group][k]] for group,k in slots], device=x.device)*HLS.scale
     mean,std = moments.T[:,:,None,None]
     return (x-mean)/(4*std) + .5
 
-# %% ../../nbs/networks/09_galileo.ipynb #73d0d27d
+# %% ../../nbs/networks/09_galileo.ipynb #9e8b8d4f
+@lru_cache
+def _enlarge(n, side):
+    "Compute the pseudo-inverse of the interpolation from `n` to `side` numbers, (side,n)"
+    shrink = F.interpolate(torch.eye(n)[None,None], (n,side), mode='bicubic', antialias=True)[0,0]
+    return torch.linalg.pinv(shrink)
+
 def resize_kernel(
     kernel:Tensor, # (n,C,p,p)
     side:int # of the new kernel, pixels
@@ -44,12 +52,10 @@ def resize_kernel(
     "Resize a kernel for patches of another size"
     n = kernel.shape[-1]
     if side==n: return kernel
-    one = torch.eye(n, device=kernel.device)[None,None]
-    shrink = F.interpolate(one, (n,side), mode='bicubic', antialias=True)[0,0]
-    back = torch.linalg.pinv(shrink)
-    return back @ kernel.float() @ back.T
+    enlarge = _enlarge(n, side).to(kernel.device)
+    return enlarge @ kernel.float() @ enlarge.T
 
-# %% ../../nbs/networks/09_galileo.ipynb #9ef11a4a
+# %% ../../nbs/networks/09_galileo.ipynb #2333e08b
 _SPACE_TIME = dict(S1=2, S2_RGB=3, S2_Red_Edge=3, S2_NIR_10m=1, S2_NIR_20m=1, S2_SWIR=2, NDVI=1)
 _SPACE = dict(SRTM=2, DW=9, WC=5)
 _TIME = dict(ERA5=2, TC=3, VIIRS=1)
@@ -88,6 +94,7 @@ class GalileoTables(nn.Module):
     def encoding(self, months, groups, grid, step):
         "Encode each group of each patch and date: months (B,T) -> (B,T,G,rows,columns,width)"
         B,T = months.shape
+        refuse_long(T, len(self.pos_embed))
         size = (B,T,len(groups),*grid,-1)
         group = self.s_t_channel_embed[groups][:,None,None]
         date = self.pos_embed[:T,None,None,None]
@@ -99,7 +106,7 @@ class GalileoTables(nn.Module):
         vector = self.st_channel_embed[list(_STATIC).index('location')]
         return F.pad(vector, (0,3*len(vector)))
 
-# %% ../../nbs/networks/09_galileo.ipynb #8b2dc3c2
+# %% ../../nbs/networks/09_galileo.ipynb #afc37813
 _EPS = 1e-5 # of the layer norms
 
 class GalileoBlock(nn.Module):
@@ -125,7 +132,7 @@ class GalileoBlock(nn.Module):
         x = x + self.attend(query, query if keys is None else keys, seen)
         return x + self.mlp.fc2(F.gelu(self.mlp.fc1(self.norm2(x))))
 
-# %% ../../nbs/networks/09_galileo.ipynb #1c8548d8
+# %% ../../nbs/networks/09_galileo.ipynb #03ba3fb0
 class FlexiblePatches(nn.Module):
     "Tokens of patches of any size"
     def __init__(self,
@@ -186,7 +193,7 @@ class GalileoEncoder(GalileoTables):
         for block in self.blocks: x = block(x, seen)
         return self.norm(x)
 
-# %% ../../nbs/networks/09_galileo.ipynb #dbbf1fae
+# %% ../../nbs/networks/09_galileo.ipynb #a2a0a271
 class GalileoDecoder(GalileoTables):
     "Decoder from the encoded visible tokens to the features of hidden ones"
     def __init__(self,
@@ -215,7 +222,7 @@ class GalileoDecoder(GalileoTables):
         for block in self.blocks: x = block(x, seen, keys)
         return self.to_output_embed(self.norm(x)).unflatten(1, where.shape[1:5])
 
-# %% ../../nbs/networks/09_galileo.ipynb #62c2af63
+# %% ../../nbs/networks/09_galileo.ipynb #e1d9e600
 MOST_TOKENS = 2**14 # of the chips that are processed at once
 
 class Galileo(nn.Module):
@@ -234,7 +241,7 @@ class Galileo(nn.Module):
     ):
         super().__init__()
         if patch not in range(1, kernel+1): raise ValueError(f"patch is {patch}; choose 1 to {kernel} pixels.")
-        if nir not in ('B8A','B08'): raise ValueError(f"nir is {nir}; choose B8A or B08.")
+        check_nir(nir)
         self.patch,self.step = patch,patch*resolution/_PIXEL
         self.nir,self.own_date = nir,own_date
         self.encoder = GalileoEncoder(width, depth, heads, n_dates, kernel)
@@ -252,14 +259,14 @@ class Galileo(nn.Module):
             x = torch.where(patches.hidden[:,dates,None,:,:,None], predicted, x)
         return x.float().mean(2).movedim(-1, 2)
 
-# %% ../../nbs/networks/09_galileo.ipynb #ef5401d7
+# %% ../../nbs/networks/09_galileo.ipynb #531f430a
 @patch
-def _patches(self:Galileo, observed, gap, doy, year, lat, lon, places):
+def _patches(self:Galileo, observed, gap, doy, year, lat, lon, slots):
     "Bring chips into patches"
     x = torch.where(gap[:,:,None], 0., observed)
-    ndvi = ndvi_of(x.movedim(2,-1), places).movedim(-1,2)
+    ndvi = ndvi_of(x.movedim(2,-1), slots).movedim(-1,2)
     hidden = F.max_pool2d(gap.float(), self.patch) > 0
-    values = torch.cat([normalise(x, places), ndvi], 2)
+    values = torch.cat([normalise(x, slots), ndvi], 2)
     return Patches(values, hidden, month_of(doy, year), *on_sphere(lat, lon))
 
 @patch
@@ -281,15 +288,15 @@ def tokens(self:Galileo,
     bands:Sequence # names of the C bands
 )->Tensor: # float32, (B,T,F,H/patch,W/patch)
     "Compute features of each date and patch"
-    places = band_places(bands, self.nir)
-    groups = whole_groups(places) | dict(NDVI=[len(places)])
+    slots = band_slots(bands, self.nir)
+    groups = whole_groups(slots) | dict(NDVI=[len(slots)])
     def of(gap, dates):
-        patches = self._patches(observed, gap, doy, year, lat, lon, places)
+        patches = self._patches(observed, gap, doy, year, lat, lon, slots)
         return self._some_at_a_time(patches, groups, dates)
     if self.own_date: return of(gap, list(range(gap.shape[1])))
     return from_other_dates(lambda gap, t: of(gap, [t])[:,0], gap)
 
-# %% ../../nbs/networks/09_galileo.ipynb #8694f003
+# %% ../../nbs/networks/09_galileo.ipynb #942993c0
 _HEADS = {128: 8, 192: 3, 768: 12}
 _TELLING = {'norm.weight': 1, 'pos_embed': 2} # name and number of axes of tensors of encoder and decoder
 _KERNEL = 'space_time_embed.S2_RGB.proj.weight'
