@@ -6,7 +6,7 @@
 __all__ = ['galileo_bands', 'MOST_TOKENS', 'normalise', 'resize_kernel', 'GalileoTables', 'GalileoBlock', 'FlexiblePatches',
            'Patches', 'GalileoEncoder', 'GalileoDecoder', 'Galileo', 'read_galileo']
 
-# %% ../../nbs/networks/09_galileo.ipynb #51ddf6b5
+# %% ../../nbs/networks/09_galileo.ipynb #2fe65d70
 import math
 from collections.abc import Sequence
 from functools import lru_cache
@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from ..core import HLS
 from .base import State, load_state, with_state
 from .declared import Declaration
-from gapfill_baseline.networks.presto import (
-    band_slots, check_nir, from_other_dates, month_of, ndvi_of, on_sphere, published_weights, refuse_long, s2_groups,
-    whole_groups)
+from .presto import (
+    attention_mask, band_slots, check_nir, from_other_dates, month_of, ndvi_of, on_sphere, published_weights,
+    refuse_long, s2_groups, whole_groups)
 
-# %% ../../nbs/networks/09_galileo.ipynb #fee4b39c
+# %% ../../nbs/networks/09_galileo.ipynb #d0a6b403
 galileo_bands = dict( # mean and standard deviation of each band in the training data, DN
     blue=(1395.3409, 917.7041), green=(1338.4027, 913.2988), red=(1343.0988, 1092.6787), B05=(1543.8608, 1047.2206),
     B06=(2186.2022, 1048.0102), B07=(2525.0933, 1143.6903), B08=(2410.3377, 1098.9792), B8A=(2750.2855, 1204.4728),
@@ -38,7 +38,7 @@ def normalise(
     mean,std = moments.T[:,:,None,None]
     return (x-mean)/(4*std) + .5
 
-# %% ../../nbs/networks/09_galileo.ipynb #9e8b8d4f
+# %% ../../nbs/networks/09_galileo.ipynb #e4bc8161
 @lru_cache
 def _enlarge(n, side):
     "Compute the pseudo-inverse of the interpolation from `n` to `side` numbers, (side,n)"
@@ -55,7 +55,7 @@ def resize_kernel(
     enlarge = _enlarge(n, side).to(kernel.device)
     return enlarge @ kernel.float() @ enlarge.T
 
-# %% ../../nbs/networks/09_galileo.ipynb #2333e08b
+# %% ../../nbs/networks/09_galileo.ipynb #36b2911e
 _SPACE_TIME = dict(S1=2, S2_RGB=3, S2_Red_Edge=3, S2_NIR_10m=1, S2_NIR_20m=1, S2_SWIR=2, NDVI=1)
 _SPACE = dict(SRTM=2, DW=9, WC=5)
 _TIME = dict(ERA5=2, TC=3, VIIRS=1)
@@ -106,7 +106,7 @@ class GalileoTables(nn.Module):
         vector = self.st_channel_embed[list(_STATIC).index('location')]
         return F.pad(vector, (0,3*len(vector)))
 
-# %% ../../nbs/networks/09_galileo.ipynb #afc37813
+# %% ../../nbs/networks/09_galileo.ipynb #f5b48f29
 _EPS = 1e-5 # of the layer norms
 
 class GalileoBlock(nn.Module):
@@ -132,7 +132,7 @@ class GalileoBlock(nn.Module):
         x = x + self.attend(query, query if keys is None else keys, seen)
         return x + self.mlp.fc2(F.gelu(self.mlp.fc1(self.norm2(x))))
 
-# %% ../../nbs/networks/09_galileo.ipynb #03ba3fb0
+# %% ../../nbs/networks/09_galileo.ipynb #e36f8d5e
 class FlexiblePatches(nn.Module):
     "Tokens of patches of any size"
     def __init__(self,
@@ -146,17 +146,16 @@ class FlexiblePatches(nn.Module):
 
 class Patches(NamedTuple):
     "Patches of some chips, and what is known of them"
-    values:Tensor # normalised bands, then NDVI; 0 inside the gap, (B,T,C+1,H,W)
+    values:Tensor # normalised bands, then NDVI, (B,T,C+1,H,W)
     hidden:Tensor # bool, (B,T,rows,columns)
     months:Tensor # 0 = January, int64, (B,T)
     xyz:Tensor # place on the unit sphere, (B,3)
     known:Tensor # True = the place is known, bool, (B,)
 
 def _attended(patches, n_groups):
-    "Find the tokens that can be attended to, as a mask of attention (B,1,1,1+N); where none is, all are"
+    "Make the mask of attention of the place and of each group of each patch and date, (B,1,1,1+N)"
     tokens = (~patches.hidden)[:,:,None].expand(-1,-1,n_groups,-1,-1).flatten(1)
-    visible = torch.cat([patches.known[:,None], tokens], 1)
-    return (visible | ~visible.any(1, keepdim=True))[:,None,None]
+    return attention_mask(torch.cat([patches.known[:,None], tokens], 1))
 
 class GalileoEncoder(GalileoTables):
     "Encoder of the visible patches"
@@ -193,7 +192,7 @@ class GalileoEncoder(GalileoTables):
         for block in self.blocks: x = block(x, seen)
         return self.norm(x)
 
-# %% ../../nbs/networks/09_galileo.ipynb #a2a0a271
+# %% ../../nbs/networks/09_galileo.ipynb #aa79a9c3
 class GalileoDecoder(GalileoTables):
     "Decoder from the encoded visible tokens to the features of hidden ones"
     def __init__(self,
@@ -222,7 +221,7 @@ class GalileoDecoder(GalileoTables):
         for block in self.blocks: x = block(x, seen, keys)
         return self.to_output_embed(self.norm(x)).unflatten(1, where.shape[1:5])
 
-# %% ../../nbs/networks/09_galileo.ipynb #e1d9e600
+# %% ../../nbs/networks/09_galileo.ipynb #39b2baa2
 MOST_TOKENS = 2**14 # of the chips that are processed at once
 
 class Galileo(nn.Module):
@@ -259,14 +258,13 @@ class Galileo(nn.Module):
             x = torch.where(patches.hidden[:,dates,None,:,:,None], predicted, x)
         return x.float().mean(2).movedim(-1, 2)
 
-# %% ../../nbs/networks/09_galileo.ipynb #531f430a
+# %% ../../nbs/networks/09_galileo.ipynb #f9a1026d
 @patch
 def _patches(self:Galileo, observed, gap, doy, year, lat, lon, slots):
     "Bring chips into patches"
-    x = torch.where(gap[:,:,None], 0., observed)
-    ndvi = ndvi_of(x.movedim(2,-1), slots).movedim(-1,2)
+    ndvi = ndvi_of(observed.movedim(2,-1), slots).movedim(-1,2)
     hidden = F.max_pool2d(gap.float(), self.patch) > 0
-    values = torch.cat([normalise(x, slots), ndvi], 2)
+    values = torch.cat([normalise(observed, slots), ndvi], 2)
     return Patches(values, hidden, month_of(doy, year), *on_sphere(lat, lon))
 
 @patch
@@ -296,7 +294,7 @@ def tokens(self:Galileo,
     if self.own_date: return of(gap, list(range(gap.shape[1])))
     return from_other_dates(lambda gap, t: of(gap, [t])[:,0], gap)
 
-# %% ../../nbs/networks/09_galileo.ipynb #942993c0
+# %% ../../nbs/networks/09_galileo.ipynb #f9f8f842
 _HEADS = {128: 8, 192: 3, 768: 12}
 _TELLING = {'norm.weight': 1, 'pos_embed': 2} # name and number of axes of tensors of encoder and decoder
 _KERNEL = 'space_time_embed.S2_RGB.proj.weight'
