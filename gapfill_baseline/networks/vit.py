@@ -76,7 +76,7 @@ def day_features(
     return torch.cat([angle.sin(), angle.cos(), from_mean], -1)
 
 # %% ../../nbs/networks/04_vit.ipynb #ca381c5b
-EPS = 1e-6 # of the published layer norms
+EPS = 1e-6 # of the layer norms of Prithvi 1.0
 
 def heads_of(
     width:int, # of a token
@@ -106,12 +106,13 @@ class TransformerBlock(nn.Module):
     "One layer of a transformer: attention, then a network of two layers"
     def __init__(self,
         width:int, # of a token
-        heads:int  # of its attention
+        heads:int, # of its attention
+        eps:float=EPS # of its norms
     ):
         super().__init__()
-        self.norm1 = nn.LayerNorm(width, EPS)
+        self.norm1 = nn.LayerNorm(width, eps)
         self.attn = Attention(width, heads)
-        self.norm2 = nn.LayerNorm(width, EPS)
+        self.norm2 = nn.LayerNorm(width, eps)
         self.mlp = nn.ModuleDict(dict(fc1=nn.Linear(width, 4*width), fc2=nn.Linear(4*width, width)))
     def forward(self, x, seen=None):
         x = x + self.attn(self.norm1(x), seen)
