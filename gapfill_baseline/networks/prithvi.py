@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NODATA', 'pair_encoding', 'positions', 'PrithviInputs', 'visible_first', 'PrithviEncoder', 'PrithviDecoder',
-           'hidden_patches', 'without_gap', 'Prithvi', 'read_prithvi', 'reference_input', 'model_card', 'card_text',
-           'gap_of_mask']
+           'hidden_patches', 'without_gap', 'Prithvi', 'read_prithvi', 'read_named', 'reference_input', 'model_card',
+           'card_text', 'gap_of_mask']
 
 # %% ../../nbs/networks/07_prithvi.ipynb #0a427416
 import math
@@ -18,7 +18,7 @@ from ..core import HLS, Sample
 from ..models import LinearFill
 from ..program import file_hash
 from .base import State, load_state, with_state
-from .declared import Declaration
+from .declared import Declaration, ModelInput, register_model
 from .prithvi_versions import (PrithviVersion, long_name, plain_state, prithvi_version,
                                                         prithvi_versions, table_dates)
 from .vit import TransformerBlock, from_patches, position, sine_encoding
@@ -244,7 +244,8 @@ class Prithvi(nn.Module):
     def _check_images(self, observed, bands):
         "Refuse bands and sizes that the network does not take"
         p,(H,W) = self.version.patch,observed.shape[-2:]
-        if H%p or W%p: raise ValueError(f"The images have {H} × {W} pixels; {self.version.name} needs multiples of {p}.")
+        if H%p or W%p:
+            raise ValueError(f"The images have {H} × {W} pixels; {self.version.name} needs multiples of {p}.")
         if bands is not None and tuple(bands)!=HLS.bands:
             raise ValueError(f"bands is {', '.join(bands)}; {self.version.name} needs {', '.join(HLS.bands)}.")
 
@@ -309,21 +310,37 @@ def read_prithvi(
     tensors = {long_name(key): x.float() if x.is_floating_point() else x for key,x in state.items()}
     return with_state(lambda: Prithvi(v, **options), State(tensors, state.source), keep=True).eval()
 
+# %% ../../nbs/networks/07_prithvi.ipynb #652c9010
+@register_model('prithvi', *prithvi_versions)
+def read_named(
+    path, # of a file
+    name:str # one of `prithvi_versions`, or prithvi for any of them
+)->Prithvi:
+    "Read a Prithvi by the name of its version"
+    return read_prithvi(path, None if name=='prithvi' else name)
+
 # %% ../../nbs/networks/07_prithvi.ipynb #e82e7e4e
+def _reference_images(v):
+    "Make the waves of the reference input"
+    t,c = torch.arange(v.dates).double().view(-1,1,1,1),torch.arange(len(v.mean)).double().view(-1,1,1)
+    i,j = torch.arange(v.side).double()[:,None],torch.arange(v.side).double()
+    return ((.05*i + .3*c).sin()*(.04*j - .7*t).cos()).float()[None]
+
+def _reference_gap(v):
+    "Hide a third of the patches of the reference input"
+    side = torch.arange(v.side)//v.patch
+    return ((torch.arange(v.dates)[:,None,None] + side[:,None] + 2*side)%3==0)[None]
+
 def reference_input(
     v:PrithviVersion, # of the network
     hide:bool=False # hide a third of the patches?
-)->tuple: # arguments of `Prithvi.forward` for one chip
+)->ModelInput: # one chip
     "Make the reference input of a version"
-    T,C,n = v.dates,len(v.mean),v.side
-    t,c = torch.arange(T).double().view(T,1,1,1),torch.arange(C).double().view(C,1,1)
-    i,j = torch.arange(n).double().view(n,1),torch.arange(n).double()
-    x = ((.05*i + .3*c).sin()*(.04*j - .7*t).cos()).float()[None]
-    date,row,column = torch.meshgrid(torch.arange(T), torch.arange(n)//v.patch, torch.arange(n)//v.patch, indexing='ij')
-    gap = ((date+row+2*column)%3==0)[None] & hide
-    days = torch.arange(T)[None]*60.
-    year,lat,lon = torch.full((1,T), 2020.),torch.tensor([43.6]),torch.tensor([1.4])
-    return x.masked_fill(gap[:,:,None], 0), gap, days, days+40, year, lat, lon, HLS.bands
+    gap = _reference_gap(v) & hide
+    days = torch.arange(v.dates)[None]*60.
+    lat,lon = torch.tensor([[43.6],[1.4]])
+    observed = _reference_images(v).masked_fill(gap[:,:,None], 0)
+    return ModelInput(observed, gap, days, days+40, torch.full_like(days, 2020), lat, lon, HLS.bands)
 
 # %% ../../nbs/networks/07_prithvi.ipynb #64f4d3a1
 def _spots(v):
@@ -334,10 +351,10 @@ def _spots(v):
 @torch.no_grad()
 def _answer(model, hide=False, known=True):
     "Describe the answer of a model to its reference input"
-    observed,gap,days,doy,year,lat,lon,bands = reference_input(model.version, hide)
-    if not known: year,lat,lon = year*math.nan,lat*math.nan,lon*math.nan
-    y = model(*(x.to(model.encoder.pos_embed.device) for x in (observed,gap,days,doy,year,lat,lon)), bands)[0].cpu()
-    out = dict(mean=y.double().mean().item(), std=y.double().std().item())
+    x = reference_input(model.version, hide)
+    if not known: x = x._replace(year=x.year*math.nan, lat=x.lat*math.nan, lon=x.lon*math.nan)
+    y = model(*x.map(lambda part: part.to(model.encoder.pos_embed.device)))[0].double().cpu()
+    out = dict(mean=y.mean().item(), std=y.std().item())
     return out | {str(spot): y[spot].item() for spot in _spots(model.version)}
 
 def _answers(model):
@@ -353,20 +370,24 @@ def _file_facts(path, v):
     if v.n_bytes: facts['bytes of the published file'] = f'{v.n_bytes:,}' + ('' if v.n_bytes==size else ' (differs)')
     return facts
 
+def _size_facts(model):
+    "List sizes and constants of a model, and whether its positions are the computed ones"
+    v,stored = model.version,model.encoder.pos_embed.cpu()
+    n = sum(x.numel() for x in model.state_dict().values())
+    published = f'{v.n_numbers:,}' if v.n_numbers else 'not known'
+    facts = {'tensors': len(model.state_dict()), 'numbers': f'{n:,}', 'numbers of the published version': published}
+    names = ('width', 'depth', 'heads', 'patch', 'dates', 'time_place', 'eps', 'mean', 'std')
+    error = (stored-_with_class(_table(v, v.dates, v.width))).abs().max().item()
+    return facts | {name: getattr(v, name) for name in names} | {'largest difference of the positions': f'{error:.1e}'}
+
 def model_card(
     model:Prithvi, # in eval mode
     path=None # the file it was read from
 )->dict: # names and values; the answers are dictionaries of numbers
     "Describe a model, its file and its answers to the reference inputs"
-    v = model.version
-    n = sum(x.numel() for x in model.state_dict().values())
-    card = dict(version=v.name) | (_file_facts(path, v) if path else {})
-    published = f'{v.n_numbers:,}' if v.n_numbers else 'not known'
-    card |= {'tensors': len(model.state_dict()), 'numbers': f'{n:,}', 'numbers of the published version': published}
-    card |= {name: getattr(v, name) for name in ('width','depth','heads','patch','dates','time_place','eps','mean','std')}
-    stored = model.encoder.pos_embed.cpu()
-    error = (stored-_with_class(_table(v, v.dates, v.width))).abs().max().item()
-    return card | {'largest difference of the positions': f'{error:.1e}'} | model.options | dict(answers=_answers(model))
+    file_facts = _file_facts(path, model.version) if path else {}
+    card = dict(version=model.version.name) | file_facts | _size_facts(model)
+    return card | model.options | dict(answers=_answers(model))
 
 def card_text(
     card:dict # of `model_card`

@@ -186,7 +186,8 @@ def prithvi_version(
     sizes,time_place = shown_sizes(state),any(scale in state for scale in time_place_scales)
     found = _candidates(state, time_place)
     if not found:
-        raise ValueError(f"{state.source} has width {sizes.width}, {sizes.depth} + {sizes.decoder_depth} blocks, patches "
-                         f"of {sizes.patch} px{' and tensors of time and place' if time_place else ''}. "
+        told = ' and tensors of time and place' if time_place else ''
+        raise ValueError(f"{state.source} has width {sizes.width}, {sizes.depth} + {sizes.decoder_depth} blocks, "
+                         f"patches of {sizes.patch} px{told}. "
                          f"No published Prithvi has these; they are {', '.join(prithvi_versions)}.")
     return _choose(found, time_place, state, name)._replace(time_place=time_place)
