@@ -333,9 +333,11 @@ def forward(self:GapViT,
 def _stored_form(state, width):
     "Read the heads and ε of a saved `GapViT`"
     if 'heads_eps' not in state: return dict(heads=heads_of(width, 64), eps=EPS)
-    if state['heads_eps'].shape!=(2,) or state['heads_eps'].is_floating_point():
-        raise ValueError(f"{state.source}: heads_eps must be two whole numbers.")
-    heads,exponent = state['heads_eps'].tolist()
+    form = state['heads_eps'].flatten().tolist()
+    if len(form)!=2 or not (0 < form[0] <= width and form[1] in range(1, 13)):
+        raise ValueError(f"{state.source} is damaged: heads_eps is {str(form)[:40]}, and not a number of heads and "
+                         "an exponent from 1 to 12.")
+    heads,exponent = form
     return dict(heads=heads, eps=float(f'1e-{exponent}'))
 
 def _published_version(state, name=None):
