@@ -511,7 +511,7 @@ def gapfill_chips(
     from gapfill_baseline.chips import cut_chips
     cut_chips(options)
 
-# %% ../nbs/13_evaluate.ipynb #95afeb8f
+# %% ../nbs/13_evaluate.ipynb #a2e2b8ed
 @program
 def gapfill_evaluate(
     model:str=None, # a Python file, which is run; a .pt2 package; the name of a published network or a filler; a run folder
@@ -525,6 +525,7 @@ def gapfill_evaluate(
     seeds:Param('of finetune: 0 1 2 unless given', int, nargs='+')=None,
     epochs:int=20, # of finetune
     lr:float=3e-4, # learning rate of finetune
+    crop:int=None, # side of the windows that finetune takes out of the chips, pixels
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, '
                         'or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,
     split:str=None, # split of the chips: published, blocked or swapped; published unless given
@@ -536,6 +537,7 @@ def gapfill_evaluate(
     precision:str='fp32', # or bf16
     cache_dir:str=None, # folder of packed files; .cache in out_dir unless given
     skip_bad:bool=False, # leave unreadable chips and masks out
+    card:bool=False, # only print sizes, checksum and reference outputs of a Prithvi
     resume:bool=False, # continue an evaluation that was stopped
 )->Path: # folder of the evaluation
     "Judge a gap-filling model beside linear interpolation and the other fillers, on the same chips under the same gaps"
@@ -543,7 +545,7 @@ def gapfill_evaluate(
     from gapfill_baseline.evaluate import evaluate
     return evaluate(o, gapfill_train)
 
-# %% ../nbs/13_evaluate.ipynb #2bf79f77
+# %% ../nbs/13_evaluate.ipynb #5f0f3c64
 @program
 def gapfill_check_model(
     model:str, # a Python file, which is run; a .pt2 package; or the name of a published network

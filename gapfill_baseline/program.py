@@ -21,7 +21,7 @@ import time
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from functools import wraps
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from itertools import chain, islice
 from pathlib import Path
 from fastcore.script import call_parse, is_cli
@@ -302,7 +302,7 @@ def file_hash(
     path # file
 )->str: # SHA-256 of its content
     "Hash a file"
-    return sha256(regular_file(path).read_bytes()).hexdigest()
+    with open(regular_file(path), 'rb') as f: return file_digest(f, sha256).hexdigest()
 
 # %% ../nbs/00a_program.ipynb #ee88a1ef
 def _inside(value):

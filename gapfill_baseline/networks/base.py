@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['largest', 'DRAFT_WEIGHT', 'networks', 'positive', 'gap_mean', 'GapNet', 'register_network', 'get_network', 'turned',
-           'NetFill', 'State', 'load_state', 'save_weights', 'load_weights', 'with_state']
+           'NetFill', 'State', 'unwrapped', 'load_state', 'save_weights', 'load_weights', 'with_state']
 
 # %% ../../nbs/networks/01_base.ipynb #a69fe8c6
 import json, zipfile
@@ -172,6 +172,14 @@ def _load_pt(path):
         raise ValueError(f"{path} is not a readable weight file ({type(e).__name__}): "
                          "truncated, or not written by torch.save.") from None
 
+def unwrapped(
+    state:dict # tensors by name, or a checkpoint that holds them
+)->dict: # tensors by name
+    "Take the weights out of the checkpoint of a training run"
+    for key in ('model', 'state_dict', 'model_state_dict'):
+        if isinstance(state.get(key), dict): return state[key]
+    return state
+
 def _is_state_dict(state):
     "Check whether an object is a dictionary of tensors by name, and not empty"
     if not isinstance(state, dict) or not state: return False
@@ -185,6 +193,7 @@ def load_state(
     if _is_compressed(regular_file(path)):
         raise ValueError(f"{path} is compressed, and torch.save writes no such file. Save it again.")
     state = _load_pt(path)
+    if isinstance(state, dict): state = unwrapped(state)
     if not _is_state_dict(state): raise ValueError(f"{path} holds no state dict: a name and a tensor for each weight.")
     _refuse_odd(state, path)
     return State({name.removeprefix('module.'): x for name,x in state.items()}, path)
@@ -245,7 +254,8 @@ def _check_tensor(name, x, expected, source):
 
 def with_state(
     build, # function that makes the network
-    state:dict # its tensors by name
+    state:dict, # its tensors by name
+    keep:bool=False # take the tensors themselves, without a copy?
 )->nn.Module: # on the CPU
     "Build a network with exactly these tensors"
     source = getattr(state, 'source', 'the state dict')
@@ -254,6 +264,6 @@ def with_state(
     for name in expected.keys()-state.keys(): raise ValueError(f"{source} lacks {name}.")
     for name in state.keys()-expected.keys(): raise ValueError(f"{source} has {name}, which the network does not.")
     for name,x in expected.items(): _check_tensor(name, state[name], x, source)
-    net = net.to_empty(device='cpu')
-    net.load_state_dict(state)
+    if not keep: net = net.to_empty(device='cpu')
+    net.load_state_dict(state, assign=keep)
     return net

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['galileo_bands', 'MOST_TOKENS', 'normalise', 'resize_kernel', 'GalileoTables', 'GalileoBlock', 'FlexiblePatches',
-           'Patches', 'GalileoEncoder', 'GalileoDecoder', 'Galileo', 'read_galileo']
+           'Patches', 'GalileoEncoder', 'GalileoDecoder', 'Galileo', 'read_galileo', 'read_named']
 
 # %% ../../nbs/networks/09_galileo.ipynb #2fe65d70
 import math
@@ -18,7 +18,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from ..core import HLS
 from .base import State, load_state, with_state
-from .declared import Declaration
+from .declared import Declaration, register_model
 from .presto import (
     attention_mask, band_slots, check_nir, from_other_dates, month_of, ndvi_of, on_sphere, published_weights,
     refuse_long, s2_groups, whole_groups)
@@ -323,3 +323,11 @@ def read_galileo(
     if decoder: sizes |= dict(decoder=_sizes(decoder, mask_token=1))
     parts = {f'encoder.{name}': x for name,x in encoder.items()} | {f'decoder.{name}': x for name,x in decoder.items()}
     return with_state(lambda: Galileo(**sizes, **options), State(parts, path)).eval()
+
+@register_model('galileo_nano')
+def read_named(
+    path, # folder with encoder.pt and decoder.pt, or the file of the encoder
+    name:str='galileo_nano' # not used
+)->Galileo:
+    "Read Galileo by its name"
+    return read_galileo(path)

@@ -6,7 +6,7 @@
 __all__ = ['s2_groups', 'TOKENS_AT_ONCE', 'month_of', 'on_sphere', 'band_slots', 'check_nir', 'whole_groups', 'ndvi_of',
            'presto_blocks', 'refuse_long', 'PrestoCoder', 'attention_mask', 'PixelSeries', 'Context', 'PrestoEncoder',
            'PrestoDecoder', 'Presto', 'pixel_series', 'each_pixel', 'from_other_dates', 'presto_sizes', 'read_presto',
-           'published_weights']
+           'read_named', 'published_weights']
 
 # %% ../../nbs/networks/08_presto.ipynb #1d17fb00
 import math, os
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from ..core import HLS
 from .base import State, load_state, with_state
-from .declared import Declaration
+from .declared import Declaration, register_model
 from .vit import TransformerBlock
 
 # %% ../../nbs/networks/08_presto.ipynb #8dcfa390
@@ -405,6 +405,14 @@ def read_presto(
     if not torch.equal(state.pop(_TWIN, state[_GROUP_VECTORS]), state[_GROUP_VECTORS]):
         raise ValueError(f"{path}: {_TWIN} and {_GROUP_VECTORS} differ; they are one tensor in Presto.")
     return with_state(lambda: Presto(**sizes, **options), state).eval()
+
+@register_model('presto')
+def read_named(
+    path, # of the published file
+    name:str='presto' # not used
+)->Presto:
+    "Read Presto by its name"
+    return read_presto(path)
 
 # %% ../../nbs/networks/08_presto.ipynb #d0d75c9c
 def published_weights(

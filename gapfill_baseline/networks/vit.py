@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EPS', 'FLOOR', 'PRITHVI', 'to_patches', 'from_patches', 'sine_encoding', 'position', 'day_features', 'heads_of',
            'Attention', 'TransformerBlock', 'band_norm', 'scale_start', 'start_weights', 'GapViT', 'PatchInputs',
-           'plain_state', 'vit_sizes']
+           'vit_sizes']
 
 # %% ../../nbs/networks/04_vit.ipynb #187fbd4c
 import math
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from ..core import HLS, Pred, Sample
 from ..models import DAYS_IN_YEAR, LinearFill
 from .base import GapNet, State, positive, register_network, with_state
+from .prithvi_versions import (plain_state, prithvi_version, prithvi_versions, same_sizes,
+                                                        shown_sizes, time_place_scales)
 
 # %% ../../nbs/networks/04_vit.ipynb #dec014bd
 def to_patches(
@@ -76,7 +78,7 @@ def day_features(
     return torch.cat([angle.sin(), angle.cos(), from_mean], -1)
 
 # %% ../../nbs/networks/04_vit.ipynb #ca381c5b
-EPS = 1e-6 # of the published layer norms
+EPS = 1e-6 # of the layer norms of Prithvi 1.0
 
 def heads_of(
     width:int, # of a token
@@ -106,12 +108,13 @@ class TransformerBlock(nn.Module):
     "One layer of a transformer: attention, then a network of two layers"
     def __init__(self,
         width:int, # of a token
-        heads:int  # of its attention
+        heads:int, # of its attention
+        eps:float=EPS # of its norms
     ):
         super().__init__()
-        self.norm1 = nn.LayerNorm(width, EPS)
+        self.norm1 = nn.LayerNorm(width, eps)
         self.attn = Attention(width, heads)
-        self.norm2 = nn.LayerNorm(width, EPS)
+        self.norm2 = nn.LayerNorm(width, eps)
         self.mlp = nn.ModuleDict(dict(fc1=nn.Linear(width, 4*width), fc2=nn.Linear(4*width, width)))
     def forward(self, x, seen=None):
         x = x + self.attn(self.norm1(x), seen)
@@ -153,9 +156,17 @@ def start_weights(
         net.scale_head.load_state_dict({name.removeprefix('scale_head.'): v for name,v in start.items()})
 
 # %% ../../nbs/networks/04_vit.ipynb #646b1cf3
+def _exponent(eps):
+    "Give the n of 10⁻ⁿ; 0 where a number is no such power of ten"
+    return next((n for n in range(1, 13) if eps==float(f'1e-{n}')), 0)
+
 def _check_sizes(arguments):
     "Refuse sizes that no `GapViT` can have"
-    positive(**{name: v for name,v in arguments.items() if name!='uncertainty'})
+    positive(**{name: v for name,v in arguments.items() if name not in ('uncertainty','eps')})
+    if arguments['width']%arguments['heads']:
+        raise ValueError(f"heads is {arguments['heads']}; it must divide the width {arguments['width']}.")
+    if not _exponent(arguments['eps']):
+        raise ValueError(f"eps is {arguments['eps']}; choose a power of ten from 1e-12 to 0.1.")
     for name in ('width', 'decoder_width'):
         if arguments[name]%16:
             raise ValueError(f"{name} is {arguments[name]}; the encoding of positions needs a multiple of 16.")
@@ -170,17 +181,21 @@ class GapViT(GapNet):
         depth:int=4, # blocks of the encoder
         patch:int=8, # side of a patch, pixels
         decoder_width:int=None, # of a token of the decoder, a multiple of 16; `width` unless given
-        decoder_depth:int=2 # blocks of the decoder
+        decoder_depth:int=2, # blocks of the decoder
+        heads:int=None, # of the encoder; about `width`/64 unless given
+        eps:float=EPS # of the norms, a power of ten
     ):
         super().__init__()
         decoder_width = decoder_width or width
+        usual = heads_of(width, 64) if isinstance(width, int) and width > 0 else 1
         self.arguments = dict(n_bands=n_bands, width=width, uncertainty=uncertainty, depth=depth, patch=patch,
-                              decoder_width=decoder_width, decoder_depth=decoder_depth)
+                              decoder_width=decoder_width, decoder_depth=decoder_depth, heads=heads or usual, eps=eps)
         _check_sizes(self.arguments)
         self.patch,self.uncertainty = patch,uncertainty
         self._add_inputs(n_bands, width, decoder_width)
         self._add_blocks(width, depth, decoder_width, decoder_depth)
         self._add_outputs(n_bands, width, decoder_width)
+        self._add_form(usual)
         start_weights(self)
 
     def _add_inputs(self, n_bands, width, decoder_width):
@@ -195,11 +210,12 @@ class GapViT(GapNet):
 
     def _add_blocks(self, width, depth, decoder_width, decoder_depth):
         "Add the blocks of encoder and decoder"
-        self.blocks = nn.ModuleList(TransformerBlock(width, heads_of(width, 64)) for _ in range(depth))
-        heads = heads_of(decoder_width, 32)
-        self.decoder_blocks = nn.ModuleList(TransformerBlock(decoder_width, heads) for _ in range(decoder_depth))
-        self.norm = nn.LayerNorm(width, EPS)
-        self.decoder_norm = nn.LayerNorm(decoder_width, EPS)
+        def blocks(width, n, heads): return nn.ModuleList(TransformerBlock(width, heads, eps) for _ in range(n))
+        eps = self.arguments['eps']
+        self.blocks = blocks(width, depth, self.arguments['heads'])
+        self.decoder_blocks = blocks(decoder_width, decoder_depth, heads_of(decoder_width, 32))
+        self.norm = nn.LayerNorm(width, eps)
+        self.decoder_norm = nn.LayerNorm(decoder_width, eps)
 
     def _add_outputs(self, n_bands, width, decoder_width):
         "Add the layers from tokens to pixels and the constants of the normalisation"
@@ -211,6 +227,11 @@ class GapViT(GapNet):
         self.register_buffer('mean', mean)
         self.register_buffer('std', std)
         self.register_buffer('line', torch.ones(1))
+
+    def _add_form(self, usual):
+        "Add the heads and the exponent of ε, where they are not the usual ones"
+        heads,eps = self.arguments['heads'],self.arguments['eps']
+        if (heads,eps)!=(usual,EPS): self.register_buffer('heads_eps', torch.tensor([heads,_exponent(eps)]))
 
 # %% ../../nbs/networks/04_vit.ipynb #01e9d9f4
 class PatchInputs(NamedTuple):
@@ -308,54 +329,44 @@ def forward(self:GapViT,
     scale = F.softplus(self._to_images(self.scale_head(tokens), inputs, s.gap))*self.std + FLOOR
     return Pred(mean, scale)
 
-# %% ../../nbs/networks/04_vit.ipynb #db143fe6
-def _short_name(name):
-    "Remove the names of enclosing modules"
-    for prefix in ('module.', 'encoder.', 'decoder.'): name = name.removeprefix(prefix)
-    return name
-
-def plain_state(
-    state:dict # tensors by name, as published
-)->State: # by the names of `GapViT`
-    "Unwrap a published state dict and shorten its names"
-    source = getattr(state, 'source', 'the state dict')
-    for key in ('model', 'state_dict', 'model_state_dict'):
-        if isinstance(state.get(key), dict): state = state[key]
-    return State({_short_name(name): v for name,v in state.items()}, source)
-
 # %% ../../nbs/networks/04_vit.ipynb #567edbe1
-def _check_autoencoder(state):
-    "Refuse tensors that are no masked autoencoder"
-    for name,n_axes in (('patch_embed.proj.weight',5), ('decoder_embed.weight',2)):
-        if name not in state:
-            raise ValueError(f"{state.source} lacks {name}; it holds no masked autoencoder with its decoder.")
-        if state[name].ndim != n_axes:
-            raise ValueError(f"{state.source}: {name} is {tuple(state[name].shape)}; it should have {n_axes} axes.")
+def _stored_form(state, width):
+    "Read the heads and ε of a saved `GapViT`"
+    if 'heads_eps' not in state: return dict(heads=heads_of(width, 64), eps=EPS)
+    form = state['heads_eps'].flatten().tolist()
+    if len(form)!=2 or not (0 < form[0] <= width and form[1] in range(1, 13)):
+        raise ValueError(f"{state.source} is damaged: heads_eps is {str(form)[:40]}, and not a number of heads and "
+                         "an exponent from 1 to 12.")
+    heads,exponent = form
+    return dict(heads=heads, eps=float(f'1e-{exponent}'))
 
-def _count_blocks(state, name):
-    "Count the blocks of a module list"
-    return len({key.split('.')[1] for key in state if key.startswith(f'{name}.')})
+def _published_version(state, name=None):
+    "Find the version of a published file; sizes that were never published are read as those of 1.0"
+    has_scales = any(scale in state for scale in time_place_scales)
+    if name or has_scales or same_sizes(state): return prithvi_version(state, name)
+    heads = heads_of(shown_sizes(state).width, 64)
+    return prithvi_versions['prithvi_v1_100']._replace(heads=heads)
 
 def vit_sizes(
-    state:State # tensors by the names of `GapViT`
+    state:State, # tensors by the names of `GapViT`
+    version:str=None # of Prithvi, for a published file; None = found by names and shapes
 )->dict: # arguments of `GapViT`
     "Infer the sizes of a network from its tensors"
-    _check_autoencoder(state)
-    embedding = state['patch_embed.proj.weight'].shape
-    return dict(width=embedding[0], depth=_count_blocks(state, 'blocks'), patch=embedding[4],
-                decoder_width=len(state['decoder_embed.weight']), decoder_depth=_count_blocks(state, 'decoder_blocks'))
+    sizes = shown_sizes(state)._asdict()
+    if 'told.weight' in state: return sizes | _stored_form(state, sizes['width'])
+    found = _published_version(state, version)
+    return sizes | dict(heads=found.heads, eps=found.eps)
 
 # %% ../../nbs/networks/04_vit.ipynb #d59c495e
-PRITHVI = dict( # mean and standard deviation of each band in the training data of Prithvi, DN
-    mean=(775.2290211032589, 1080.992780391705, 1228.5855250417867,
-          2497.2022620507532, 2204.2139147975554, 1610.8324823273745),
-    std=(1281.526139861424, 1270.0297974547493, 1399.4802505642526,
-         1368.3446143747644, 1291.6764008585435, 1154.505683480695))
+PRITHVI = { # mean and standard deviation of each band in the training data of Prithvi 1.0, DN
+    name: getattr(prithvi_versions['prithvi_v1_100'], name) for name in ('mean','std')}
 
-def _missing_tensors(shapes):
+def _missing_tensors(shapes, version, arguments):
     "Make the tensors that the published network lacks, without effect on its output"
-    zeros = {name: torch.zeros(shapes[name].shape) for name in ('told.weight','decoder_told.weight','line')}
-    return zeros | {name: (torch.tensor(v)*HLS.scale)[:,None,None] for name,v in PRITHVI.items()}
+    tensors = {name: torch.zeros(shapes[name].shape) for name in ('told.weight','decoder_told.weight','line')}
+    for name in ('mean','std'): tensors[name] = (torch.tensor(getattr(version, name))*HLS.scale)[:,None,None]
+    if 'heads_eps' in shapes: tensors['heads_eps'] = torch.tensor([arguments['heads'],_exponent(arguments['eps'])])
+    return tensors
 
 # %% ../../nbs/networks/04_vit.ipynb #777b5d73
 def _check_bands(state, n_bands):
@@ -364,8 +375,9 @@ def _check_bands(state, n_bands):
     if trained != n_bands:
         raise ValueError(f"{state.source} was trained with {trained} bands; the data have {n_bands}.")
 
-def _drop_positions(state, sizes):
-    "Remove the encodings of position, and refuse those of another width"
+def _drop_encodings(state, sizes):
+    "Remove the factors of time and place, and the encodings of position; refuse those of another width"
+    for name in time_place_scales: state.pop(name, None)
     for name,width in (('pos_embed',sizes['width']), ('decoder_pos_embed',sizes['decoder_width'])):
         if name in state and state.pop(name).shape[-1:] != (width,):
             raise ValueError(f"{state.source}: {name} does not have the width {width} of a token.")
@@ -374,17 +386,18 @@ def _drop_positions(state, sizes):
 def from_weights(cls:GapViT,
     state:dict, # tensors by name: published, or saved from a `GapViT`
     n_bands:int=6, # bands per date of the data
-    uncertainty:bool=False # predict a scale as well?
+    uncertainty:bool=False, # predict a scale as well?
+    version:str=None # of Prithvi, for a published file; None = found by names and shapes
 )->GapViT: # of the sizes that the tensors have
     "Build a network with these weights"
     state = plain_state(state)
-    sizes = vit_sizes(state)
+    sizes = vit_sizes(state, version)
     _check_bands(state, n_bands)
-    _drop_positions(state, sizes)
 
     def build(): return cls(n_bands, uncertainty=uncertainty, **sizes)
     with torch.device('meta'): shapes = build().state_dict()
-    if 'told.weight' not in state: state.update(_missing_tensors(shapes))
+    if 'told.weight' not in state: state.update(_missing_tensors(shapes, _published_version(state, version), sizes))
+    _drop_encodings(state, sizes)
     if uncertainty and 'scale_head.weight' not in state:
         state.update(scale_start(shapes['scale_head.weight'].shape))
     return with_state(build, state)
