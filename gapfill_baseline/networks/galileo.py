@@ -6,7 +6,7 @@
 __all__ = ['galileo_bands', 'MOST_TOKENS', 'normalise', 'resize_kernel', 'GalileoTables', 'GalileoBlock', 'FlexiblePatches',
            'Patches', 'GalileoEncoder', 'GalileoDecoder', 'Galileo', 'read_galileo']
 
-# %% ../../nbs/networks/09_galileo.ipynb #9f413e87
+# %% ../../nbs/networks/09_galileo.ipynb #9ed0fd94
 import math
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,12 +18,12 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from ..core import HLS
 from .base import State, load_state, with_state
-from .declared import Declaration
+from .declared import Declaration, models, register_model
 from .presto import (
     attention_mask, band_slots, check_nir, from_other_dates, month_of, ndvi_of, on_sphere, published_weights,
     refuse_long, s2_groups, whole_groups)
 
-# %% ../../nbs/networks/09_galileo.ipynb #cff2f4e1
+# %% ../../nbs/networks/09_galileo.ipynb #819dd1f8
 galileo_bands = dict( # mean and standard deviation of each band in the training data, DN
     blue=(1395.3409, 917.7041), green=(1338.4027, 913.2988), red=(1343.0988, 1092.6787), B05=(1543.8608, 1047.2206),
     B06=(2186.2022, 1048.0102), B07=(2525.0933, 1143.6903), B08=(2410.3377, 1098.9792), B8A=(2750.2855, 1204.4728),
@@ -38,7 +38,7 @@ def normalise(
     mean,std = moments.T[:,:,None,None]
     return (x-mean)/(4*std) + .5
 
-# %% ../../nbs/networks/09_galileo.ipynb #592c03ef
+# %% ../../nbs/networks/09_galileo.ipynb #c28999ff
 @lru_cache
 def _enlarge(n, side):
     "Compute the pseudo-inverse of the interpolation from `n` to `side` numbers, (side,n)"
@@ -55,7 +55,7 @@ def resize_kernel(
     enlarge = _enlarge(n, side).to(kernel.device)
     return enlarge @ kernel.float() @ enlarge.T
 
-# %% ../../nbs/networks/09_galileo.ipynb #80933c7f
+# %% ../../nbs/networks/09_galileo.ipynb #0e1ea2ba
 _SPACE_TIME = dict(S1=2, S2_RGB=3, S2_Red_Edge=3, S2_NIR_10m=1, S2_NIR_20m=1, S2_SWIR=2, NDVI=1)
 _SPACE = dict(SRTM=2, DW=9, WC=5)
 _TIME = dict(ERA5=2, TC=3, VIIRS=1)
@@ -106,7 +106,7 @@ class GalileoTables(nn.Module):
         vector = self.st_channel_embed[list(_STATIC).index('location')]
         return F.pad(vector, (0,3*len(vector)))
 
-# %% ../../nbs/networks/09_galileo.ipynb #71581703
+# %% ../../nbs/networks/09_galileo.ipynb #dc7edc32
 _EPS = 1e-5 # of the layer norms
 
 class GalileoBlock(nn.Module):
@@ -132,7 +132,7 @@ class GalileoBlock(nn.Module):
         x = x + self.attend(query, query if keys is None else keys, seen)
         return x + self.mlp.fc2(F.gelu(self.mlp.fc1(self.norm2(x))))
 
-# %% ../../nbs/networks/09_galileo.ipynb #ba11af40
+# %% ../../nbs/networks/09_galileo.ipynb #8e1ce727
 class FlexiblePatches(nn.Module):
     "Tokens of patches of any size"
     def __init__(self,
@@ -192,7 +192,7 @@ class GalileoEncoder(GalileoTables):
         for block in self.blocks: x = block(x, seen)
         return self.norm(x)
 
-# %% ../../nbs/networks/09_galileo.ipynb #70de53ef
+# %% ../../nbs/networks/09_galileo.ipynb #7652a4d5
 class GalileoDecoder(GalileoTables):
     "Decoder from the encoded visible tokens to the features of hidden ones"
     def __init__(self,
@@ -221,7 +221,7 @@ class GalileoDecoder(GalileoTables):
         for block in self.blocks: x = block(x, seen, keys)
         return self.to_output_embed(self.norm(x)).unflatten(1, where.shape[1:5])
 
-# %% ../../nbs/networks/09_galileo.ipynb #450358d0
+# %% ../../nbs/networks/09_galileo.ipynb #0dc68ad6
 MOST_TOKENS = 2**14 # of the chips that are processed at once
 
 class Galileo(nn.Module):
@@ -258,7 +258,7 @@ class Galileo(nn.Module):
             x = torch.where(patches.hidden[:,dates,None,:,:,None], predicted, x)
         return x.float().mean(2).movedim(-1, 2)
 
-# %% ../../nbs/networks/09_galileo.ipynb #aead2fae
+# %% ../../nbs/networks/09_galileo.ipynb #bf741583
 @patch
 def _patches(self:Galileo, observed, gap, doy, year, lat, lon, slots):
     "Bring chips into patches"
@@ -294,8 +294,9 @@ def tokens(self:Galileo,
     if self.own_date: return of(gap, list(range(gap.shape[1])))
     return from_other_dates(lambda gap, t: of(gap, [t])[:,0], gap)
 
-# %% ../../nbs/networks/09_galileo.ipynb #fa8d4a44
-_HEADS = {128: 8, 192: 3, 768: 12}
+# %% ../../nbs/networks/09_galileo.ipynb #89f60211
+_PUBLISHED = dict(galileo_nano=(128,8), galileo_tiny=(192,3), galileo_base=(768,12)) # width of a token, and heads
+_HEADS = dict(_PUBLISHED.values())
 _SIZED_BY = {'norm.weight': 1, 'pos_embed': 2} # name and number of axes of tensors of encoder and decoder
 _KERNEL = 'space_time_embed.S2_RGB.proj.weight'
 
@@ -311,15 +312,24 @@ def _sizes(state, **also):
     return dict(width=width, depth=depth, heads=_HEADS[width])
 
 def read_galileo(
-    path, # folder with encoder.pt and decoder.pt, or the file of an encoder
+    path, # folder with encoder.pt and decoder.pt, or the file of an encoder, beside which the decoder may be
     **options # `patch`, `resolution`, `nir` and `own_date` of `Galileo`
 )->Galileo: # in eval mode, on the CPU
     "Read Galileo with its weights"
-    path = Path(path)
-    encoder = load_state(path/'encoder.pt' if path.is_dir() else path)
-    decoder = load_state(path/'decoder.pt') if path.is_dir() and (path/'decoder.pt').exists() else {}
+    file = Path(path)/'encoder.pt' if Path(path).is_dir() else Path(path)
+    encoder = load_state(file)
+    beside = file.with_name('decoder.pt')
+    decoder = load_state(beside) if beside.exists() else {}
     sizes = _sizes(encoder, **{_KERNEL: 4})
     sizes |= dict(n_dates=len(encoder['pos_embed']), kernel=encoder[_KERNEL].shape[-1])
     if decoder: sizes |= dict(decoder=_sizes(decoder, mask_token=1))
     parts = {f'encoder.{name}': x for name,x in encoder.items()} | {f'decoder.{name}': x for name,x in decoder.items()}
     return with_state(lambda: Galileo(**sizes, **options), State(parts, path)).eval()
+
+@register_model(*_PUBLISHED)
+def _named(path, name):
+    "Read the model that `--model` names"
+    net = read_galileo(path)
+    width = len(net.encoder.norm.weight)
+    if width==_PUBLISHED[name][0]: return net
+    raise ValueError(f"model is {name}, and the tokens of {path} have {width} numbers; it has {_PUBLISHED[name][0]}.")

@@ -8,7 +8,7 @@ __all__ = ['s2_groups', 'TOKENS_AT_ONCE', 'month_of', 'on_sphere', 'band_slots',
            'PrestoDecoder', 'Presto', 'pixel_series', 'each_pixel', 'from_other_dates', 'presto_sizes', 'read_presto',
            'published_weights']
 
-# %% ../../nbs/networks/08_presto.ipynb #f3bbdf92
+# %% ../../nbs/networks/08_presto.ipynb #a29dc956
 import math, os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from ..core import HLS
 from .base import State, load_state, with_state
-from .declared import Declaration
+from .declared import Declaration, models, register_model
 from .vit import TransformerBlock
 
-# %% ../../nbs/networks/08_presto.ipynb #2c30af42
+# %% ../../nbs/networks/08_presto.ipynb #06c0b2b7
 _MONTH_ENDS = (31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334) # last days of the months of a common year
 
 def month_of(
@@ -35,7 +35,7 @@ def month_of(
     day = torch.where(leap & (doy >= 60), doy-1, doy)
     return torch.bucketize(day, torch.tensor(_MONTH_ENDS, dtype=day.dtype, device=day.device))
 
-# %% ../../nbs/networks/08_presto.ipynb #b97d1444
+# %% ../../nbs/networks/08_presto.ipynb #3a2a297b
 def on_sphere(
     lat:Tensor, # degrees, NaN = unknown, (B,)
     lon:Tensor  # degrees, NaN = unknown, (B,)
@@ -46,7 +46,7 @@ def on_sphere(
     xyz = torch.stack([lat.cos()*lon.cos(), lat.cos()*lon.sin(), lat.sin()], -1)
     return torch.where(known[:,None], xyz, 0.),known
 
-# %% ../../nbs/networks/08_presto.ipynb #ef951cd3
+# %% ../../nbs/networks/08_presto.ipynb #897dc619
 s2_groups = dict( # group -> its bands
     S2_RGB=('blue','green','red'), S2_Red_Edge=('B05','B06','B07'), S2_NIR_10m=('B08',), S2_NIR_20m=('B8A',),
     S2_SWIR=('swir_1','swir_2'))
@@ -77,7 +77,7 @@ def whole_groups(
     found = {g: [slots.index((g,k)) if (g,k) in slots else None for k in range(len(s2_groups[g]))] for g in s2_groups}
     return {g: at for g,at in found.items() if None not in at}
 
-# %% ../../nbs/networks/08_presto.ipynb #73b4e95b
+# %% ../../nbs/networks/08_presto.ipynb #e1b08f0f
 def ndvi_of(
     x:Tensor, # reflectance, 0 inside the gap, (...,C)
     slots:list # of each of the C bands: its group, and its position in the group
@@ -90,7 +90,7 @@ def ndvi_of(
     index = torch.where(total > 0, (nir-red)/torch.where(total > 0, total, 1.), 0.)
     return index[...,None]
 
-# %% ../../nbs/networks/08_presto.ipynb #fdaa9d3f
+# %% ../../nbs/networks/08_presto.ipynb #d26da652
 _GROUPS = ('S1','S2_RGB','S2_Red_Edge','S2_NIR_10m','S2_NIR_20m','S2_SWIR','ERA5','SRTM','NDVI','dynamic_world')
 _TERRAIN = _GROUPS.index('SRTM') # the group with one token for all dates
 _DATED = [k for k in range(len(_GROUPS)) if k!=_TERRAIN]
@@ -119,7 +119,7 @@ def _month_table(width):
     angle = torch.arange(12, dtype=torch.float64)[:,None]*(2*math.pi/12)
     return torch.cat([angle.sin().expand(-1, width//2), angle.cos().expand(-1, width//2)], 1).float()
 
-# %% ../../nbs/networks/08_presto.ipynb #88c8cea1
+# %% ../../nbs/networks/08_presto.ipynb #afb6bb06
 def refuse_long(
     n_dates:int, # of a series
     most:int # that a network takes
@@ -147,14 +147,14 @@ class PrestoCoder(nn.Module):
         date = self.pos_embed[:,:T,None].expand(size)
         return torch.cat([month, groups.expand(size), date], -1)
 
-# %% ../../nbs/networks/08_presto.ipynb #e4e04f51
+# %% ../../nbs/networks/08_presto.ipynb #fb2737df
 def attention_mask(
     visible:Tensor # True = visible, of the tokens of each sequence, bool, (B,N)
 )->Tensor: # True = attended to, bool, (B,1,1,N)
     "Shape the visible tokens as a mask of attention"
     return (visible | ~visible.any(1, keepdim=True))[:,None,None]
 
-# %% ../../nbs/networks/08_presto.ipynb #27e3b498
+# %% ../../nbs/networks/08_presto.ipynb #1f822231
 class PixelSeries(NamedTuple):
     "Series of some pixels"
     values:Tensor # of the bands, then NDVI; 0 where hidden, float32, (P,T,C+1)
@@ -199,7 +199,7 @@ class PrestoEncoder(PrestoCoder):
         for block in self.blocks: x = block(x, seen)
         return self.norm(x)
 
-# %% ../../nbs/networks/08_presto.ipynb #76379214
+# %% ../../nbs/networks/08_presto.ipynb #af00fc7b
 class PrestoDecoder(PrestoCoder):
     "Decoder from the tokens of a pixel to the bands of every date"
     def __init__(self,
@@ -245,7 +245,7 @@ class PrestoDecoder(PrestoCoder):
         for block in self.decoder_blocks: x = block(x, seen[:,None,None])
         return self.decoder_norm(x[:,1:-1]).unflatten(1, (-1,len(_DATED)))
 
-# %% ../../nbs/networks/08_presto.ipynb #386e2ad7
+# %% ../../nbs/networks/08_presto.ipynb #c86bb3ac
 TOKENS_AT_ONCE = 2**14 # of a portion
 
 def _freeze_unused(net):
@@ -292,7 +292,7 @@ class Presto(nn.Module):
         groups = sorted({_DATED.index(_GROUPS.index(group)) for group,_ in slots})
         return tokens[:,:,groups].flatten(2)
 
-# %% ../../nbs/networks/08_presto.ipynb #a05830b1
+# %% ../../nbs/networks/08_presto.ipynb #d95fcc47
 def pixel_series(
     observed:Tensor, # reflectance, (B,T,C,H,W)
     gap:Tensor, # True = hidden, bool, (B,T,H,W)
@@ -321,7 +321,7 @@ def each_pixel(
     out = [checkpoint(f, part, use_reentrant=False) if again else f(part) for part in parts]
     return torch.cat(out).float().unflatten(0, size).permute(0,3,4,1,2)
 
-# %% ../../nbs/networks/08_presto.ipynb #6fabeab5
+# %% ../../nbs/networks/08_presto.ipynb #c3cfbe8a
 def from_other_dates(
     f:Callable, # function of a gap (B,T,H,W) and a date that gives the features of this date, (B,F,h,w)
     gap:Tensor # True = hidden, bool, (B,T,H,W)
@@ -333,7 +333,7 @@ def from_other_dates(
         return f(hidden, t)
     return torch.stack([without(t) for t in range(gap.shape[1])], 1)
 
-# %% ../../nbs/networks/08_presto.ipynb #88ddaf08
+# %% ../../nbs/networks/08_presto.ipynb #b6bedce2
 @patch
 def _images(self:Presto, f, observed, gap, doy, year, lat, lon, slots):
     "Compute images with a function of some pixels, their context and the slots of the bands"
@@ -372,7 +372,7 @@ def tokens(self:Presto,
     def of(gap): return self._images(self.features, observed, gap, doy, year, lat, lon, slots)
     return of(gap) if self.own_date else from_other_dates(lambda gap, t: of(gap)[:,t], gap)
 
-# %% ../../nbs/networks/08_presto.ipynb #9bef9670
+# %% ../../nbs/networks/08_presto.ipynb #6a6c33f6
 _TWIN = 'decoder.channel_embeddings.weight' # in the published file, the same tensor as the next
 _GROUP_VECTORS = 'encoder.channel_embed.weight'
 _SIZED_BY = { # name and number of axes of the tensors that have the sizes
@@ -406,7 +406,12 @@ def read_presto(
         raise ValueError(f"{path}: {_TWIN} and {_GROUP_VECTORS} differ; they are one tensor in Presto.")
     return with_state(lambda: Presto(**sizes, **options), state).eval()
 
-# %% ../../nbs/networks/08_presto.ipynb #891375b7
+@register_model('presto')
+def _named(path, name):
+    "Read the model that `--model presto` names"
+    return read_presto(path)
+
+# %% ../../nbs/networks/08_presto.ipynb #2a75b6fc
 def published_weights(
     name:str # of a file or folder of published weights, such as presto/default_model.pt
 ): # its path, or None if it is not there
