@@ -7,7 +7,7 @@ __all__ = ['units', 'models', 'Declaration', 'check_declaration', 'ModelInput', 
            'pad_dates', 'each', 'joined', 'DeclaredNet', 'read_python', 'check_package', 'PackageModel', 'read_package',
            'register_model', 'read_model', 'is_declared']
 
-# %% ../../nbs/networks/06_declared.ipynb #b94832d8
+# %% ../../nbs/networks/06_declared.ipynb #89c197d1
 import json, math, re, zipfile
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -24,7 +24,7 @@ from .base import GapNet
 from ..program import one_line, regular_file
 from ..reading.bands import band_words
 
-# %% ../../nbs/networks/06_declared.ipynb #9060354a
+# %% ../../nbs/networks/06_declared.ipynb #d5f55069
 class Declaration(NamedTuple):
     "What a model takes and gives"
     bands:tuple              # names that it needs, in its order
@@ -39,7 +39,7 @@ class Declaration(NamedTuple):
 
 units = dict(reflectance=1., dn=1/HLS.scale) # number of each unit in reflectance 1
 
-# %% ../../nbs/networks/06_declared.ipynb #f8a2812b
+# %% ../../nbs/networks/06_declared.ipynb #4242b030
 def _whole(x):
     "Test for a whole number of at least 1"
     return isinstance(x, Integral) and not isinstance(x, bool) and x >= 1
@@ -82,13 +82,15 @@ def check_declaration(
     if not facts.get('bands'): raise ValueError(f"{source} names no bands. Declare bands, such as {HLS.bands}.")
     lists = {k: tuple(v) for k,v in facts.items() if isinstance(v, (list,tuple))}
     d = Declaration(**facts | lists)
-    d = d._replace(bands=tuple(band_words(d.bands)), optional=tuple(band_words(d.optional)))
+    words = band_words([*d.bands, *d.optional]) # together, because B08 is read otherwise beside B8A
+    n = len(d.bands)
+    d = d._replace(bands=tuple(words[:n]), optional=tuple(words[n:]))
     if d.unit not in units: raise ValueError(f"{source}: unit is {d.unit!r}; choose from {', '.join(units)}.")
     _check_numbers(d, source)
     _check_sizes(d, source)
     return d
 
-# %% ../../nbs/networks/06_declared.ipynb #d6e0a4f8
+# %% ../../nbs/networks/06_declared.ipynb #21447a78
 class ModelInput(NamedTuple):
     "Arguments of a model"
     observed:Tensor # in the unit of the model, normalised where it declares so, 0 in the gap, float32, (B,T,C,H,W)
@@ -106,7 +108,7 @@ class ModelInput(NamedTuple):
         "Apply a function to every tensor"
         return ModelInput(*(f(x) for x in self[:-1]), self.bands)
 
-# %% ../../nbs/networks/06_declared.ipynb #a1a18df0
+# %% ../../nbs/networks/06_declared.ipynb #eb0f7090
 class FunctionModel(nn.Module):
     "A function as a model"
     def __init__(self,
@@ -131,7 +133,7 @@ def as_model(
     model.declaration = declaration
     return model
 
-# %% ../../nbs/networks/06_declared.ipynb #129a46ac
+# %% ../../nbs/networks/06_declared.ipynb #6bc1617a
 def date_windows(
     n:int, # dates of a chip
     most:int # dates that the model takes at once; None = no limit
@@ -143,7 +145,7 @@ def date_windows(
     best = [min(range(len(starts)), key=lambda k: abs(t-starts[k]-(most-1)/2)) for t in range(n)]
     return [(start,[t for t in range(n) if best[t]==k]) for k,start in enumerate(starts) if k in best]
 
-# %% ../../nbs/networks/06_declared.ipynb #ac5985d8
+# %% ../../nbs/networks/06_declared.ipynb #77204efd
 _USUAL_DISTANCE = 16 # days between dates that are added to a single one
 
 def _later(values, n, step):
@@ -164,7 +166,7 @@ def pad_dates(
     return x._replace(observed=F.pad(x.observed, (0,0)*3+(0,n)), gap=F.pad(x.gap, (0,0,0,0,0,n), value=True),
                       days=_later(x.days, n, step), doy=doy, year=year)
 
-# %% ../../nbs/networks/06_declared.ipynb #c88ffbda
+# %% ../../nbs/networks/06_declared.ipynb #d8be6e0b
 def each(
     answer, # tuple of tensors, some may be None
     f # takes a tensor and returns one
@@ -179,7 +181,7 @@ def joined(
     "Join answers part by part"
     return tuple(None if parts[0] is None else torch.cat(parts, axis) for parts in zip(*answers))
 
-# %% ../../nbs/networks/06_declared.ipynb #4ea9b4c1
+# %% ../../nbs/networks/06_declared.ipynb #f75c639b
 def _pad_images(x, height, width):
     "Pad images with hidden pixels to at least a height and a width"
     H,W = x.gap.shape[-2:]
@@ -201,7 +203,7 @@ class _Blended:
         for total,p in zip(self.sums, answer):
             if p is not None: total[...,y:y+h,x:x+w] += p*weights
 
-# %% ../../nbs/networks/06_declared.ipynb #2676108d
+# %% ../../nbs/networks/06_declared.ipynb #10235857
 class DeclaredNet(GapNet):
     "A model from elsewhere as a network"
     def __init__(self,
@@ -262,7 +264,7 @@ class DeclaredNet(GapNet):
         if scale is None: return Pred(mean)
         return Pred(mean, (take_dates(scale, back)*self.std)[:,:,self.to_data])
 
-# %% ../../nbs/networks/06_declared.ipynb #6549446a
+# %% ../../nbs/networks/06_declared.ipynb #d0a3a853
 @patch
 def over_dates(self:DeclaredNet,
     x:ModelInput, # of a batch, any number of dates
@@ -332,7 +334,7 @@ def _checked(answer, x):
                          "the shape must be the same.")
     return each((mean,scale), Tensor.float)
 
-# %% ../../nbs/networks/06_declared.ipynb #82f908f6
+# %% ../../nbs/networks/06_declared.ipynb #9e79cad1
 def _to_pixels(tokens, x):
     "Interpolate tokens (B,T,F,h,w) to the pixels of the inputs"
     if not isinstance(tokens, Tensor) or tokens.ndim!=5 or tokens.shape[:2]!=x.gap.shape[:2]:
@@ -352,7 +354,7 @@ def features(self:DeclaredNet,
     answer, = self.over_dates(self.inputs(s), lambda x: (_to_pixels(tokens(*x), x),))
     return take_dates(answer, s.days.argsort(dim=1, stable=True).argsort(1))
 
-# %% ../../nbs/networks/06_declared.ipynb #6307005c
+# %% ../../nbs/networks/06_declared.ipynb #76d4afa1
 def _run_file(path):
     "Run a Python file: its names"
     names = dict(__name__=Path(path).stem, __file__=str(path))
@@ -379,7 +381,7 @@ def read_python(
                          "bands), or load(weights), which returns such a function or a module.")
     return as_model(_loaded(names, weights, path), names.get('declaration'), f'model {path}')
 
-# %% ../../nbs/networks/06_declared.ipynb #bd5cd687
+# %% ../../nbs/networks/06_declared.ipynb #8d4a10d6
 _words_of_sizes = {'Symbol','positive','integer','True','Integer','Rational','Add','Mul','Pow','Max','Min','Mod','FloorDiv',
                    'CeilDiv','PythonMod','CleanDiv'}
 
@@ -430,7 +432,7 @@ def check_package(
         raise ValueError(f"model {path} is not a package of torch.export.save: {one_line(e)}") from None
     if fault: raise ValueError(f"model {path} {fault}. Loading it could run code; pass a Python file that you have read.")
 
-# %% ../../nbs/networks/06_declared.ipynb #d6b06d2d
+# %% ../../nbs/networks/06_declared.ipynb #453488b4
 class PackageModel(nn.Module):
     "The program of a package as a model"
     def __init__(self, program, declaration):
@@ -455,7 +457,7 @@ def read_package(
     if declaration.optional: raise ValueError(f"model {path} declares optional bands; a package has fixed ones.")
     return PackageModel(exported.module(), declaration)
 
-# %% ../../nbs/networks/06_declared.ipynb #13924c0a
+# %% ../../nbs/networks/06_declared.ipynb #af853852
 models = {} # name -> function that takes the path of the weights and gives a model
 
 def register_model(

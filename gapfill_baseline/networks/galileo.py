@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['galileo_bands', 'MOST_TOKENS', 'normalise', 'resize_kernel', 'GalileoTables', 'GalileoBlock', 'FlexiblePatches',
-           'Patches', 'GalileoEncoder', 'GalileoDecoder', 'Galileo', 'read_galileo', 'read_named']
+           'Patches', 'GalileoEncoder', 'GalileoDecoder', 'Galileo', 'read_galileo']
 
-# %% ../../nbs/networks/09_galileo.ipynb #2fe65d70
+# %% ../../nbs/networks/09_galileo.ipynb #d1cf31a9
 import math
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,12 +18,12 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from ..core import HLS
 from .base import State, load_state, with_state
-from .declared import Declaration, register_model
+from .declared import Declaration, models, register_model
 from .presto import (
     attention_mask, band_slots, check_nir, from_other_dates, month_of, ndvi_of, on_sphere, published_weights,
     refuse_long, s2_groups, whole_groups)
 
-# %% ../../nbs/networks/09_galileo.ipynb #d0a6b403
+# %% ../../nbs/networks/09_galileo.ipynb #ed9c5772
 galileo_bands = dict( # mean and standard deviation of each band in the training data, DN
     blue=(1395.3409, 917.7041), green=(1338.4027, 913.2988), red=(1343.0988, 1092.6787), B05=(1543.8608, 1047.2206),
     B06=(2186.2022, 1048.0102), B07=(2525.0933, 1143.6903), B08=(2410.3377, 1098.9792), B8A=(2750.2855, 1204.4728),
@@ -38,7 +38,7 @@ def normalise(
     mean,std = moments.T[:,:,None,None]
     return (x-mean)/(4*std) + .5
 
-# %% ../../nbs/networks/09_galileo.ipynb #e4bc8161
+# %% ../../nbs/networks/09_galileo.ipynb #9677fba9
 @lru_cache
 def _enlarge(n, side):
     "Compute the pseudo-inverse of the interpolation from `n` to `side` numbers, (side,n)"
@@ -55,7 +55,7 @@ def resize_kernel(
     enlarge = _enlarge(n, side).to(kernel.device)
     return enlarge @ kernel.float() @ enlarge.T
 
-# %% ../../nbs/networks/09_galileo.ipynb #36b2911e
+# %% ../../nbs/networks/09_galileo.ipynb #39c9e122
 _SPACE_TIME = dict(S1=2, S2_RGB=3, S2_Red_Edge=3, S2_NIR_10m=1, S2_NIR_20m=1, S2_SWIR=2, NDVI=1)
 _SPACE = dict(SRTM=2, DW=9, WC=5)
 _TIME = dict(ERA5=2, TC=3, VIIRS=1)
@@ -106,7 +106,7 @@ class GalileoTables(nn.Module):
         vector = self.st_channel_embed[list(_STATIC).index('location')]
         return F.pad(vector, (0,3*len(vector)))
 
-# %% ../../nbs/networks/09_galileo.ipynb #f5b48f29
+# %% ../../nbs/networks/09_galileo.ipynb #cd7a0eda
 _EPS = 1e-5 # of the layer norms
 
 class GalileoBlock(nn.Module):
@@ -132,7 +132,7 @@ class GalileoBlock(nn.Module):
         x = x + self.attend(query, query if keys is None else keys, seen)
         return x + self.mlp.fc2(F.gelu(self.mlp.fc1(self.norm2(x))))
 
-# %% ../../nbs/networks/09_galileo.ipynb #e36f8d5e
+# %% ../../nbs/networks/09_galileo.ipynb #f2afbe75
 class FlexiblePatches(nn.Module):
     "Tokens of patches of any size"
     def __init__(self,
@@ -144,6 +144,7 @@ class FlexiblePatches(nn.Module):
         self.proj = nn.Conv2d(n_bands, width, side, side)
     def forward(self, x, side): return F.conv2d(x, resize_kernel(self.proj.weight, side), self.proj.bias, side)
 
+# %% ../../nbs/networks/09_galileo.ipynb #fa5fee23
 class Patches(NamedTuple):
     "Patches of some chips, and what is known of them"
     values:Tensor # normalised bands, then NDVI, (B,T,C+1,H,W)
@@ -152,6 +153,7 @@ class Patches(NamedTuple):
     xyz:Tensor # place on the unit sphere, (B,3)
     known:Tensor # True = the place is known, bool, (B,)
 
+# %% ../../nbs/networks/09_galileo.ipynb #e3545065
 def _attended(patches, n_groups):
     "Make the mask of attention of the place and of each group of each patch and date, (B,1,1,1+N)"
     tokens = (~patches.hidden)[:,:,None].expand(-1,-1,n_groups,-1,-1).flatten(1)
@@ -192,7 +194,7 @@ class GalileoEncoder(GalileoTables):
         for block in self.blocks: x = block(x, seen)
         return self.norm(x)
 
-# %% ../../nbs/networks/09_galileo.ipynb #aa79a9c3
+# %% ../../nbs/networks/09_galileo.ipynb #7adcbead
 class GalileoDecoder(GalileoTables):
     "Decoder from the encoded visible tokens to the features of hidden ones"
     def __init__(self,
@@ -221,7 +223,7 @@ class GalileoDecoder(GalileoTables):
         for block in self.blocks: x = block(x, seen, keys)
         return self.to_output_embed(self.norm(x)).unflatten(1, where.shape[1:5])
 
-# %% ../../nbs/networks/09_galileo.ipynb #39b2baa2
+# %% ../../nbs/networks/09_galileo.ipynb #04b75338
 MOST_TOKENS = 2**14 # of the chips that are processed at once
 
 class Galileo(nn.Module):
@@ -245,7 +247,7 @@ class Galileo(nn.Module):
         self.nir,self.own_date = nir,own_date
         self.encoder = GalileoEncoder(width, depth, heads, n_dates, kernel)
         self.decoder = GalileoDecoder(encoder_width=width, n_dates=n_dates, **decoder) if decoder else None
-        optional = ('B05','B06','B07','B08','B8A')
+        optional = ('B05','B06','B07','B8A')
         self.declaration = Declaration(HLS.bands, optional, patch=patch, dates=(1,n_dates), tile=8*patch)
 
     def features(self, patches, groups, dates):
@@ -258,7 +260,7 @@ class Galileo(nn.Module):
             x = torch.where(patches.hidden[:,dates,None,:,:,None], predicted, x)
         return x.float().mean(2).movedim(-1, 2)
 
-# %% ../../nbs/networks/09_galileo.ipynb #f9a1026d
+# %% ../../nbs/networks/09_galileo.ipynb #110c071a
 @patch
 def _patches(self:Galileo, observed, gap, doy, year, lat, lon, slots):
     "Bring chips into patches"
@@ -294,14 +296,15 @@ def tokens(self:Galileo,
     if self.own_date: return of(gap, list(range(gap.shape[1])))
     return from_other_dates(lambda gap, t: of(gap, [t])[:,0], gap)
 
-# %% ../../nbs/networks/09_galileo.ipynb #f9f8f842
-_HEADS = {128: 8, 192: 3, 768: 12}
-_TELLING = {'norm.weight': 1, 'pos_embed': 2} # name and number of axes of tensors of encoder and decoder
+# %% ../../nbs/networks/09_galileo.ipynb #60089d88
+_PUBLISHED = dict(galileo_nano=(128,8), galileo_tiny=(192,3), galileo_base=(768,12)) # width of a token, and heads
+_HEADS = dict(_PUBLISHED.values())
+_SIZED_BY = {'norm.weight': 1, 'pos_embed': 2} # name and number of axes of tensors of encoder and decoder
 _KERNEL = 'space_time_embed.S2_RGB.proj.weight'
 
 def _sizes(state, **also):
-    "Tell width, depth, heads and dates of an encoder or a decoder from its tensors"
-    for name,axes in (_TELLING | also).items():
+    "Take width, depth and heads of an encoder or a decoder from its tensors"
+    for name,axes in (_SIZED_BY | also).items():
         if name in state and state[name].ndim==axes: continue
         raise ValueError(f"{state.source} is not Galileo: it has no {name} of {axes} axes. "
                          "Take encoder.pt and decoder.pt of github.com/nasaharvest/galileo.")
@@ -311,23 +314,24 @@ def _sizes(state, **also):
     return dict(width=width, depth=depth, heads=_HEADS[width])
 
 def read_galileo(
-    path, # folder with encoder.pt and decoder.pt, or the file of an encoder
+    path, # folder with encoder.pt and decoder.pt, or the file of an encoder, beside which the decoder may be
     **options # `patch`, `resolution`, `nir` and `own_date` of `Galileo`
 )->Galileo: # in eval mode, on the CPU
     "Read Galileo with its weights"
-    path = Path(path)
-    encoder = load_state(path/'encoder.pt' if path.is_dir() else path)
-    decoder = load_state(path/'decoder.pt') if path.is_dir() and (path/'decoder.pt').exists() else {}
+    file = Path(path)/'encoder.pt' if Path(path).is_dir() else Path(path)
+    encoder = load_state(file)
+    beside = file.with_name('decoder.pt')
+    decoder = load_state(beside) if beside.exists() else {}
     sizes = _sizes(encoder, **{_KERNEL: 4})
     sizes |= dict(n_dates=len(encoder['pos_embed']), kernel=encoder[_KERNEL].shape[-1])
     if decoder: sizes |= dict(decoder=_sizes(decoder, mask_token=1))
     parts = {f'encoder.{name}': x for name,x in encoder.items()} | {f'decoder.{name}': x for name,x in decoder.items()}
     return with_state(lambda: Galileo(**sizes, **options), State(parts, path)).eval()
 
-@register_model('galileo_nano')
-def read_named(
-    path, # folder with encoder.pt and decoder.pt, or the file of the encoder
-    name:str='galileo_nano' # not used
-)->Galileo:
-    "Read Galileo by its name"
-    return read_galileo(path)
+@register_model(*_PUBLISHED)
+def _named(path, name):
+    "Read the model that `--model` names"
+    net = read_galileo(path)
+    width = len(net.encoder.norm.weight)
+    if width==_PUBLISHED[name][0]: return net
+    raise ValueError(f"model is {name}, and the tokens of {path} have {width} numbers; it has {_PUBLISHED[name][0]}.")

@@ -6,9 +6,9 @@
 __all__ = ['s2_groups', 'TOKENS_AT_ONCE', 'month_of', 'on_sphere', 'band_slots', 'check_nir', 'whole_groups', 'ndvi_of',
            'presto_blocks', 'refuse_long', 'PrestoCoder', 'attention_mask', 'PixelSeries', 'Context', 'PrestoEncoder',
            'PrestoDecoder', 'Presto', 'pixel_series', 'each_pixel', 'from_other_dates', 'presto_sizes', 'read_presto',
-           'read_named', 'published_weights']
+           'published_weights']
 
-# %% ../../nbs/networks/08_presto.ipynb #1d17fb00
+# %% ../../nbs/networks/08_presto.ipynb #d288d3e8
 import math, os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from ..core import HLS
 from .base import State, load_state, with_state
-from .declared import Declaration, register_model
+from .declared import Declaration, models, register_model
 from .vit import TransformerBlock
 
-# %% ../../nbs/networks/08_presto.ipynb #8dcfa390
+# %% ../../nbs/networks/08_presto.ipynb #3c7d08a2
 _MONTH_ENDS = (31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334) # last days of the months of a common year
 
 def month_of(
@@ -35,7 +35,7 @@ def month_of(
     day = torch.where(leap & (doy >= 60), doy-1, doy)
     return torch.bucketize(day, torch.tensor(_MONTH_ENDS, dtype=day.dtype, device=day.device))
 
-# %% ../../nbs/networks/08_presto.ipynb #f14d9485
+# %% ../../nbs/networks/08_presto.ipynb #fd1b6172
 def on_sphere(
     lat:Tensor, # degrees, NaN = unknown, (B,)
     lon:Tensor  # degrees, NaN = unknown, (B,)
@@ -46,7 +46,7 @@ def on_sphere(
     xyz = torch.stack([lat.cos()*lon.cos(), lat.cos()*lon.sin(), lat.sin()], -1)
     return torch.where(known[:,None], xyz, 0.),known
 
-# %% ../../nbs/networks/08_presto.ipynb #3845529e
+# %% ../../nbs/networks/08_presto.ipynb #b07af8be
 s2_groups = dict( # group -> its bands
     S2_RGB=('blue','green','red'), S2_Red_Edge=('B05','B06','B07'), S2_NIR_10m=('B08',), S2_NIR_20m=('B8A',),
     S2_SWIR=('swir_1','swir_2'))
@@ -64,12 +64,14 @@ def band_slots(
     if unknown: raise ValueError(f"the band {unknown[0]} is not known here. Choose from: nir, {', '.join(_slots)}.")
     return [_slots[b] for b in names]
 
+# %% ../../nbs/networks/08_presto.ipynb #5341cda7
 def check_nir(
     nir:str # option of a network
 ):
     "Refuse a near infrared that Sentinel-2 does not have"
     if nir not in ('B8A','B08'): raise ValueError(f"nir is {nir}; choose B8A or B08.")
 
+# %% ../../nbs/networks/08_presto.ipynb #ba7ddaac
 def whole_groups(
     slots:list # of each band: its group, and its position in the group
 )->dict: # group -> positions of its bands in the data, in the order of the group
@@ -77,7 +79,7 @@ def whole_groups(
     found = {g: [slots.index((g,k)) if (g,k) in slots else None for k in range(len(s2_groups[g]))] for g in s2_groups}
     return {g: at for g,at in found.items() if None not in at}
 
-# %% ../../nbs/networks/08_presto.ipynb #f06f097b
+# %% ../../nbs/networks/08_presto.ipynb #983ef02d
 def ndvi_of(
     x:Tensor, # reflectance, 0 inside the gap, (...,C)
     slots:list # of each of the C bands: its group, and its position in the group
@@ -90,7 +92,7 @@ def ndvi_of(
     index = torch.where(total > 0, (nir-red)/torch.where(total > 0, total, 1.), 0.)
     return index[...,None]
 
-# %% ../../nbs/networks/08_presto.ipynb #446fd420
+# %% ../../nbs/networks/08_presto.ipynb #f6c4da7e
 _GROUPS = ('S1','S2_RGB','S2_Red_Edge','S2_NIR_10m','S2_NIR_20m','S2_SWIR','ERA5','SRTM','NDVI','dynamic_world')
 _TERRAIN = _GROUPS.index('SRTM') # the group with one token for all dates
 _DATED = [k for k in range(len(_GROUPS)) if k!=_TERRAIN]
@@ -119,7 +121,7 @@ def _month_table(width):
     angle = torch.arange(12, dtype=torch.float64)[:,None]*(2*math.pi/12)
     return torch.cat([angle.sin().expand(-1, width//2), angle.cos().expand(-1, width//2)], 1).float()
 
-# %% ../../nbs/networks/08_presto.ipynb #5b4cda00
+# %% ../../nbs/networks/08_presto.ipynb #587e0b52
 def refuse_long(
     n_dates:int, # of a series
     most:int # that a network takes
@@ -127,6 +129,7 @@ def refuse_long(
     "Refuse a series that is longer than the tables of a network"
     if n_dates > most: raise ValueError(f"The series has {n_dates} dates; the network takes at most {most}. Cut it.")
 
+# %% ../../nbs/networks/08_presto.ipynb #d7c68ffa
 class PrestoCoder(nn.Module):
     "Tables that encode the months and the dates of a series"
     def __init__(self,
@@ -147,20 +150,21 @@ class PrestoCoder(nn.Module):
         date = self.pos_embed[:,:T,None].expand(size)
         return torch.cat([month, groups.expand(size), date], -1)
 
-# %% ../../nbs/networks/08_presto.ipynb #20ae1563
+# %% ../../nbs/networks/08_presto.ipynb #3b78ac32
 def attention_mask(
     visible:Tensor # True = visible, of the tokens of each sequence, bool, (B,N)
 )->Tensor: # True = attended to, bool, (B,1,1,N)
     "Shape the visible tokens as a mask of attention"
     return (visible | ~visible.any(1, keepdim=True))[:,None,None]
 
-# %% ../../nbs/networks/08_presto.ipynb #ec8de473
+# %% ../../nbs/networks/08_presto.ipynb #2aeaf989
 class PixelSeries(NamedTuple):
     "Series of some pixels"
     values:Tensor # of the bands, then NDVI; 0 where hidden, float32, (P,T,C+1)
     hidden:Tensor # bool, (P,T)
     chip:Tensor # position of the chip in the batch, int64, (P,)
 
+# %% ../../nbs/networks/08_presto.ipynb #af8b0cda
 class Context(NamedTuple):
     "Facts that all pixels of a chip share"
     months:Tensor # 0 = January, int64, (B,T)
@@ -168,6 +172,7 @@ class Context(NamedTuple):
     known:Tensor # True = the place is known, bool, (B,)
     groups:dict # group -> positions of its bands in `PixelSeries.values`
 
+# %% ../../nbs/networks/08_presto.ipynb #69145179
 class PrestoEncoder(PrestoCoder):
     "Encoder of the visible tokens of a pixel"
     def __init__(self,
@@ -199,7 +204,7 @@ class PrestoEncoder(PrestoCoder):
         for block in self.blocks: x = block(x, seen)
         return self.norm(x)
 
-# %% ../../nbs/networks/08_presto.ipynb #b44be0a2
+# %% ../../nbs/networks/08_presto.ipynb #0113db61
 class PrestoDecoder(PrestoCoder):
     "Decoder from the tokens of a pixel to the bands of every date"
     def __init__(self,
@@ -245,7 +250,7 @@ class PrestoDecoder(PrestoCoder):
         for block in self.decoder_blocks: x = block(x, seen[:,None,None])
         return self.decoder_norm(x[:,1:-1]).unflatten(1, (-1,len(_DATED)))
 
-# %% ../../nbs/networks/08_presto.ipynb #b93935f6
+# %% ../../nbs/networks/08_presto.ipynb #20d49443
 TOKENS_AT_ONCE = 2**14 # of a portion
 
 def _freeze_unused(net):
@@ -271,7 +276,7 @@ class Presto(nn.Module):
         self.nir,self.own_date = nir,own_date
         self.encoder = PrestoEncoder(width, depth, n_dates)
         self.decoder = PrestoDecoder(decoder_width, width, decoder_depth, n_dates)
-        self.declaration = Declaration(HLS.bands, ('B05','B06','B07','B08','B8A'), dates=(1,n_dates))
+        self.declaration = Declaration(HLS.bands, ('B05','B06','B07','B8A'), dates=(1,n_dates))
         _freeze_unused(self)
 
     def decode(self, series, context):
@@ -292,7 +297,7 @@ class Presto(nn.Module):
         groups = sorted({_DATED.index(_GROUPS.index(group)) for group,_ in slots})
         return tokens[:,:,groups].flatten(2)
 
-# %% ../../nbs/networks/08_presto.ipynb #4a4266e9
+# %% ../../nbs/networks/08_presto.ipynb #be1f1e64
 def pixel_series(
     observed:Tensor, # reflectance, (B,T,C,H,W)
     gap:Tensor, # True = hidden, bool, (B,T,H,W)
@@ -304,6 +309,7 @@ def pixel_series(
     chip = torch.arange(len(gap), device=gap.device).repeat_interleave(gap.shape[-2]*gap.shape[-1])
     return PixelSeries(torch.cat([x, ndvi_of(x, slots)], -1), hidden, chip)
 
+# %% ../../nbs/networks/08_presto.ipynb #9b6264a5
 def _portions(series):
     "Cut the series of many pixels into portions"
     n_tokens = len(_DATED)*series.hidden.shape[1] + 2
@@ -321,7 +327,7 @@ def each_pixel(
     out = [checkpoint(f, part, use_reentrant=False) if again else f(part) for part in parts]
     return torch.cat(out).float().unflatten(0, size).permute(0,3,4,1,2)
 
-# %% ../../nbs/networks/08_presto.ipynb #c2852d17
+# %% ../../nbs/networks/08_presto.ipynb #f839879c
 def from_other_dates(
     f:Callable, # function of a gap (B,T,H,W) and a date that gives the features of this date, (B,F,h,w)
     gap:Tensor # True = hidden, bool, (B,T,H,W)
@@ -333,7 +339,7 @@ def from_other_dates(
         return f(hidden, t)
     return torch.stack([without(t) for t in range(gap.shape[1])], 1)
 
-# %% ../../nbs/networks/08_presto.ipynb #60e12044
+# %% ../../nbs/networks/08_presto.ipynb #a24fda73
 @patch
 def _images(self:Presto, f, observed, gap, doy, year, lat, lon, slots):
     "Compute images with a function of some pixels, their context and the slots of the bands"
@@ -356,6 +362,7 @@ def forward(self:Presto,
     "Predict every pixel of a batch"
     return self._images(self.predict, observed, gap, doy, year, lat, lon, band_slots(bands, self.nir))
 
+# %% ../../nbs/networks/08_presto.ipynb #f20899fb
 @patch
 def tokens(self:Presto,
     observed:Tensor, # as in `forward`
@@ -372,10 +379,10 @@ def tokens(self:Presto,
     def of(gap): return self._images(self.features, observed, gap, doy, year, lat, lon, slots)
     return of(gap) if self.own_date else from_other_dates(lambda gap, t: of(gap)[:,t], gap)
 
-# %% ../../nbs/networks/08_presto.ipynb #e420a622
+# %% ../../nbs/networks/08_presto.ipynb #796a2e9a
 _TWIN = 'decoder.channel_embeddings.weight' # in the published file, the same tensor as the next
 _GROUP_VECTORS = 'encoder.channel_embed.weight'
-_TELLING = { # name and number of axes of the tensors that tell the sizes
+_SIZED_BY = { # name and number of axes of the tensors that have the sizes
     'encoder.pos_embed': 3, 'encoder.norm.weight': 1, 'decoder.decoder_norm.weight': 1, _GROUP_VECTORS: 2}
 
 def _count(state, before):
@@ -385,9 +392,9 @@ def _count(state, before):
 def presto_sizes(
     state:dict # tensors by name
 )->dict: # arguments of `Presto`
-    "Tell the sizes of a Presto from its tensors"
+    "Take the sizes of a Presto from its tensors"
     source = getattr(state, 'source', 'the state dict')
-    for name,axes in _TELLING.items():
+    for name,axes in _SIZED_BY.items():
         if name in state and state[name].ndim==axes: continue
         raise ValueError(f"{source} is not Presto: it has no {name} of {axes} axes. "
                          "Take default_model.pt of github.com/nasaharvest/presto.")
@@ -395,6 +402,7 @@ def presto_sizes(
                 n_dates=state['encoder.pos_embed'].shape[1],
                 depth=_count(state, 'encoder.blocks.'), decoder_depth=_count(state, 'decoder.decoder_blocks.'))
 
+# %% ../../nbs/networks/08_presto.ipynb #871cd618
 def read_presto(
     path, # the published file, or a file saved from a `Presto`
     **options # `nir` and `own_date` of `Presto`
@@ -407,14 +415,11 @@ def read_presto(
     return with_state(lambda: Presto(**sizes, **options), state).eval()
 
 @register_model('presto')
-def read_named(
-    path, # of the published file
-    name:str='presto' # not used
-)->Presto:
-    "Read Presto by its name"
+def _named(path, name):
+    "Read the model that `--model presto` names"
     return read_presto(path)
 
-# %% ../../nbs/networks/08_presto.ipynb #d0d75c9c
+# %% ../../nbs/networks/08_presto.ipynb #84923525
 def published_weights(
     name:str # of a file or folder of published weights, such as presto/default_model.pt
 ): # its path, or None if it is not there
