@@ -5,18 +5,17 @@
 # %% auto #0
 __all__ = ['rules', 'made_chips', 'check_model']
 
-# %% ../../nbs/evaluation/02_check_model.ipynb #0662a592
+# %% ../../nbs/evaluation/02_check_model.ipynb #c2720beb
 import math
 from typing import NamedTuple
 import torch
-from torch import nn
 from ..core import Filler, Sample
 from .adapt import TokenRidge
 from ..networks.base import NetFill
-from ..networks.declared import DeclaredNet
+from ..networks.declared import DeclaredNet, only_encodes
 from ..program import one_line
 
-# %% ../../nbs/evaluation/02_check_model.ipynb #32a3cdae
+# %% ../../nbs/evaluation/02_check_model.ipynb #6703019e
 def _waves(n, size, generator):
     "Make smooth random fields between 0 and 1, (n,H,W)"
     rows,columns = (torch.linspace(0, 2*math.pi, k) for k in size)
@@ -42,7 +41,7 @@ def made_chips(
     return Sample(target*~gap[:,:,None], gap, days, 100+days, target, torch.ones_like(gap), torch.arange(n),
                   year=torch.full_like(days, 2022), place=place)
 
-# %% ../../nbs/evaluation/02_check_model.ipynb #85e78398
+# %% ../../nbs/evaluation/02_check_model.ipynb #57cebf43
 class _Trial(NamedTuple):
     "A model to be tried"
     net:DeclaredNet # in eval mode
@@ -74,7 +73,7 @@ def _each(p, f):
     "Apply a function to a prediction and its scale"
     return tuple(None if x is None else f(x) for x in p)
 
-# %% ../../nbs/evaluation/02_check_model.ipynb #04bf6cbb
+# %% ../../nbs/evaluation/02_check_model.ipynb #9096b1bc
 @_rule('the reference is never read')
 def _reads_reference(trial):
     "Compare two references"
@@ -116,7 +115,7 @@ def _depends_on_order(trial):
     off = _differ(trial.predict(s), _each(turned, lambda p: p.flip(0)))
     return off and f'in the reverse order the predictions differ by {off}'
 
-# %% ../../nbs/evaluation/02_check_model.ipynb #e1098f7f
+# %% ../../nbs/evaluation/02_check_model.ipynb #9c44769d
 def _fault_at(trial, **changed):
     "Describe the failure of a model on some chips; None where there is none"
     s = trial.chips(n=2, **changed)
@@ -156,7 +155,7 @@ def _takes_unknown(trial):
     mean,_ = trial.predict(trial.chips()._replace(year=None, place=None))
     return None if mean.isfinite().all() else 'without them it gives values that are not finite'
 
-# %% ../../nbs/evaluation/02_check_model.ipynb #6a932cc6
+# %% ../../nbs/evaluation/02_check_model.ipynb #6ffd2713
 def _try_rule(rule, trial):
     "Try one rule: its fault or None"
     try: return rule(trial)
@@ -164,8 +163,7 @@ def _try_rule(rule, trial):
 
 def _filler_of(net):
     "Make the filler of a model: its prediction, or a ridge from its tokens where it only encodes"
-    only_encodes = type(net.model).forward is nn.Module.forward
-    return TokenRidge(net) if only_encodes else NetFill(net)
+    return TokenRidge(net) if only_encodes(net.model) else NetFill(net)
 
 @torch.no_grad()
 def check_model(

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['units', 'models', 'Declaration', 'check_declaration', 'ModelInput', 'FunctionModel', 'as_model', 'date_windows',
-           'pad_dates', 'each', 'joined', 'DeclaredNet', 'read_python', 'check_package', 'PackageModel', 'read_package',
-           'register_model', 'read_model', 'is_declared']
+           'pad_dates', 'each', 'joined', 'DeclaredNet', 'only_encodes', 'read_python', 'check_package', 'PackageModel',
+           'read_package', 'register_model', 'read_model', 'is_declared']
 
-# %% ../../nbs/networks/06_declared.ipynb #89c197d1
+# %% ../../nbs/networks/06_declared.ipynb #299028fb
 import json, math, re, zipfile
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -24,7 +24,7 @@ from .base import GapNet
 from ..program import one_line, regular_file
 from ..reading.bands import band_words
 
-# %% ../../nbs/networks/06_declared.ipynb #d5f55069
+# %% ../../nbs/networks/06_declared.ipynb #bdd4a0bb
 class Declaration(NamedTuple):
     "What a model takes and gives"
     bands:tuple              # names that it needs, in its order
@@ -39,7 +39,7 @@ class Declaration(NamedTuple):
 
 units = dict(reflectance=1., dn=1/HLS.scale) # number of each unit in reflectance 1
 
-# %% ../../nbs/networks/06_declared.ipynb #4242b030
+# %% ../../nbs/networks/06_declared.ipynb #76308848
 def _whole(x):
     "Test for a whole number of at least 1"
     return isinstance(x, Integral) and not isinstance(x, bool) and x >= 1
@@ -90,7 +90,7 @@ def check_declaration(
     _check_sizes(d, source)
     return d
 
-# %% ../../nbs/networks/06_declared.ipynb #21447a78
+# %% ../../nbs/networks/06_declared.ipynb #9d4df3f1
 class ModelInput(NamedTuple):
     "Arguments of a model"
     observed:Tensor # in the unit of the model, normalised where it declares so, 0 in the gap, float32, (B,T,C,H,W)
@@ -108,7 +108,7 @@ class ModelInput(NamedTuple):
         "Apply a function to every tensor"
         return ModelInput(*(f(x) for x in self[:-1]), self.bands)
 
-# %% ../../nbs/networks/06_declared.ipynb #eb0f7090
+# %% ../../nbs/networks/06_declared.ipynb #74a22d3b
 class FunctionModel(nn.Module):
     "A function as a model"
     def __init__(self,
@@ -133,7 +133,7 @@ def as_model(
     model.declaration = declaration
     return model
 
-# %% ../../nbs/networks/06_declared.ipynb #6bc1617a
+# %% ../../nbs/networks/06_declared.ipynb #47fb7003
 def date_windows(
     n:int, # dates of a chip
     most:int # dates that the model takes at once; None = no limit
@@ -145,7 +145,7 @@ def date_windows(
     best = [min(range(len(starts)), key=lambda k: abs(t-starts[k]-(most-1)/2)) for t in range(n)]
     return [(start,[t for t in range(n) if best[t]==k]) for k,start in enumerate(starts) if k in best]
 
-# %% ../../nbs/networks/06_declared.ipynb #77204efd
+# %% ../../nbs/networks/06_declared.ipynb #0dba42e5
 _USUAL_DISTANCE = 16 # days between dates that are added to a single one
 
 def _later(values, n, step):
@@ -166,7 +166,7 @@ def pad_dates(
     return x._replace(observed=F.pad(x.observed, (0,0)*3+(0,n)), gap=F.pad(x.gap, (0,0,0,0,0,n), value=True),
                       days=_later(x.days, n, step), doy=doy, year=year)
 
-# %% ../../nbs/networks/06_declared.ipynb #d8be6e0b
+# %% ../../nbs/networks/06_declared.ipynb #2f6617cc
 def each(
     answer, # tuple of tensors, some may be None
     f # takes a tensor and returns one
@@ -181,7 +181,7 @@ def joined(
     "Join answers part by part"
     return tuple(None if parts[0] is None else torch.cat(parts, axis) for parts in zip(*answers))
 
-# %% ../../nbs/networks/06_declared.ipynb #f75c639b
+# %% ../../nbs/networks/06_declared.ipynb #af01be2f
 def _pad_images(x, height, width):
     "Pad images with hidden pixels to at least a height and a width"
     H,W = x.gap.shape[-2:]
@@ -203,7 +203,7 @@ class _Blended:
         for total,p in zip(self.sums, answer):
             if p is not None: total[...,y:y+h,x:x+w] += p*weights
 
-# %% ../../nbs/networks/06_declared.ipynb #10235857
+# %% ../../nbs/networks/06_declared.ipynb #16255890
 class DeclaredNet(GapNet):
     "A model from elsewhere as a network"
     def __init__(self,
@@ -264,7 +264,7 @@ class DeclaredNet(GapNet):
         if scale is None: return Pred(mean)
         return Pred(mean, (take_dates(scale, back)*self.std)[:,:,self.to_data])
 
-# %% ../../nbs/networks/06_declared.ipynb #d0a3a853
+# %% ../../nbs/networks/06_declared.ipynb #61302171
 @patch
 def over_dates(self:DeclaredNet,
     x:ModelInput, # of a batch, any number of dates
@@ -313,11 +313,19 @@ def _part(x, start, n):
         return torch.cat([part, v[:1].expand(n-len(part), *v.shape[1:])])
     return x.map(cut)
 
+def only_encodes(
+    model:nn.Module # from elsewhere
+)->bool:
+    "Test whether a model has features and no prediction"
+    return type(model).forward is nn.Module.forward
+
 @patch
 def ask(self:DeclaredNet,
     x:ModelInput # of a batch, as the model takes it
 )->tuple: # prediction, and scale or None, float32, (B,T,C,H,W)
     "Call the model, some chips at a time where it declares so"
+    if only_encodes(self.model):
+        raise ValueError("The model predicts no pixels: it has tokens and no forward. Pass --adapt ridge.")
     n,B = self.declaration.batch,len(x.gap)
     if not n: return _checked(self.model(*x), x)
     parts = [(start,_part(x, start, n)) for start in range(0, B, n)]
@@ -334,7 +342,7 @@ def _checked(answer, x):
                          "the shape must be the same.")
     return each((mean,scale), Tensor.float)
 
-# %% ../../nbs/networks/06_declared.ipynb #9e79cad1
+# %% ../../nbs/networks/06_declared.ipynb #01117544
 def _to_pixels(tokens, x):
     "Interpolate tokens (B,T,F,h,w) to the pixels of the inputs"
     if not isinstance(tokens, Tensor) or tokens.ndim!=5 or tokens.shape[:2]!=x.gap.shape[:2]:
@@ -354,7 +362,7 @@ def features(self:DeclaredNet,
     answer, = self.over_dates(self.inputs(s), lambda x: (_to_pixels(tokens(*x), x),))
     return take_dates(answer, s.days.argsort(dim=1, stable=True).argsort(1))
 
-# %% ../../nbs/networks/06_declared.ipynb #76d4afa1
+# %% ../../nbs/networks/06_declared.ipynb #f1562979
 def _run_file(path):
     "Run a Python file: its names"
     names = dict(__name__=Path(path).stem, __file__=str(path))
@@ -381,7 +389,7 @@ def read_python(
                          "bands), or load(weights), which returns such a function or a module.")
     return as_model(_loaded(names, weights, path), names.get('declaration'), f'model {path}')
 
-# %% ../../nbs/networks/06_declared.ipynb #8d4a10d6
+# %% ../../nbs/networks/06_declared.ipynb #726aef24
 _words_of_sizes = {'Symbol','positive','integer','True','Integer','Rational','Add','Mul','Pow','Max','Min','Mod','FloorDiv',
                    'CeilDiv','PythonMod','CleanDiv'}
 
@@ -432,7 +440,7 @@ def check_package(
         raise ValueError(f"model {path} is not a package of torch.export.save: {one_line(e)}") from None
     if fault: raise ValueError(f"model {path} {fault}. Loading it could run code; pass a Python file that you have read.")
 
-# %% ../../nbs/networks/06_declared.ipynb #453488b4
+# %% ../../nbs/networks/06_declared.ipynb #3d97b44c
 class PackageModel(nn.Module):
     "The program of a package as a model"
     def __init__(self, program, declaration):
@@ -457,7 +465,7 @@ def read_package(
     if declaration.optional: raise ValueError(f"model {path} declares optional bands; a package has fixed ones.")
     return PackageModel(exported.module(), declaration)
 
-# %% ../../nbs/networks/06_declared.ipynb #af853852
+# %% ../../nbs/networks/06_declared.ipynb #28f0e075
 models = {} # name -> function that takes the path of the weights and gives a model
 
 def register_model(

@@ -331,7 +331,7 @@ def read_galileo(
 @register_model(*_PUBLISHED)
 def _named(path, name):
     "Read the model that `--model` names"
-    net = read_galileo(path)
+    net = read_galileo(path, own_date=True) # `--adapt ridge` hides the date itself
     width = len(net.encoder.norm.weight)
     if width==_PUBLISHED[name][0]: return net
     raise ValueError(f"model is {name}, and the tokens of {path} have {width} numbers; it has {_PUBLISHED[name][0]}.")

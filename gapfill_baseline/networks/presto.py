@@ -417,7 +417,7 @@ def read_presto(
 @register_model('presto')
 def _named(path, name):
     "Read the model that `--model presto` names"
-    return read_presto(path)
+    return read_presto(path, own_date=True) # `--adapt ridge` hides the date itself
 
 # %% ../../nbs/networks/08_presto.ipynb #84923525
 def published_weights(
