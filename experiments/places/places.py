@@ -145,19 +145,20 @@ def _rows(errors, bands):
             sums = (float(e[c][at].sum(dtype=np.float64)) for e in (errors.case, errors.right))
             yield dict(zip(('absolute','right'), sums)) | dict(band=band, days=int(group), n=int(at.sum()))
 
-def _cases_of(place, task):
-    "Yield the cases of a task and what is shown in them, the right masks first"
+def _cases_of(place, task, chosen):
+    "Yield the chosen cases of a task and what is shown in them, the right masks first"
     for case in cases:
+        if case not in chosen: continue
         if case not in ('right','last') and task.number%EVERY: continue
         shown = shown_in(place, task, case)
         if shown is not None: yield case,shown
 
-def _task_rows(filler, place, task):
-    "Fill the date of a task in every case: rows of sums"
+def _task_rows(filler, place, task, chosen):
+    "Fill the date of a task in the chosen cases: rows of sums"
     days = group_days(look_distance(right_gap(place, task), place.days)[task.t])
     of_task = dict(task=task.number, date=str(place.dates[task.t]), share=task.share)
     rows,right = [],None
-    for case,shown in _cases_of(place, task):
+    for case,shown in _cases_of(place, task, chosen):
         error = np.abs(fill_date(filler, shown, place, task.t)-place.reflectance[task.t])
         if right is None: right = error
         exposed = (task.hidden & ~shown.gap[task.t]).sum()/task.hidden.sum()
@@ -168,10 +169,11 @@ def _task_rows(filler, place, task):
 def place_sums(
     filler, # a `Filler`
     place:Place,
-    tasks # of `make_tasks`
+    tasks, # of `make_tasks`
+    chosen=tuple(cases) # cases, `right` among them
 )->pd.DataFrame: # one row per task, case, band and group of days: sums of absolute errors
     "Fill all tasks of a place"
-    return pd.DataFrame([row for task in tasks for row in _task_rows(filler, place, task)])
+    return pd.DataFrame([row for task in tasks for row in _task_rows(filler, place, task, chosen)])
 
 # Tables. The error of a place is pooled over its pixels and bands; all places weigh the same. Places of one site are
 # drawn together.
@@ -310,12 +312,13 @@ class Job(NamedTuple):
     tasks:Any
     others:dict # name -> folder of a run, or a `Model`
     file:Path # of the sums
+    cases:tuple=tuple(cases) # that are tried
 
 def _do(job):
     "Fill a place by one row, unless that was done"
     if job.file.exists(): return
     filler = build(job.row, job.place, job.places, job.others)
-    sums = place_sums(filler, job.place, job.tasks)
+    sums = place_sums(filler, job.place, job.tasks, job.cases)
     job.file.parent.mkdir(parents=True, exist_ok=True)
     with whole(job.file) as part: sums.to_csv(part, index=False)
 
@@ -415,7 +418,8 @@ def compare_places(
     fillers:Param('rows; all unless given', str, nargs='+')=None,
     runs:Param('networks that were trained elsewhere, each NAME:FOLDER', str, nargs='+')=None,
     models:Param('models from elsewhere, each NAME:MODEL:WEIGHTS:ADAPT', str, nargs='+')=None,
-    processors:int=2 # places filled at once
+    processors:int=2, # places filled at once
+    wrong_masks:bool=True # also try wrong masks; dates without later ones are always tried
 )->pd.DataFrame: # the summary
     "Compare fillers on real places"
     folder = folder or os.environ.get('GAPFILL_REAL_DATA')
@@ -425,6 +429,7 @@ def compare_places(
     places,missing = read_places(folder)
     for name,why in missing.items(): print(f'{name} is left out: {why}')
     jobs = jobs_of(places, read_masks(folder), rows, others, work)
+    if not wrong_masks: jobs = [j._replace(cases=('right','last')) for j in jobs]
     _fill_all(jobs, processors)
     facts = facts_of(jobs)
     absent = pd.DataFrame([*(left_out | missing).items()], columns=['name','why'])
