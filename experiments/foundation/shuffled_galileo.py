@@ -4,8 +4,6 @@ import torch
 
 from gapfill_baseline.networks.galileo import read_galileo
 
-declaration = None # that of Galileo
-
 def load(
     weights # folder of Galileo nano
 ): # the network, shuffled
