@@ -419,7 +419,7 @@ def compare_places(
     runs:Param('networks that were trained elsewhere, each NAME:FOLDER', str, nargs='+')=None,
     models:Param('models from elsewhere, each NAME:MODEL:WEIGHTS:ADAPT', str, nargs='+')=None,
     processors:int=2, # places filled at once
-    wrong_masks:bool=True # also try wrong masks; dates without later ones are always tried
+    right_masks_only:bool=False # leave the cases of wrong masks out
 )->pd.DataFrame: # the summary
     "Compare fillers on real places"
     folder = folder or os.environ.get('GAPFILL_REAL_DATA')
@@ -429,7 +429,7 @@ def compare_places(
     places,missing = read_places(folder)
     for name,why in missing.items(): print(f'{name} is left out: {why}')
     jobs = jobs_of(places, read_masks(folder), rows, others, work)
-    if not wrong_masks: jobs = [j._replace(cases=('right','last')) for j in jobs]
+    if right_masks_only: jobs = [j._replace(cases=('right','last')) for j in jobs]
     _fill_all(jobs, processors)
     facts = facts_of(jobs)
     absent = pd.DataFrame([*(left_out | missing).items()], columns=['name','why'])
