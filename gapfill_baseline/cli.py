@@ -511,14 +511,14 @@ def gapfill_chips(
     from gapfill_baseline.chips import cut_chips
     cut_chips(options)
 
-# %% ../nbs/13_evaluate.ipynb #a2e2b8ed
+# %% ../nbs/13_evaluate.ipynb #91d53761
 @program
 def gapfill_evaluate(
-    model:str=None, # a Python file, which is run; a .pt2 package; the name of a published network or a filler; a run folder
+    model:str=None, # a Python file, which is run; a .pt2 package; a published network or filler by name; a run folder
     weights:str=None, # file of the weights of a named network, or for load of a Python file
     dataroot:str=None, # folder of the dataset
     out_dir:str=None, # folder for the row, the report, tables and figures
-    adapt:str='none', # calibrate: gain and offset of each band; ridge: frozen features to pixels; finetune: train further
+    adapt:str='none', # calibrate: level of each band; ridge: frozen features to pixels; finetune: train further
     name:str=None, # of the row; the model and the adaptation unless given
     fillers:Param('fillers that it stands beside, by name, or all; eight unless given', str, nargs='+')=None,
     limit:int=None, # take the first chips only
@@ -545,7 +545,7 @@ def gapfill_evaluate(
     from gapfill_baseline.evaluate import evaluate
     return evaluate(o, gapfill_train)
 
-# %% ../nbs/13_evaluate.ipynb #5f0f3c64
+# %% ../nbs/13_evaluate.ipynb #81b6881b
 @program
 def gapfill_check_model(
     model:str, # a Python file, which is run; a .pt2 package; or the name of a published network

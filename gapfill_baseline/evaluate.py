@@ -6,7 +6,7 @@
 __all__ = ['adaptations', 'chip_places', 'limited', 'AutocastFill', 'files_of', 'adapted', 'model_entries', 'print_card',
            'evaluate', 'check']
 
-# %% ../nbs/13_evaluate.ipynb #87071a04
+# %% ../nbs/13_evaluate.ipynb #f32494f2
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,7 +30,7 @@ from .program import Clock, as_list, file_hash, read_json, whole
 from .results.scoring import Entry, filler_entries, remove_store, run_entries
 from .train.runs import usable_folder
 
-# %% ../nbs/13_evaluate.ipynb #1dd29170
+# %% ../nbs/13_evaluate.ipynb #7e399818
 def _middle(path):
     "Find latitude and longitude of the middle of a file, degrees; NaN where it has no coordinates"
     try:
@@ -57,7 +57,7 @@ def limited(
     return GapDataset(ds.chips.iloc[:n].reset_index(drop=True), ds.masks, ds.chip_pack, ds.mask_pack, ds.hide[:n],
                       ds.frozen[:n], ds.seed, ds.crop)
 
-# %% ../nbs/13_evaluate.ipynb #b4ac5910
+# %% ../nbs/13_evaluate.ipynb #3b441aeb
 class AutocastFill(NetFill):
     "A network as a filler, in bfloat16"
     def ask(self, s):
@@ -106,20 +106,18 @@ def _of_package(o, ds):
     if o.adapt=='calibrate': mine = [e._replace(filler=Calibrated(e.filler)) for e in mine]
     return [e._replace(row=name) for e in mine]
 
-# %% ../nbs/13_evaluate.ipynb #c5cc4a18
+# %% ../nbs/13_evaluate.ipynb #b079cdcd
+_of_training = ('model','weights','dataroot','dataset','split','epochs','lr','crop','batch_size','device','time_steps',
+                'n_bands','cache_dir','skip_bad') # options that the trainer shares
+
 def _tuned(o, out, train):
     "Train a model further with each seed: folders of the runs"
-    folders = []
-    for seed in o.seeds or (0,1,2):
-        folder = out/'runs'/f'seed_{seed}'
-        folders.append(folder)
+    given = {name: getattr(o, name) for name in _of_training if getattr(o, name) is not None}
+    given |= dict(mask_position=o.mask_position or ['all'], out_dir=str(out/'runs'), visualization='none')
+    folders = [out/'runs'/f'seed_{seed}' for seed in o.seeds or (0,1,2)]
+    for seed,folder in zip(o.seeds or (0,1,2), folders):
         if (folder/'result.csv').exists(): continue
-        given = dict(model=o.model, weights=o.weights, dataroot=o.dataroot, out_dir=str(out/'runs'), job_id=folder.name,
-                     seed=seed, epochs=o.epochs, lr=o.lr, crop=o.crop, batch_size=o.batch_size, device=o.device, visualization='none',
-                     dataset=o.dataset, split=o.split or 'published', mask_position=o.mask_position or ['all'],
-                     time_steps=o.time_steps or 3, n_bands=o.n_bands or len(HLS.bands), cache_dir=o.cache_dir,
-                     skip_bad=o.skip_bad, resume=(folder/'config.yml').exists())
-        train(**{k: v for k,v in given.items() if v is not None})
+        train(**given, job_id=folder.name, seed=seed, resume=(folder/'config.yml').exists())
     return folders
 
 def model_entries(
@@ -136,18 +134,20 @@ def model_entries(
         entries = run_entries(_tuned(o, out, train), ds, transfer=o.limit is not None, models=files)
         return [e._replace(row=name, published=None) for e in entries]
     net = DeclaredNet(read_model(o.model, o.weights), ds.bands)
-    return [Entry(name, None, adapted(net, o.adapt, o.precision), parameters=_n_parameters(net), weights=_files_hash(o))]
+    filler = adapted(net, o.adapt, o.precision)
+    return [Entry(name, None, filler, parameters=_n_parameters(net), weights=_files_hash(o))]
 
-# %% ../nbs/13_evaluate.ipynb #7f427d9d
+# %% ../nbs/13_evaluate.ipynb #6d6004a9
 def print_card(
     o:SimpleNamespace # options of `gapfill_evaluate`
 ):
     "Print the card of a model"
     model = read_model(str(o.model), o.weights)
-    if not isinstance(model, Prithvi): raise ValueError(f"model is {o.model}, and only a Prithvi has a card. Leave --card out.")
+    if not isinstance(model, Prithvi):
+        raise ValueError(f"model is {o.model}, and only a Prithvi has a card. Leave --card out.")
     print(card_text(model_card(model, o.weights)))
 
-# %% ../nbs/13_evaluate.ipynb #66b77d06
+# %% ../nbs/13_evaluate.ipynb #b5d9eccc
 _beside = 'linear','regression','bayes','kernel','mean','closest','harmonic','band_mean'
 
 def _checked(asked):
@@ -205,6 +205,23 @@ def _print_result(row, out):
     print(f"better fillers on the same chips: {', '.join(better) or 'none'}")
     print(f"peak memory {row['peak_memory_gb']:.1f} GB, protocol {row['protocol_hash']}; report: {out/'report.md'}")
 
+def _beside_model(o, ds, name):
+    "Make the entries of the fillers beside a model"
+    entries = filler_entries([f for f in o.fillers if f!=name], None, ds.bands or [None]*ds.n_bands)
+    return [e for e in entries if e.row!=name]
+
+def _evaluate(o, out, ds, train):
+    "Score the model and the fillers, and write everything"
+    mine = model_entries(o, ds, out, train)
+    name,others = mine[0].row,_beside_model(o, ds, mine[0].row)
+    print(f"{name}: {len(ds)} chips of {ds.size[0]} × {ds.size[1]} px, {ds.time_steps} dates and {ds.n_bands} bands, "
+          f"{mine[0].parameters:,} parameters, beside {len(others)} fillers")
+    score_and_write(o, out, ds, others+mine, make_accelerator(o.device).device, Clock())
+    row = _write_row(o, out, ds, name, [e.seed for e in mine])
+    remove_store(out)
+    _print_result(row, out)
+    return out
+
 def evaluate(
     asked:SimpleNamespace, # options of `gapfill_evaluate`
     train # `gapfill_train`
@@ -218,20 +235,9 @@ def evaluate(
         print(f'already finished: {out}')
         return out
     refuse_tables(out)
-    ds = _open(o)
-    mine = model_entries(o, ds, out, train)
-    named = [f for f in o.fillers if f!=mine[0].row]
-    others = filler_entries(named, None, ds.bands or [None]*ds.n_bands)
-    entries = [e for e in others if e.row!=mine[0].row]+mine
-    print(f"{mine[0].row}: {len(ds)} chips of {ds.size[0]} × {ds.size[1]} px, {ds.time_steps} dates and {ds.n_bands} bands, "
-          f"{mine[0].parameters:,} parameters, beside {len(entries)-len(mine)} fillers")
-    score_and_write(o, out, ds, entries, make_accelerator(o.device).device, Clock())
-    row = _write_row(o, out, ds, mine[0].row, [e.seed for e in mine])
-    remove_store(out)
-    _print_result(row, out)
-    return out
+    return _evaluate(o, out, _open(o), train)
 
-# %% ../nbs/13_evaluate.ipynb #7eec3148
+# %% ../nbs/13_evaluate.ipynb #a39456be
 def check(
     o:SimpleNamespace # options of `gapfill_check_model`
 )->dict: # rule -> fault

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['hide_more', 'level_of', 'Calibrated', 'TokenRidge']
 
-# %% ../../nbs/evaluation/01_adapt.ipynb #aacdac69
+# %% ../../nbs/evaluation/01_adapt.ipynb #b772468c
 import torch
 from torch import Tensor
 from ..core import Filler, Pred, Sample
@@ -14,7 +14,7 @@ from ..fillers.regression import nearest_dates
 from ..models import from_others
 from ..networks.declared import DeclaredNet, as_model
 
-# %% ../../nbs/evaluation/01_adapt.ipynb #6d94670e
+# %% ../../nbs/evaluation/01_adapt.ipynb #8a2f45f2
 def hide_more(
     s:Sample, # a batch
     shift:int # 1 = the gap of the date before, -1 = of the date after
@@ -60,7 +60,7 @@ class Calibrated(Filler):
         return p._replace(mean=p.mean + gain*(p.mean-mean) + offset)
     def __repr__(self): return f"Calibrated({self.filler})"
 
-# %% ../../nbs/evaluation/01_adapt.ipynb #9bd66747
+# %% ../../nbs/evaluation/01_adapt.ipynb #816e1169
 def _standardised(x):
     "Give each feature of each chip mean 0 and deviation 1 over the pixels, (K,F,N)"
     x = x-x.mean(-1, keepdim=True)
