@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['largest', 'DRAFT_WEIGHT', 'networks', 'positive', 'gap_mean', 'GapNet', 'register_network', 'get_network', 'turned',
-           'NetFill', 'State', 'unwrapped', 'load_state', 'save_weights', 'load_weights', 'with_state']
+           'NetFill', 'State', 'changed_part', 'unwrapped', 'load_state', 'save_weights', 'load_weights', 'with_state']
 
 # %% ../../nbs/networks/01_base.ipynb #a69fe8c6
 import json, zipfile
@@ -165,6 +165,14 @@ def _is_compressed(path):
             return sum(item.file_size for item in archive.infolist()) > Path(path).stat().st_size
     except (zipfile.BadZipFile, NotImplementedError): return False
 
+def changed_part(
+    path # a zip archive; another file has none
+)->str: # or None
+    "Name the first part of an archive whose checksum is wrong; PyTorch does not compare checksums when it loads"
+    try:
+        with zipfile.ZipFile(path) as archive: return archive.testzip()
+    except (zipfile.BadZipFile, NotImplementedError): return None
+
 def _load_pt(path):
     "Read the object in a `.pt` file"
     try: return torch.load(path, map_location='cpu', weights_only=True)
@@ -192,6 +200,8 @@ def load_state(
     if Path(path).suffix == '.safetensors': return load_weights(path)[0]
     if _is_compressed(regular_file(path)):
         raise ValueError(f"{path} is compressed, and torch.save writes no such file. Save it again.")
+    if part := changed_part(path):
+        raise ValueError(f"{path} is damaged: the checksum of {part} is wrong. Copy or download the file again.")
     state = _load_pt(path)
     if isinstance(state, dict): state = unwrapped(state)
     if not _is_state_dict(state): raise ValueError(f"{path} holds no state dict: a name and a tensor for each weight.")

@@ -7,7 +7,7 @@ __all__ = ['units', 'models', 'Declaration', 'check_declaration', 'ModelInput', 
            'pad_dates', 'each', 'joined', 'DeclaredNet', 'only_encodes', 'read_python', 'check_package', 'PackageModel',
            'read_package', 'register_model', 'read_model', 'is_declared']
 
-# %% ../../nbs/networks/06_declared.ipynb #a7ce81bf
+# %% ../../nbs/networks/06_declared.ipynb #da5bdc5a
 import json, math, re, zipfile
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from ..core import HLS, Pred, Sample
 from ..fillers.windows import blend_weights
 from ..models import take_dates
-from .base import GapNet
+from .base import GapNet, changed_part
 from ..program import one_line, regular_file
 from ..reading.bands import band_words
 
-# %% ../../nbs/networks/06_declared.ipynb #d1004f53
+# %% ../../nbs/networks/06_declared.ipynb #0b621b0d
 class Declaration(NamedTuple):
     "Facts about the inputs and outputs of a model"
     bands:tuple              # names that it needs, in its order
@@ -39,7 +39,7 @@ class Declaration(NamedTuple):
 
 units = dict(reflectance=1., dn=1/HLS.scale) # number of each unit in reflectance 1
 
-# %% ../../nbs/networks/06_declared.ipynb #fe920920
+# %% ../../nbs/networks/06_declared.ipynb #30573174
 def _whole(x):
     "Test for a whole number of at least 1"
     return isinstance(x, Integral) and not isinstance(x, bool) and x >= 1
@@ -94,7 +94,7 @@ def check_declaration(
     _check_sizes(d, source)
     return d
 
-# %% ../../nbs/networks/06_declared.ipynb #9f36a9e6
+# %% ../../nbs/networks/06_declared.ipynb #f597ead3
 class ModelInput(NamedTuple):
     "Arguments of a model"
     observed:Tensor # in the unit of the model, normalised where it declares so, 0 in the gap, float32, (B,T,C,H,W)
@@ -112,7 +112,7 @@ class ModelInput(NamedTuple):
         "Apply a function to every tensor"
         return ModelInput(*(f(x) for x in self[:-1]), self.bands)
 
-# %% ../../nbs/networks/06_declared.ipynb #f8d61ed1
+# %% ../../nbs/networks/06_declared.ipynb #71940ff4
 class FunctionModel(nn.Module):
     "A function as a model"
     def __init__(self,
@@ -138,7 +138,7 @@ def as_model(
     model.declaration = declaration
     return model
 
-# %% ../../nbs/networks/06_declared.ipynb #7aa801a9
+# %% ../../nbs/networks/06_declared.ipynb #672eee61
 def date_windows(
     n:int, # dates of a chip
     most:int # dates that the model takes at once; None = no limit
@@ -150,7 +150,7 @@ def date_windows(
     best = [min(range(len(starts)), key=lambda k: abs(t-starts[k]-(most-1)/2)) for t in range(n)]
     return [(start,[t for t in range(n) if best[t]==k]) for k,start in enumerate(starts) if k in best]
 
-# %% ../../nbs/networks/06_declared.ipynb #fcadf1a7
+# %% ../../nbs/networks/06_declared.ipynb #461b0f72
 _USUAL_DISTANCE = 16 # days between dates that are added to a single one
 _LONGEST_YEAR = 366 # days
 
@@ -173,7 +173,7 @@ def pad_dates(
     gap = F.pad(x.gap, (0,0,0,0,0,n), value=True)
     return x._replace(observed=observed, gap=gap, days=_later(x.days, n, step), doy=(doy-1)%_LONGEST_YEAR+1, year=year)
 
-# %% ../../nbs/networks/06_declared.ipynb #24a07723
+# %% ../../nbs/networks/06_declared.ipynb #29839774
 def each(
     answer, # tuple of tensors, some may be None
     f # takes a tensor and returns one
@@ -188,7 +188,7 @@ def joined(
     "Join answers part by part"
     return tuple(None if parts[0] is None else torch.cat(parts, axis) for parts in zip(*answers))
 
-# %% ../../nbs/networks/06_declared.ipynb #4a5a1880
+# %% ../../nbs/networks/06_declared.ipynb #5e1dd8f4
 def _pad_images(x, height, width):
     "Pad images with hidden pixels to at least a height and a width"
     H,W = x.gap.shape[-2:]
@@ -210,7 +210,7 @@ class _Blended:
         for total,p in zip(self.sums, answer):
             if p is not None: total[...,y:y+h,x:x+w] += p*weights
 
-# %% ../../nbs/networks/06_declared.ipynb #24cb2055
+# %% ../../nbs/networks/06_declared.ipynb #baf64d80
 class DeclaredNet(GapNet):
     "A model from elsewhere as a network"
     def __init__(self,
@@ -276,7 +276,7 @@ class DeclaredNet(GapNet):
         if scale is None: return Pred(mean)
         return Pred(mean, (take_dates(scale, back)*self.std)[:,:,self.to_data])
 
-# %% ../../nbs/networks/06_declared.ipynb #87458d43
+# %% ../../nbs/networks/06_declared.ipynb #434c9434
 @patch
 def over_dates(self:DeclaredNet,
     x:ModelInput, # of a batch, any number of dates
@@ -354,7 +354,7 @@ def _checked(answer, x):
                          "the shape must be the same.")
     return each((mean,scale), Tensor.float)
 
-# %% ../../nbs/networks/06_declared.ipynb #532ebd96
+# %% ../../nbs/networks/06_declared.ipynb #2fc8179f
 def _to_pixels(tokens, x):
     "Interpolate tokens (B,T,F,h,w) to the pixels of the inputs"
     if not isinstance(tokens, Tensor) or tokens.ndim!=5 or tokens.shape[:2]!=x.gap.shape[:2]:
@@ -374,7 +374,7 @@ def features(self:DeclaredNet,
     answer, = self.over_dates(self.inputs(s), lambda x: (_to_pixels(tokens(*x), x),))
     return take_dates(answer, s.days.argsort(dim=1, stable=True).argsort(1))
 
-# %% ../../nbs/networks/06_declared.ipynb #7b9188b1
+# %% ../../nbs/networks/06_declared.ipynb #ceb01f45
 def _run_file(path):
     "Run a Python file: its names"
     names = dict(__name__=Path(path).stem, __file__=str(path))
@@ -401,7 +401,7 @@ def read_python(
                          "lon, bands), or load(weights), which returns such a function or a module.")
     return as_model(_loaded(names, weights, path), names.get('declaration'), f'model {path}')
 
-# %% ../../nbs/networks/06_declared.ipynb #5825c317
+# %% ../../nbs/networks/06_declared.ipynb #bb7cdb00
 _words_of_sizes = {'Symbol','positive','integer','True','Integer','Rational','Add','Mul','Pow','Max','Min','Mod',
                    'FloorDiv','CeilDiv','PythonMod','CleanDiv'}
 
@@ -451,10 +451,11 @@ def check_package(
         with zipfile.ZipFile(regular_file(path)) as archive: fault = _package_fault(archive)
     except (zipfile.BadZipFile, ValueError, KeyError, AttributeError, EOFError) as e:
         raise ValueError(f"model {path} is not a package of torch.export.save: {one_line(e)}") from None
+    if part := changed_part(path): raise ValueError(f"model {path} is damaged: the checksum of {part} is wrong.")
     if not fault: return
     raise ValueError(f"model {path} {fault}. Loading it could run code; pass a Python file that you have read.")
 
-# %% ../../nbs/networks/06_declared.ipynb #042092df
+# %% ../../nbs/networks/06_declared.ipynb #f7dd3fa8
 class PackageModel(nn.Module):
     "The program of a package as a model"
     def __init__(self, program, declaration):
@@ -479,7 +480,7 @@ def read_package(
     if declaration.optional: raise ValueError(f"model {path} declares optional bands; a package has fixed ones.")
     return PackageModel(exported.module(), declaration)
 
-# %% ../../nbs/networks/06_declared.ipynb #4c97ce82
+# %% ../../nbs/networks/06_declared.ipynb #25de0cf1
 models = {} # name -> function that takes the path of the weights and gives a model
 
 def register_model(
