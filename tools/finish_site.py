@@ -12,7 +12,8 @@ from latex2mathml.converter import convert
 
 suffixes = {'png': 'png', 'jpeg': 'jpg', 'gif': 'gif', 'webp': 'webp', 'svg+xml': 'svg'}
 number = re.compile(r'''[-−–+±]?[\d.,]+(?:e[-+]?\d+)?\s?[%×°]?   # a number with its unit
-                        (?:\ ?(?:±|\(|\[|to|of|–)\ ?.*)?       # and its interval
+                        (?:\ ?(?:±|\(|\[)\ ?.*               # and its interval
+                         | \ ?(?:to|of|–)\ ?[-−\d.,]+\s?[%×°]?)?
                         | [\d-]{10}                             # a date
                         | nan | NaN | inf |''', re.S | re.X)
 imports = re.compile(r"""@import\s*(?:url\(\s*["']?https?://[^)]*\)|["']https?://[^"']*["'])[^;]*;""") # from elsewhere
