@@ -593,7 +593,7 @@ def _files(n_chips, n_available):
 def draw_correlations(
     options:SimpleNamespace # options of the program `gapfill_band_correlations`
 )->Path: # folder of the figures and the table
-    "Write figures of band against band for truth, generated and clear pixels, and the table of correlations"
+    "Write figures of band against band for reference, filled and clear pixels, and the table of correlations"
     n_chips = options.n_chips
     if n_chips < 1: raise ValueError(f"n_chips is {n_chips}; pass 1 or more.")
     if not options.job_id: raise ValueError("No run is named. Pass --job_id, a path or a name under --out_dir.")

@@ -309,7 +309,7 @@ def gapfill_band_correlations(
     device:str='auto', # auto, cpu or cuda
     cache_dir:str=None, # folder of packed files; the run's unless given
 )->Path: # folder of the figures and the table
-    "Draw band against band for truth, generated and clear pixels, and write the table of their correlations"
+    "Draw band against band for reference, filled and clear pixels, and write the table of their correlations"
     o = SimpleNamespace(**locals())
     from gapfill_baseline.band_correlations import draw_correlations
     return draw_correlations(o)

@@ -47,9 +47,16 @@ def plain(
 )->str:
     "Take nbdev's links out of signatures, where they are shown as text; write the names of options as code"
     parts = re.split(r'(^```.*?^```)', text, flags=re.M|re.S)
-    for i,part in enumerate(parts):
-        parts[i] = linked.sub(r'\1', part) if i%2 else re.sub(r'(?<![\w`-])(--[a-z]\w*)(?!`)', r'`\1`', part)
+    for i,part in enumerate(parts): parts[i] = linked.sub(r'\1', part) if i%2 else options_as_code(part)
     return unnested(''.join(parts))
+
+def options_as_code(
+    text:str # Markdown outside blocks of code
+)->str:
+    "Write the names of options as code, where they are not part of code already"
+    parts = re.split(r'(`[^`\n]+`)', text)
+    parts[::2] = [re.sub(r'(?<![\w-])(--[a-z]\w*)', r'`\1`', part) for part in parts[::2]]
+    return ''.join(parts)
 
 def unnested(
     text:str # Markdown

@@ -12,11 +12,12 @@ from latex2mathml.converter import convert
 
 suffixes = {'png': 'png', 'jpeg': 'jpg', 'gif': 'gif', 'webp': 'webp', 'svg+xml': 'svg'}
 number = re.compile(r'''[-−–+±]?[\d.,]+(?:e[-+]?\d+)?\s?[%×°]?   # a number with its unit
-                        (?:\ ?(?:±|\(|to|of|–)\ ?.*)?          # and its interval
+                        (?:\ ?(?:±|\(|\[)\ ?.*               # and its interval
+                         | \ ?(?:to|of|–)\ ?[-−\d.,]+\s?[%×°]?)?
                         | [\d-]{10}                             # a date
                         | nan | NaN | inf |''', re.S | re.X)
 imports = re.compile(r"""@import\s*(?:url\(\s*["']?https?://[^)]*\)|["']https?://[^"']*["'])[^;]*;""") # from elsewhere
-longest_number = 30 # letters of a cell that is kept on one line
+longest_number = 45 # letters of a cell that is kept on one line
 
 def foreign(
     url:str, # of a script, a style sheet or a picture

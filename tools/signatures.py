@@ -55,7 +55,7 @@ def annotation_text(
     if isinstance(anno, Param): anno = anno.type or Parameter.empty
     if anno in (Parameter.empty, type(None)): return ''
     if isinstance(anno, ForwardRef): anno = anno.__forward_arg__
-    text = anno if isinstance(anno, str) else getattr(anno, '__name__', None) if inspect.isclass(anno) else str(anno)
+    text = anno if isinstance(anno, str) else getattr(anno, '__name__', None) if inspect.isclass(anno) or inspect.isfunction(anno) else str(anno)
     return re.sub(r"\b(typing|__main__|gapfill_baseline[\w.]*)\.|'", '', text or '')
 
 def default_text(
@@ -68,11 +68,25 @@ def default_text(
     if len(text) <= longest and ' at 0x' not in text: return text
     return next((name for name,o in names.items() if o is value and not name.startswith('_')), '…')
 
+def has_own_init(
+    cls:type # what is documented
+)->bool:
+    "Check whether the package defines the `__init__` of a class"
+    return getattr(cls.__init__, '__module__', '').startswith(('gapfill_baseline', '__main__'))
+
+def named_parameters(
+    parameters:AttrDict # of a function
+)->AttrDict:
+    "Leave out `*args` and `**kwargs`, which tell nothing where a class inherits them from elsewhere"
+    stars = Parameter.VAR_POSITIONAL,Parameter.VAR_KEYWORD
+    return AttrDict({name: p for name,p in parameters.items() if p.get('kind') not in stars})
+
 class Signature(docments.DocmentText):
     "The signature of a function or class, with its comments"
     def __init__(self, obj, maxline=110, docstring=True):
         super().__init__(obj, maxline=maxline, docstring=docstring)
         if is_tuple(obj): self.dm = fields(obj)
+        elif inspect.isclass(obj) and not has_own_init(obj): self.dm = named_parameters(self.dm)
         for p in self.dm.values():
             if isinstance(p.anno, Param) and not p.docment: p.docment = p.anno.help
         self.names = getattr(inspect.unwrap(obj) if callable(obj) else obj, '__globals__', {})
