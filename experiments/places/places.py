@@ -35,6 +35,7 @@ learners = {'bayes, other places': BayesFill, 'kernel, other places': KernelFill
 day_bins = 5, 10, 20, 40, 80 # largest number of days of each group but the last
 mean = torch.tensor(HLS.mean)*HLS.scale
 deviation = torch.tensor([.03,.035,.05,.1,.08,.08]) # of each band, as experiments/prior/prior.py has it
+RIDGE_DATES = 6 # that a ridge from features is shown; it uses the features of two
 EVERY = 4 # the cases of wrong masks are tried in every fourth task
 
 # Learning from the other sites
@@ -76,7 +77,7 @@ def build_model(
     "Build a model from elsewhere for a place"
     net = DeclaredNet(read_model(model.name, model.weights or None), place.bands)
     filler = adapted(net, model.adapt)
-    most = net.declaration.dates[1]
+    most = RIDGE_DATES if model.adapt=='ridge' else net.declaration.dates[1]
     if most and most < len(place.dates): filler.time_steps = most
     return filler
 
