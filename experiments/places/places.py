@@ -73,12 +73,12 @@ class Model(NamedTuple):
 def build_model(
     model:Model, # from elsewhere
     place:Place # to fill
-): # `Filler` that sees the most informative dates where a place has more than the model takes
+): # `Filler` with `most_dates`, the number of dates to show it; None = all
     "Build a model from elsewhere for a place"
     net = DeclaredNet(read_model(model.name, model.weights or None), place.bands)
     filler = adapted(net, model.adapt)
     most = RIDGE_DATES if model.adapt=='ridge' else net.declaration.dates[1]
-    if most and most < len(place.dates): filler.time_steps = most
+    filler.most_dates = most
     return filler
 
 def build(
@@ -117,9 +117,10 @@ def fill_date(
     place:Place,
     t:int # position of the date
 )->np.ndarray: # reflectance, float32, (C,H,W)
-    "Fill one date; a filler of a fixed number of dates sees the most informative ones"
+    "Fill one date; a filler of a fixed or a largest number of dates is shown the most informative ones"
     dates = np.arange(len(shown.gap))
-    if filler.time_steps: dates = dates_to_see(shown.gap[None], place.days[dates], np.array([t]), filler.time_steps)[0]
+    k = filler.time_steps or getattr(filler, 'most_dates', None)
+    if k and k <= len(dates): dates = dates_to_see(shown.gap[None], place.days[dates], np.array([t]), k)[0]
     s = as_batch(shown.reflectance[dates], shown.gap[dates], place, dates)
     return filler(s).mean[0,list(dates).index(t)].numpy()
 

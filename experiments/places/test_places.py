@@ -189,8 +189,10 @@ def fill(observed, gap, days, doy, year, lat, lon, bands): return observed.sum(1
     others = places._named_models([f'mine:{model_file}::none'])
     test_eq([places.takes(others['mine'], band_sets[k]) for k in ('six','four')], [True,False])
     mine = build('mine', p, real, others)
-    test_eq(mine.time_steps, 3)
-    assert np.isfinite(fill_date(mine, Shown(p.reflectance, ~p.clear, p.clear[1]), p, 1)).all()
+    test_eq(mine.most_dates, 3)
+    for n in (len(p.clear), 2): # fewer dates than it takes are shown as well
+        shown = Shown(p.reflectance[:n], ~p.clear[:n], p.clear[1])
+        assert np.isfinite(fill_date(mine, shown, p, 1)).all()
 with expect_fail(ValueError, "models has 'a:b'; write NAME:MODEL:WEIGHTS:ADAPT"): places._named_models(['a:b'])
 
 # Tables: all places weigh the same, one site is drawn together, the last date stands apart, the worst place is named

@@ -370,7 +370,7 @@ def sent_mb(
     n:int # chips in it
 )->float: # MB a chip
     "Count what a batch sends to the device"
-    return sum(x.nbytes for x in raw)/n/1e6
+    return sum(x.nbytes for x in raw if x is not None)/n/1e6
 
 def rows_of_counts(
     s:Setting # sizes
