@@ -20,7 +20,8 @@ groups = dict(
     Results={
         'Compare': '11_compare', 'Error against compute': 'experiments/trial',
         'Batch norm': 'experiments/norm_statistics', 'Calibration': '11b_calibration',
-        'Training size': '11a_training_size', 'Real places': 'experiments/places', 'Speed': 'experiments/speed',
+        'Training size': '11a_training_size', 'Real places': 'experiments/places',
+        'Foundation models': 'experiments/foundation', 'Speed': 'experiments/speed',
         'Growth': 'experiments/growth', 'Two processes': 'experiments/scaling'},
     Commands={
         'All commands': 'commands', 'gapfill_sample': '01a_sample', 'gapfill_check': '01b_check',

@@ -17,7 +17,9 @@ code = {'sample': (*compared, 'gapfill_baseline/sample.py'), # what the numbers 
         'real': (*compared, 'gapfill_baseline/datasets/splits.py'),
         'swapped': (*compared, 'gapfill_baseline/datasets/splits.py'),
         'places': (*(f'gapfill_baseline/{o}' for o in (*fillers, *scoring, 'reading', 'scenes/stack.py')),
-                   'experiments/places')}
+                   'experiments/places'),
+        'foundation': (*(f'gapfill_baseline/{o}' for o in (*fillers, 'metrics.py', 'reading', 'evaluation')),
+                       'experiments/places')}
 
 class Unknown(Exception): "Its text is the reason why nothing is known about the age of a table"
 
