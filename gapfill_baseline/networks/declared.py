@@ -378,7 +378,8 @@ def features(self:DeclaredNet,
 def _run_file(path):
     "Run a Python file: its names"
     names = dict(__name__=Path(path).stem, __file__=str(path))
-    try: exec(compile(regular_file(path).read_bytes(), str(path), 'exec'), names)
+    content = regular_file(path).read_bytes()
+    try: exec(compile(content, str(path), 'exec'), names)
     except Exception as e: raise ValueError(f"model {path} cannot be run: {type(e).__name__}: {one_line(e)}") from e
     return names
 
