@@ -121,7 +121,7 @@ def gapfill_train(
     lr:float=2e-3, # highest learning rate of any network but cgan
     uncertainty:bool=False, # also predict the scale of the error, for each pixel; not for cgan
     no_augment:bool=False, # no flips, turns, gains or other dates of a place; cgan never has them
-    weights:str=None, # weights that training starts from: of vit, of a model from elsewhere by name, or for load of its Python file
+    weights:str=None, # weights that training starts from: of vit, or of a model from elsewhere
     split:str='published', # published, blocked (tiles with a buffer) or swapped (train and validate exchanged)
     split_seed:int=0, # seed of the tiles that blocked takes
     select_on:str='holdout', # chips that choose the best epoch: holdout = a tenth of the training places; or validation

@@ -165,7 +165,7 @@ def hidden_patches(
     patch:int, # side of a patch, pixels
     keep_below:float=0. # share of hidden pixels below which a patch stays; 0 = only clear patches stay
 )->Tensor: # True = removed, bool, (B,T,h,w)
-    "Find the patches that the encoder does not see"
+    "Find the patches that the encoder does not get"
     share = F.avg_pool2d(gap.float(), patch)
     return (share > 0) & (share >= keep_below)
 

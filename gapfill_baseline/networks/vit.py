@@ -162,14 +162,16 @@ def _exponent(eps):
 
 def _check_sizes(arguments):
     "Refuse sizes that no `GapViT` can have"
-    positive(**{name: v for name,v in arguments.items() if name not in ('uncertainty','eps')})
-    if arguments['width']%arguments['heads']:
-        raise ValueError(f"heads is {arguments['heads']}; it must divide the width {arguments['width']}.")
-    if not _exponent(arguments['eps']):
-        raise ValueError(f"eps is {arguments['eps']}; choose a power of ten from 1e-12 to 0.1.")
+    positive(**{name: v for name,v in arguments.items() if name!='uncertainty'})
     for name in ('width', 'decoder_width'):
         if arguments[name]%16:
             raise ValueError(f"{name} is {arguments[name]}; the encoding of positions needs a multiple of 16.")
+
+def _check_form(width, heads, eps):
+    "Refuse heads and an ε that no `GapViT` can have"
+    positive(heads=heads)
+    if width%heads: raise ValueError(f"heads is {heads}; it must divide the width {width}.")
+    if not _exponent(eps): raise ValueError(f"eps is {eps}; choose a power of ten from 1e-12 to 0.1.")
 
 @register_network('vit')
 class GapViT(GapNet):
@@ -187,15 +189,14 @@ class GapViT(GapNet):
     ):
         super().__init__()
         decoder_width = decoder_width or width
-        usual = heads_of(width, 64) if isinstance(width, int) and width > 0 else 1
         self.arguments = dict(n_bands=n_bands, width=width, uncertainty=uncertainty, depth=depth, patch=patch,
-                              decoder_width=decoder_width, decoder_depth=decoder_depth, heads=heads or usual, eps=eps)
+                              decoder_width=decoder_width, decoder_depth=decoder_depth)
         _check_sizes(self.arguments)
         self.patch,self.uncertainty = patch,uncertainty
         self._add_inputs(n_bands, width, decoder_width)
+        self._add_form(width, heads_of(width, 64) if heads is None else heads, eps)
         self._add_blocks(width, depth, decoder_width, decoder_depth)
         self._add_outputs(n_bands, width, decoder_width)
-        self._add_form(usual)
         start_weights(self)
 
     def _add_inputs(self, n_bands, width, decoder_width):
@@ -208,11 +209,19 @@ class GapViT(GapNet):
         self.told = nn.Linear(n_context, width, bias=False)
         self.decoder_told = nn.Linear(n_context, decoder_width, bias=False)
 
+    def _add_form(self, width, heads, eps):
+        "Set the heads and the ε, and store them where they are not the usual ones"
+        _check_form(width, heads, eps)
+        self.heads,self.eps = heads,eps
+        if (heads,eps)==(heads_of(width, 64),EPS): return
+        self.arguments |= dict(heads=heads, eps=eps)
+        self.register_buffer('heads_eps', torch.tensor([heads,_exponent(eps)]))
+
     def _add_blocks(self, width, depth, decoder_width, decoder_depth):
         "Add the blocks of encoder and decoder"
         def blocks(width, n, heads): return nn.ModuleList(TransformerBlock(width, heads, eps) for _ in range(n))
-        eps = self.arguments['eps']
-        self.blocks = blocks(width, depth, self.arguments['heads'])
+        heads,eps = self.heads,self.eps
+        self.blocks = blocks(width, depth, heads)
         self.decoder_blocks = blocks(decoder_width, decoder_depth, heads_of(decoder_width, 32))
         self.norm = nn.LayerNorm(width, eps)
         self.decoder_norm = nn.LayerNorm(decoder_width, eps)
@@ -227,11 +236,6 @@ class GapViT(GapNet):
         self.register_buffer('mean', mean)
         self.register_buffer('std', std)
         self.register_buffer('line', torch.ones(1))
-
-    def _add_form(self, usual):
-        "Add the heads and the exponent of ε, where they are not the usual ones"
-        heads,eps = self.arguments['heads'],self.arguments['eps']
-        if (heads,eps)!=(usual,EPS): self.register_buffer('heads_eps', torch.tensor([heads,_exponent(eps)]))
 
 # %% ../../nbs/networks/04_vit.ipynb #01e9d9f4
 class PatchInputs(NamedTuple):
