@@ -522,9 +522,9 @@ def gapfill_evaluate(
     name:str=None, # of the row; the model and the adaptation unless given
     fillers:Param('fillers that it stands beside, by name, or all; eight unless given', str, nargs='+')=None,
     limit:int=None, # take the first chips only
-    seeds:Param('of finetune: 0 1 2 unless given', int, nargs='+')=None,
-    epochs:int=20, # of finetune
-    lr:float=3e-4, # learning rate of finetune
+    seeds:Param('of finetune, 0 1 2 unless given, or of a filler that draws at random', int, nargs='+')=None,
+    epochs:int=None, # of finetune; 20 unless given
+    lr:float=None, # learning rate of finetune; 0.0003 unless given
     crop:int=None, # side of the windows that finetune takes out of the chips, pixels
     mask_position:Param('dates to hide, in turns: 2, or 1 2 3 12 23 13 123; all combinations, '
                         'or the gaps that pre-masked chips bring, unless given', str, nargs='+')=None,

@@ -409,7 +409,8 @@ class PriorFill(Filler):
         filler = copy(self)
         filler.prior = prior
         if prior.bands[0] is None:
-            filler.note = f"the prior of {self} was not learned for the bands {' '.join(map(str, bands))}; a vague one is used."
+            names = ' '.join(map(str, bands))
+            filler.note = f"the prior of {self} was not learned for the bands {names}; a vague one is used."
         return filler
 
     def _prior_of(self, n_bands):

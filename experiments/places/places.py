@@ -20,7 +20,7 @@ from gapfill_baseline.core import HLS, Sample
 from gapfill_baseline.evaluate import adapted
 from gapfill_baseline.fillers.bayes import learn_prior
 from gapfill_baseline.models import BayesFill, KernelFill, band_prior, fillers, get_filler
-from gapfill_baseline.networks.declared import DeclaredNet, read_model
+from gapfill_baseline.networks.declared import DeclaredNet, OtherBands, read_model
 from gapfill_baseline.parallel import in_order, workers
 from gapfill_baseline.program import program, whole
 from gapfill_baseline.results.intervals import pooled_interval
@@ -335,9 +335,7 @@ def takes(
     "Check whether a network takes these bands"
     if not isinstance(other, Model): return run_bands(read_config(other))==bands
     try: DeclaredNet(read_model(other.name, other.weights or None), bands)
-    except ValueError as e:
-        if 'The model' in str(e): return False # it needs or predicts other bands
-        raise
+    except OtherBands: return False
     return True
 
 def jobs_of(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from ..core import Sample
 from ..metrics import Sums
-from ..results.figures import number
+from ..results.figures import number, text_table
 from ..train.runs import git_commit
 
 # %% ../../nbs/evaluation/03_row.ipynb #6d1506aa
@@ -37,8 +37,9 @@ def protocol_of(
     ds # validation chips, a `GapDataset`
 )->dict: # what decides which pixels are scored, and how
     "Describe which pixels are scored"
+    days = _digest(ds.days.numpy().tobytes(), ds.doy.numpy().tobytes())
     return dict(version=_PROTOCOL, score=_SCORE, n_chips=len(ds), time_steps=ds.time_steps, bands=list(ds.band_names),
-                size=list(map(int, ds.size)), pixels=_digest(*_pixel_digests(ds)), days=_digest(ds.days.numpy().tobytes(), ds.doy.numpy().tobytes()))
+                size=list(map(int, ds.size)), pixels=_digest(*_pixel_digests(ds)), days=days)
 
 def protocol_hash(
     protocol:dict # of `protocol_of`
@@ -103,11 +104,6 @@ def _with_interval(row, name):
     text = number(row[name])
     return text if pd.isna(low) else f'{text} [{number(low)}, {number(high)}]'
 
-def _table(header, rows):
-    "Write a table in Markdown"
-    lines = [header, ['---']*len(header), *rows]
-    return '\n'.join('| '+' | '.join(map(str, line))+' |' for line in lines)
-
 def _speed(x):
     "Write chips per second"
     return f'{x:,.0f}' if x >= 10 else f'{x:.2g}'
@@ -142,7 +138,7 @@ def _part_sections(cuts, name):
     sections = []
     for kind,title in _kinds.items():
         rows = list(_part_rows(cuts, name, kind)) if kind in set(cuts.kind) else []
-        if rows: sections += [f'## {title}', _table([title, name, 'linear'], rows)]
+        if rows: sections += [f'## {title}', text_table([title, name, 'linear'], rows)]
     return sections
 
 def _scored(row):
@@ -159,7 +155,7 @@ def report_markdown(
     "Write the report of an evaluation"
     summary = _summary_rows(tables['summary.csv'], row['name'])
     sections = [f"# {row['name']} on gaps", _verdict(row),
-                _table(['', 'MAE in the gap', 'skill against linear', 'chips/s'], summary), _scored(row),
+                text_table(['', 'MAE in the gap', 'skill against linear', 'chips/s'], summary), _scored(row),
                 '![Errors of all rows](figures/forest.png)', '![A chip, filled by every row](figures/chip.png)',
                 *_part_sections(tables['cuts.csv'], row['name']),
                 '## To repeat', f"Protocol {row['protocol_hash']}, gapfill_baseline "

@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['units', 'models', 'Declaration', 'check_declaration', 'ModelInput', 'FunctionModel', 'as_model', 'date_windows',
-           'pad_dates', 'each', 'joined', 'DeclaredNet', 'only_encodes', 'read_python', 'check_package', 'PackageModel',
-           'read_package', 'register_model', 'read_model', 'is_declared']
+           'pad_dates', 'each', 'joined', 'OtherBands', 'DeclaredNet', 'only_encodes', 'read_python', 'check_package',
+           'PackageModel', 'read_package', 'register_model', 'read_model', 'is_declared']
 
 # %% ../../nbs/networks/06_declared.ipynb #da5bdc5a
 import json, math, re, zipfile
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..core import HLS, Pred, Sample
 from ..fillers.windows import blend_weights
 from ..models import take_dates
-from .base import GapNet, changed_part
+from .base import GapNet, changed_part, positive
 from ..program import one_line, regular_file
 from ..reading.bands import band_words
 
@@ -40,10 +40,6 @@ class Declaration(NamedTuple):
 units = dict(reflectance=1., dn=1/HLS.scale) # number of each unit in reflectance 1
 
 # %% ../../nbs/networks/06_declared.ipynb #30573174
-def _whole(x):
-    "Test for a whole number of at least 1"
-    return isinstance(x, Integral) and not isinstance(x, bool) and x >= 1
-
 def _numbers(x, n):
     "Test for `n` finite numbers"
     if not isinstance(x, (list,tuple)) or len(x)!=n: return False
@@ -60,15 +56,15 @@ def _check_numbers(d, source):
 
 def _check_sizes(d, source):
     "Refuse sizes and numbers of dates that no model can take"
-    for name in ('patch','tile','batch'):
-        value = getattr(d, name)
-        if not (_whole(value) or value is None and name!='patch'):
-            raise ValueError(f"{source}: {name} is {value}; declare a whole number of at least 1.")
+    advice = "declare the smallest and the largest number, such as (1, 4)."
+    if len(d.dates)!=2: raise ValueError(f"{source}: dates is {d.dates}; {advice}")
+    least,most = d.dates
+    given = dict(tile=d.tile, batch=d.batch, most_dates=most)
+    try: positive(patch=d.patch, least_dates=least, **{name: v for name,v in given.items() if v is not None})
+    except ValueError as e: raise ValueError(f"{source}: {e}") from None
+    if most and most < least: raise ValueError(f"{source}: dates is {d.dates}; {advice}")
     if d.tile and d.tile%d.patch:
         raise ValueError(f"{source}: tile is {d.tile}, which is not a multiple of patch {d.patch}.")
-    least,most = d.dates if len(d.dates)==2 else (None,None)
-    if not (_whole(least) and (most is None or _whole(most) and least <= most)):
-        raise ValueError(f"{source}: dates is {d.dates}; declare the smallest and the largest number, such as (1, 4).")
 
 def _check_fields(facts, source):
     "Refuse a declaration that is no dictionary, has an unknown field or lacks the bands"
@@ -211,6 +207,8 @@ class _Blended:
             if p is not None: total[...,y:y+h,x:x+w] += p*weights
 
 # %% ../../nbs/networks/06_declared.ipynb #baf64d80
+class OtherBands(ValueError): "The data have other bands than a model takes"
+
 class DeclaredNet(GapNet):
     "A model from elsewhere as a network"
     def __init__(self,
@@ -230,11 +228,11 @@ class DeclaredNet(GapNet):
         "Match the bands of the model and those of the data"
         d = self.declaration
         missing = [b for b in d.bands if b not in there]
-        if missing: raise ValueError(f"The model needs {', '.join(d.bands)}; the data have no {missing[0]}. "
+        if missing: raise OtherBands(f"The model needs {', '.join(d.bands)}; the data have no {missing[0]}. "
                                      f"They have {', '.join(map(str, there))}.")
         self.bands = d.bands+tuple(b for b in d.optional if b in there)
         extra = [b for b in there if b not in self.bands]
-        if extra: raise ValueError(f"The model does not predict {extra[0]}, which the data have. "
+        if extra: raise OtherBands(f"The model does not predict {extra[0]}, which the data have. "
                                    f"It predicts {', '.join(self.bands)}. Pass data of these bands.")
         self.to_model = [there.index(b) for b in self.bands]
         self.to_data = [self.bands.index(b) for b in there]

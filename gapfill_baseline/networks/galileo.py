@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..core import HLS
 from .base import State, load_state, with_state
 from .declared import Declaration, models, register_model
+from .prithvi_versions import count_blocks
 from .presto import (
     attention_mask, band_slots, check_nir, from_other_dates, month_of, ndvi_of, on_sphere, published_weights,
     refuse_long, s2_groups, whole_groups)
@@ -310,18 +311,16 @@ def _sizes(state, **also):
                          "Take encoder.pt and decoder.pt of github.com/nasaharvest/galileo.")
     width = len(state['norm.weight'])
     if width not in _HEADS: raise ValueError(f"{state.source} has tokens of {width} numbers; known are {list(_HEADS)}.")
-    depth = len({name.split('.')[1] for name in state if name.startswith('blocks.')})
-    return dict(width=width, depth=depth, heads=_HEADS[width])
+    return dict(width=width, depth=count_blocks(state, 'blocks'), heads=_HEADS[width])
 
 def read_galileo(
-    path, # folder with encoder.pt and decoder.pt, or the file of an encoder, beside which the decoder may be
+    path, # folder with encoder.pt and perhaps decoder.pt, or the file of an encoder
     **options # `patch`, `resolution`, `nir` and `own_date` of `Galileo`
 )->Galileo: # in eval mode, on the CPU
     "Read Galileo with its weights"
-    file = Path(path)/'encoder.pt' if Path(path).is_dir() else Path(path)
-    encoder = load_state(file)
-    beside = file.with_name('decoder.pt')
-    decoder = load_state(beside) if beside.exists() else {}
+    path = Path(path)
+    encoder = load_state(path/'encoder.pt' if path.is_dir() else path)
+    decoder = load_state(path/'decoder.pt') if (path/'decoder.pt').is_file() else {}
     sizes = _sizes(encoder, **{_KERNEL: 4})
     sizes |= dict(n_dates=len(encoder['pos_embed']), kernel=encoder[_KERNEL].shape[-1])
     if decoder: sizes |= dict(decoder=_sizes(decoder, mask_token=1))

@@ -21,6 +21,7 @@ from torch.utils.checkpoint import checkpoint
 from ..core import HLS
 from .base import State, load_state, with_state
 from .declared import Declaration, models, register_model
+from .prithvi_versions import count_blocks
 from .vit import TransformerBlock
 
 # %% ../../nbs/networks/08_presto.ipynb #3c7d08a2
@@ -385,10 +386,6 @@ _GROUP_VECTORS = 'encoder.channel_embed.weight'
 _SIZED_BY = { # name and number of axes of the tensors that have the sizes
     'encoder.pos_embed': 3, 'encoder.norm.weight': 1, 'decoder.decoder_norm.weight': 1, _GROUP_VECTORS: 2}
 
-def _count(state, before):
-    "Count the layers whose names begin with `before`"
-    return len({name.removeprefix(before).split('.')[0] for name in state if name.startswith(before)})
-
 def presto_sizes(
     state:dict # tensors by name
 )->dict: # arguments of `Presto`
@@ -400,7 +397,8 @@ def presto_sizes(
                          "Take default_model.pt of github.com/nasaharvest/presto.")
     return dict(width=len(state['encoder.norm.weight']), decoder_width=len(state['decoder.decoder_norm.weight']),
                 n_dates=state['encoder.pos_embed'].shape[1],
-                depth=_count(state, 'encoder.blocks.'), decoder_depth=_count(state, 'decoder.decoder_blocks.'))
+                depth=count_blocks(state, 'encoder.blocks'),
+                decoder_depth=count_blocks(state, 'decoder.decoder_blocks'))
 
 # %% ../../nbs/networks/08_presto.ipynb #871cd618
 def read_presto(

@@ -105,7 +105,7 @@ def count_blocks(
     name:str # of the list of blocks
 )->int: # blocks
     "Count the blocks of a list of modules"
-    return len({key.split('.')[1] for key in state if key.startswith(f'{name}.')})
+    return len({key.removeprefix(f'{name}.').split('.')[0] for key in state if key.startswith(f'{name}.')})
 
 def check_autoencoder(
     state:State # tensors by short names

@@ -334,7 +334,7 @@ class _WindowFill:
             if k >= first: yield strip
 
     def _read(self, first):
-        "Read each row of windows that reaches strip `first` or a later one: its number, DN, gap, seconds by kind of work"
+        "Read the rows of windows that reach strip `first` or a later one: number, DN, gap, seconds by kind of work"
         height = self.row_weights.shape[1]
         start_row = int((self.ys+height > self.ys[first]).argmax())
         for k in range(start_row, len(self.ys)):

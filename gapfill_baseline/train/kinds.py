@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 import torch
-import gapfill_baseline.networks.bayes, gapfill_baseline.networks.galileo, gapfill_baseline.networks.presto # register them
-import gapfill_baseline.networks.prithvi, gapfill_baseline.networks.unet, gapfill_baseline.networks.vit
+import gapfill_baseline.networks.bayes, gapfill_baseline.networks.unet, gapfill_baseline.networks.vit # networks
+import gapfill_baseline.networks.galileo, gapfill_baseline.networks.presto, gapfill_baseline.networks.prithvi # models
 from ..core import HLS, Pred
 from ..reading.bands import band_words
 from ..networks.base import NetFill, get_network, load_state, with_state
