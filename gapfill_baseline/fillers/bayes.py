@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from ..core import Sample
-from .regression import fill_dates, nearest_dates, spread
+from .regression import choose, fill_dates, nearest_dates, spread, take_dates
 from ..program import whole
 from ..reading.bands import band_words
 
@@ -293,6 +293,12 @@ def _features(others, prior):
     torch.sub(others.flatten(-2), prior.mean[:,None], out=scaled).div_(prior.deviation[:,None])
     return features
 
+def _start(others, away):
+    "Interpolate between the dates (K,k,C,H,W) linearly, (K,C,H,W)"
+    if others.shape[1]==1: return others[:,0]
+    nearer = linear_weights(away)[:,:1,None,None]
+    return torch.lerp(others[:,1], others[:,0], nearer)
+
 def _most_probable(features, residual, weight, mean, prior, effective):
     "Solve for the slopes (K,C,1+kC) of weighted pixels under a prior whose mean is `mean` (K,C·(1+kC))"
     weighted = features*weight
@@ -315,13 +321,13 @@ def predict_date(
     effective:float=20. # neighbouring pixels that count as one
 )->Tensor: # reflectance, float32, (K,C,H,W)
     "Predict a date from other dates with the most probable slopes"
-    start = (others*linear_weights(away)[...,None,None,None]).sum(1)
-    unit = prior.deviation[:,None,None]
+    start = _start(others, away).flatten(-2)
+    unit = prior.deviation[:,None]
     features = _features(others, prior)
-    residual = ((target-start)/unit).flatten(-2)
+    residual = (target.flatten(-2)-start).div_(unit)
     expected = date_features(doy, away).double()@prior.weights
     slopes = _most_probable(features, residual, weight.flatten(-2)[:,None], expected, prior, effective)
-    return start+(slopes@features).view_as(start)*unit
+    return torch.baddbmm(start, unit*slopes, features).view_as(target)
 
 # %% ../../nbs/fillers/02_bayes.ipynb #8e278897
 _HARDLY_CLEAR = .02 # added to the share that is clear, so that no cost is infinite
@@ -367,13 +373,14 @@ def _complete_one(near, i, base, doy, prior):
     "Complete hidden pixels of date `i` of two from the other one; start from `base` (K,C,H,W) where both are hidden"
     other = 1-i
     date,clear = near.dates[:,i],near.clear[:,i]
+    if date.device.type=='cpu' and clear.all(): return date
     both_clear = clear & near.clear[:,other]
     away = near.away[:,other]-near.away[:,i]
     predicted = predict_date(near.dates[:,other:other+1], away[:,None], date, both_clear.to(date),
                              doy+near.away[:,i], prior.one)
-    predicted = torch.where(near.clear[:,other,None], predicted, base)
-    predicted = predicted+spread(date-predicted, clear, first=1)
-    return torch.where(clear[:,None], date, predicted)
+    predicted = choose(near.clear[:,other], predicted, base)
+    predicted += spread(date-predicted, clear, first=1)
+    return choose(clear, date, predicted)
 
 def _complete(near, base, doy, prior):
     "Complete the hidden pixels of two dates"
@@ -391,8 +398,8 @@ def two_dates(
     "Take two other dates of some dates, and complete them"
     others = informative_dates(s, b, t)
     away = s.days[b[:,None],others]-s.days[b,t][:,None]
-    near = Neighbours(s.observed[b[:,None],others], ~s.gap[b[:,None],others], away)
-    own_base = base[b,t]
+    near = Neighbours(take_dates(s.observed, b, others), ~take_dates(s.gap, b, others), away)
+    own_base = take_dates(base, b, t)
     if others.shape[1]==2: return _complete(near, own_base, s.doy[b,t], prior)
     return near._replace(dates=torch.where(near.clear[:,:,None], near.dates, own_base[:,None]))
 
@@ -408,9 +415,8 @@ def bayes_predict(
     "Predict dates from other dates with a prior on the slopes"
     n_dates = near.dates.shape[1]
     if not n_dates: return base[b,t]
-    n_clear = near.clear.sum(1)
-    weight = ~s.gap[b,t]*n_clear/n_dates
-    return predict_date(near.dates, near.away, s.observed[b,t], weight, s.doy[b,t],
+    weight = near.clear.to(base).mean(1).masked_fill_(take_dates(s.gap, b, t), 0)
+    return predict_date(near.dates, near.away, take_dates(s.observed, b, t), weight, s.doy[b,t],
                         prior.two if n_dates==2 else prior.one, effective)
 
 def bayes_dates(
@@ -424,7 +430,7 @@ def bayes_dates(
     "Regress dates on two other dates with a prior on the slopes, and spread the residuals"
     near = two_dates(s, base, b, t, prior)
     predicted = bayes_predict(s, near, base, b, t, prior, effective)
-    return predicted+spread(s.observed[b,t]-predicted, ~s.gap[b,t])
+    return predicted+spread(take_dates(s.observed, b, t)-predicted, ~take_dates(s.gap, b, t))
 
 # %% ../../nbs/fillers/02_bayes.ipynb #a14194d0
 def prior_on(

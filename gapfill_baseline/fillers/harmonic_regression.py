@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 from ..core import Sample
-from .regression import fill_dates, spread
+from .regression import fill_dates, spread, take_dates
 
 # %% ../../nbs/fillers/03_harmonic_regression.ipynb #3d254816
 DAYS_IN_YEAR = 365.25
@@ -113,8 +113,8 @@ def without_date(
     "Predict dates from the seasons that are fitted without them"
     weighed,with_date = _with_date(fit, _vectors(fit, b, t), b, t)
     influence = torch.einsum('mgkn,mk->mgn', weighed, fit.features[b,t])
-    clear = (~s.gap[b,t]).flatten(1).to(influence)
-    left_out = (s.observed[b,t].flatten(2)-with_date[:,0])*(clear/(1-influence[:,0]*clear))[:,None]
+    clear = (~take_dates(s.gap, b, t)).flatten(1).to(influence)
+    left_out = (take_dates(s.observed, b, t).flatten(2)-with_date[:,0])*(clear/(1-influence[:,0]*clear))[:,None]
     return with_date-influence[:,:,None]*left_out[:,None]
 
 # %% ../../nbs/fillers/03_harmonic_regression.ipynb #730b0a4b
@@ -144,8 +144,8 @@ def predict_from_seasons(
 def _departure(s, fit, b, t, penalty):
     "Predict the departure of dates from the seasons of their pixels, (M,C,N)"
     seasons = without_date(fit, s, b, t)
-    clear = (~s.gap[b,t]).flatten(1)
-    return predict_from_seasons(seasons, s.observed[b,t].flatten(2), clear, penalty)-seasons[:,0]
+    clear = (~take_dates(s.gap, b, t)).flatten(1)
+    return predict_from_seasons(seasons, take_dates(s.observed, b, t).flatten(2), clear, penalty)-seasons[:,0]
 
 def without_departures(
     s:Sample, # a batch; each band has the mean 0 and the deviation 1
@@ -170,7 +170,7 @@ def harmonic_dates(
     penalty:float=40. # on the slopes of a date, in pixels
 )->Tensor: # standardised, float32, (M,C,H,W)
     "Predict dates from the seasons of their pixels, and spread the residuals"
-    y,clear = s.observed[b,t],~s.gap[b,t]
+    y,clear = take_dates(s.observed, b, t),~take_dates(s.gap, b, t)
     seasons = without_date(fit, calm, b, t)
     predicted = predict_from_seasons(seasons, y.flatten(2), clear.flatten(1), penalty).view_as(y)
     return predicted+spread(y-predicted, clear)

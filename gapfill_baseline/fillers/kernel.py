@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from ..core import Sample
 from .bayes import BandPrior, bayes_predict, prior_on, two_dates
-from .regression import centred_system, fill_dates, moments, spread
+from .regression import centred_system, fill_dates, moments, spread, take_dates
 
 # %% ../../nbs/fillers/02a_kernel.ipynb #49e60395
 def random_features(
@@ -198,7 +198,7 @@ def kernel_dates(
     "Regress dates on two other dates, first linearly with a prior on the slopes, then with a kernel"
     near = two_dates(s, base, b, t, prior)
     predicted = bayes_predict(s, near, base, b, t, prior)
-    observed,clear = s.observed[b,t],~s.gap[b,t]
+    observed,clear = take_dates(s.observed, b, t),~take_dates(s.gap, b, t)
     if near.dates.shape[1]:
         n = n or _n_features(clear)
         unit = prior.two.deviation[:,None,None]

@@ -29,9 +29,8 @@ from .holdout import hold_out, load_held_out, save_held_out
 from .products import NO_OBSERVATION, NOT_FINITE, TOO_FAR, TOO_WIDE, Strip, check_ends
 from .products import output_paths, product_kinds, products, reasons, refuse_existing, write_cog
 from ..fillers.windows import blend_weights, check_windows
-from .windows import NO_LOOK, PIXELS_AT_ONCE, Blend, as_dn, as_sample
-from .windows import dates_to_see, fill_pixels, fillable, look_distance
-from .windows import windows_with_gap
+from .windows import NO_LOOK, PIXELS_AT_ONCE, Blend, as_sample, dates_to_see, fill_pixels
+from .windows import fillable, look_distance, put_predictions, some_pixels, windows_with_gap
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #ec445292
 class Job(NamedTuple):
@@ -294,15 +293,6 @@ class _OpenRows:
         self.days = np.pad(self.days[:,n:], ((0,0),(0,n),(0,0)), constant_values=NO_LOOK)
         return blended,weight,days
 
-def _compose(dn, gap, predicted, can, nodata):
-    "Put predictions into the gap of observed numbers, and nodata where the gap cannot be filled"
-    for i,g in enumerate(gap):
-        if not g.any(): continue
-        for c in range(dn.shape[1]):
-            np.copyto(dn[i,c], predicted[i,c].astype(dn.dtype), where=g)
-            dn[i,c][g & ~can[i]] = nodata[i]
-    return dn
-
 # %% ../../nbs/scenes/07_fill_stack.ipynb #ecbce973
 def _column_shares(gap, size):
     "Average a gap over the `size` columns around each column, and over all rows: (N,h,W) -> float32, (N,W)"
@@ -358,21 +348,24 @@ class _WindowFill:
         mean,*scale = blended
         of_want = gap[self.want]
         observation = (weight.cpu().numpy()>0) | ~of_want
-        can = observation
-        if not torch.isfinite(mean).all(): can = can & (torch.isfinite(mean).all(1).cpu().numpy() | ~of_want)
+        can = observation.copy()
+        filled = self._filled(dn, of_want, mean, can)
         if not self.job.time_steps: days = look_distance(gap, self.days)[self.want]
 
-        filled = self._filled(dn, of_want, mean, can)
         days = np.where(of_want, days, 0)
         scale = scale[0].cpu().numpy() if scale else None
         reason = _reason(observation, can)
         return Strip(self.ys[k], filled, of_want, can, days, (~gap).sum(0), scale, reason, share)
 
     def _filled(self, dn, gap, mean, can):
-        "Turn predictions into digital numbers, and put them into the gaps of the dates to fill"
-        predicted = as_dn(mean, self.stack.units.at(self.want)).cpu().numpy()
-        nodata = [self.stack.date_units[t].nodata for t in self.want]
-        return _compose(dn[self.want], gap, predicted, can, nodata)
+        "Put predictions into the gaps of the dates to fill as digital numbers; unset `can` where one is not finite"
+        filled = dn[self.want]
+        for i,t in enumerate(self.want):
+            at = np.flatnonzero(gap[i])
+            date,can_fill = filled[i].reshape(len(filled[i]), -1),can[i].reshape(-1)
+            put_predictions(date, at, some_pixels(mean[i].flatten(1), at), self.stack.units.at([t]), can_fill)
+            date[:,at[~can_fill[at]]] = self.stack.date_units[t].nodata
+        return filled
 
 def window_strips(
     stack, # a `Stack`

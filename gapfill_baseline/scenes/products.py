@@ -144,16 +144,14 @@ def overview_factors(
 
 # %% ../../nbs/scenes/06_products.ipynb #567beff1
 def _convert(c, part, overviews, threads):
-    "Make a COG of a canvas with GDAL, by way of a tiled file with overviews"
-    vrt,flat = c.path.with_suffix('.vrt'),c.path.with_suffix('.flat.tif')
+    "Make a COG of a canvas with GDAL; overviews first, because the COG driver is slower at them"
+    vrt = c.path.with_suffix('.vrt')
     vrt.write_text(vrt_text(c))
-    copy_raster(vrt, flat, driver='GTiff', tiled=True, blockxsize=512, blockysize=512, interleave='band',
-                bigtiff='if_safer')
-    with rasterio.open(flat, 'r+') as src: src.build_overviews(overview_factors(*src.shape), Resampling[overviews])
-    copy_raster(flat, part, driver='COG', compress='deflate', level=1, predictor='yes', blocksize=512,
+    with rasterio.open(vrt, 'r+') as src: src.build_overviews(overview_factors(*src.shape), Resampling[overviews])
+    copy_raster(vrt, part, driver='COG', compress='deflate', level=1, predictor='yes', blocksize=512,
                 overviews='force_use_existing', num_threads=threads, bigtiff='if_safer')
 
-_temporary = '.vrt','.flat.tif','.part.tif','.part.tif.ovr.tmp','.part.tif.msk.ovr.tmp' # ends of file names
+_temporary = '.vrt','.vrt.ovr','.part.tif','.part.tif.ovr.tmp','.part.tif.msk.ovr.tmp' # ends of file names
 
 def write_cog(
     c:Canvas, # a raster, completely written

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NO_LOOK', 'PIXELS_AT_ONCE', 'windows_with_gap', 'as_reflectance', 'as_sample', 'as_dn', 'date_costs', 'dates_to_see',
-           'fillable', 'look_distance', 'Blend', 'fill_pixels']
+           'fillable', 'look_distance', 'Blend', 'some_pixels', 'put_predictions', 'fill_pixels']
 
 # %% ../../nbs/scenes/05_windows.ipynb #b3a6dbf1
 import time
@@ -113,6 +113,7 @@ def _off_nodata(dn, units, hi):
     info = np.iinfo(units.dtype)
     if units.nodata is None or not info.min <= units.nodata <= info.max: return dn
     nodata = int(units.nodata)
+    if dn.device.type=='cpu' and dn.numel() and not dn.min() <= nodata <= dn.max(): return dn
     return dn.masked_fill_(dn==nodata, nodata+1 if nodata < info.max else nodata-1)
 
 # %% ../../nbs/scenes/05_windows.ipynb #0ef31317
@@ -220,6 +221,25 @@ class Blend:
         return means,weight[:,0]
 
 # %% ../../nbs/scenes/05_windows.ipynb #790ee8b5
+def some_pixels(
+    x:Tensor, # numbers of every pixel, (C,n)
+    at:np.ndarray # positions of pixels, int64, (k,)
+)->Tensor: # (C,k)
+    "Take some pixels of a tensor"
+    return x.index_select(1, torch.from_numpy(at).to(x.device))
+
+def put_predictions(
+    dn:np.ndarray, # digital numbers of a date, (C,n); changed in place
+    at:np.ndarray, # positions of pixels, int64, (k,)
+    values:Tensor, # predictions for these pixels, reflectance, float32, (C,k)
+    units:Units, # of the date, as `units.at([t])` gives them
+    can:np.ndarray=None # bool, (n,); becomes False where a prediction is not finite
+):
+    "Put predictions into some pixels of a date as digital numbers"
+    if can is not None and not values.sum().isfinite(): can[at] &= torch.isfinite(values).all(0).cpu().numpy()
+    new = as_dn(values[None], units)[0].cpu().numpy()
+    for band,numbers in zip(dn, new): band[at] = numbers
+
 PIXELS_AT_ONCE = 2**13 # pixels per call of a filler on a CPU, which stay in its cache
 
 def _predict_pixels(filler, dn, hidden, days, doy, units, device, prior):
@@ -246,20 +266,15 @@ def fill_pixels(
     dn = dn.reshape(*dn.shape[:2], -1)
     gap,can = (None if a is None else a.reshape(len(a), -1) for a in (gap, can))
     seconds = 0.
+    units_at = {t: units.at([t]) for t in want}
     todo = np.flatnonzero(gap[want].any(0) & ~gap.all(0))
     for k in range(0, len(todo), at_once):
         at = todo[k:k+at_once]
         hidden = gap.take(at, 1)
         mean,took = _predict_pixels(filler, dn.take(at, 2), hidden, days, doy, units, device, prior)
         seconds += took
-        _put_pixels(mean[want], dn, hidden, at, want, units.at(want), can)
+        for t in want:
+            of_gap = np.flatnonzero(hidden[t])
+            values = some_pixels(mean[t], of_gap)
+            put_predictions(dn[t], at[of_gap], values, units_at[t], None if can is None else can[t])
     return seconds
-
-def _put_pixels(x, dn, hidden, at, want, units, can):
-    "Put predictions (N,C,n) into the digital numbers of pixels `at`, and note in `can` which are not finite"
-    predicted = as_dn(x, units).cpu().numpy().astype(dn.dtype)
-    for i,t in enumerate(want):
-        for c in range(predicted.shape[1]): dn[t,c,at[hidden[t]]] = predicted[i,c,hidden[t]]
-    if can is None or torch.isfinite(x).all(): return
-    broken = (~torch.isfinite(x)).any(1).cpu().numpy()
-    for i,t in enumerate(want): can[t,at[hidden[t] & broken[i]]] = False
