@@ -263,6 +263,16 @@ def looks_needed(
         n_needed += 1
     return n_needed
 
+# %% ../../nbs/fillers/01_regression.ipynb #24106865
+def take_dates(
+    x:Tensor, # numbers of every date of every chip, (B,T,...)
+    b:Tensor, # chips, int64, (K,)
+    t:Tensor # positions of dates of these chips, int64, (K,) or (K,k)
+)->Tensor: # (K,...) or (K,k,...)
+    "Copy some dates of some chips; several times as fast as `x[b,t]` on a CPU"
+    at = x.shape[1]*b.view(-1, *[1]*(t.ndim-1))+t
+    return x.flatten(0, 1).index_select(0, at.flatten()).unflatten(0, at.shape)
+
 # %% ../../nbs/fillers/01_regression.ipynb #c81a0053
 def _other_dates(s, b, t, nearest_only):
     "Gather the other dates, nearest first: reflectance (K,O,C,N), and True where they are clear, bool, (K,O,N)"

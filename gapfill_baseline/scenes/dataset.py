@@ -104,17 +104,18 @@ class _Result:
 # %% ../../nbs/scenes/11_dataset.ipynb #c99cab83
 def _put(result, strip):
     "Put a filled `Strip` into the variables"
-    stack,n = result.stack,strip.gap.shape[1]
-    rows = slice(strip.row, strip.row+n)
-    window = Window(0, strip.row, stack.grid.width, n)
+    stack = result.stack
+    height,width = strip.gap.shape[1:]
+    place = slice(strip.row, strip.row+height),slice(strip.column, strip.column+width)
+    window = Window(strip.column, strip.row, width, height)
     for t,looks in enumerate(stack.of):
         for k in looks:
             gap = strip.gap[t] if len(looks)==1 else stack._read_looks([k], window)[1][0]
-            _put_time(result, strip, t, (stack.looks[k].time, rows), gap)
-    result.turn(result.quality['clear_dates'])[rows] = strip.clear
+            _put_time(result, strip, t, (stack.looks[k].time, *place), gap)
+    result.turn(result.quality['clear_dates'])[place] = strip.clear
 
 def _put_time(result, strip, t, at, gap):
-    "Put a date of a strip into the variables, at a time and rows"
+    "Put a date of a strip into the variables, at a time, rows and columns"
     fillable = strip.can[t]
     for layer,band,dn in zip(result.layers, result.bands, strip.dn[t]):
         _put_band(result, layer, band[at], dn, gap, fillable)

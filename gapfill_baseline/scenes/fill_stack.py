@@ -29,8 +29,8 @@ from .holdout import hold_out, load_held_out, save_held_out
 from .products import NO_OBSERVATION, NOT_FINITE, TOO_FAR, TOO_WIDE, Strip, check_ends
 from .products import output_paths, product_kinds, products, reasons, refuse_existing, write_cog
 from ..fillers.windows import blend_weights, check_windows
-from .windows import NO_LOOK, PIXELS_AT_ONCE, Blend, as_sample, dates_to_see, fill_pixels
-from .windows import fillable, look_distance, put_predictions, some_pixels, windows_with_gap
+from .windows import NO_LOOK, PIXELS_AT_ONCE, as_sample, dates_to_see, empty_blend
+from .windows import fill_pixels, fillable, look_distance, put_predictions, some_pixels, windows_with_gap
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #ec445292
 class Job(NamedTuple):
@@ -271,27 +271,38 @@ class _ChosenDates(_WindowRow):
                 for b,x in enumerate(xs)]
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #55d31721
-class _OpenRows:
-    "Sums of predictions for the rows of pixels that later windows still reach"
-    def __init__(self, n_dates, n_bands, height, width, job):
-        self.device = job.device
-        self.blend = Blend((n_dates,n_bands,height,width), job.device, job.scale)
-        self.days = np.full((n_dates,height,width), NO_LOOK, np.uint16)
+class _Block(NamedTuple):
+    "Neighbouring windows of a row, and the columns that they cover"
+    xs:np.ndarray # first column of each window
+    first:int # column of the block
+    last:int # column after the block
+    end:int # column after those that no later block reaches
+    wide:tuple # first column that is read, and the one after the last
 
-    def add(self, window, weights):
-        "Add the prediction of a window with the weights of its pixels, (h,w)"
-        weights = torch.from_numpy(np.ascontiguousarray(weights*window.usable)).to(self.device)
-        self.blend.add(window.dates, window.x, weights, *window.values)
-        if window.days is None: return
-        days = self.days[window.dates[0],:,window.x:window.x+weights.shape[-1]]
-        np.minimum(days, window.days[0], out=days)
+def _column_blocks(
+    xs:np.ndarray, # first column of each window of a row, ascending, int64, (N,)
+    size:int, # columns of a window
+    width:int, # columns of the scene
+    most:int, # columns of a block, at most, if a window has fewer
+    margin:int=0 # columns that are read beside a block
+)->list: # of blocks
+    "Divide the windows of a row into blocks of neighbours"
+    n = max(1, int((xs+size <= xs[0]+most).sum()))
+    blocks = []
+    for k in range(0, len(xs), n):
+        of_block = xs[k:k+n]
+        first,last = int(of_block[0]),int(of_block[-1])+size
+        end = int(xs[k+n]) if k+n < len(xs) else width
+        blocks.append(_Block(of_block, first, last, end, (max(first-margin, 0), min(last+margin, width))))
+    return blocks
 
-    def take(self, n):
-        "Take out the first `n` rows: the blended tensors, their weights, days to the nearest clear date shown"
-        blended,weight = self.blend.take(n)
-        days = self.days[:,:n].copy()
-        self.days = np.pad(self.days[:,n:], ((0,0),(0,n),(0,0)), constant_values=NO_LOOK)
-        return blended,weight,days
+_ROOM = 2**28 # bytes of a block: numbers as stored, and sums
+
+def _widest(stack, job, height):
+    "Count the columns of a block that fit into the room"
+    sums = 4*(1+job.scale)*len(job.want)/len(stack.dates)
+    each = len(stack.dates)*len(stack.bands)*height*(np.dtype(stack.dtype).itemsize+sums)
+    return max(1, int(_ROOM//each))
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #ecbce973
 def _column_shares(gap, size):
@@ -303,7 +314,7 @@ def _column_shares(gap, size):
     return ((total[:,right]-total[:,left])/(right-left)).astype(np.float32)
 
 class _WindowFill:
-    "A fill in rows of blended windows"
+    "A fill in blocks of blended windows, row by row"
     def __init__(self, stack, job, clock, pool):
         self.stack,self.job = stack,job
         self.clock,self.pool = clock,pool
@@ -313,57 +324,103 @@ class _WindowFill:
         self.xs,self.column_weights = blend_weights(stack.grid.width, job.size, job.overlap)
         self.heights = np.diff([*self.ys,stack.grid.height]) # rows of pixels that each row of windows completes
         self.weights_at = dict(zip(self.xs, self.column_weights))
+        self.height,self.size = self.row_weights.shape[1],self.column_weights.shape[1] # of a window
+        margin = 0 if job.interval is None else job.size//2
+        most = _widest(stack, job, self.height)
+        self.blocks = _column_blocks(self.xs, self.size, stack.grid.width, most, margin)
 
     def strips(self, first):
         "Yield the strips from number `first` on"
-        height,width = self.row_weights.shape[1],self.stack.grid.width
-        band = _OpenRows(len(self.want), len(self.stack.bands), height, width, self.job)
-        for k,dn,gap in self.clock.wait(ahead(self.pool, self._read(first))):
-            self._predict_row(band, k, dn, gap)
-            with self.clock('rest'): strip = self._strip(k, dn, gap, *band.take(self.heights[k]))
-            if k >= first: yield strip
+        below = self._empty(self.height-self.heights.min(), self.stack.grid.width) # that later rows of windows reach
+        aside = None # that the next block reaches
+        for number,dn,gap in self.clock.wait(ahead(self.pool, self._read(first))):
+            k,j = divmod(number, len(self.blocks))
+            with self.clock('rest'): blend = self._begin(self.blocks[j], below, aside)
+            self._predict_block(blend, k, self.blocks[j], dn, gap)
+            with self.clock('rest'):
+                strip = self._strip(k, self.blocks[j], dn, gap, blend)
+                aside = self._finish(k, self.blocks[j], blend, below)
+            if number >= first: yield strip
+
+    def _empty(self, height, width):
+        "Make sums without a window"
+        shape = len(self.want),len(self.stack.bands),height,width
+        return empty_blend(shape, self.job.device, self.job.scale, bool(self.job.time_steps))
 
     def _read(self, first):
-        "Read the rows of windows that reach strip `first` or a later one: number, DN, gap, seconds by kind of work"
-        height = self.row_weights.shape[1]
-        start_row = int((self.ys+height > self.ys[first]).argmax())
-        for k in range(start_row, len(self.ys)):
+        "Read the blocks of all rows that reach strip `first` or a later one: number, DN, gap, seconds of reading"
+        n_blocks = len(self.blocks)
+        start_row = int((self.ys+self.height > self.ys[first//n_blocks]).argmax())
+        for number in range(start_row*n_blocks, len(self.ys)*n_blocks):
             start = time.perf_counter()
-            dn,gap = self.stack.read(Window(0, self.ys[k], self.stack.grid.width, height))
-            yield (k,dn,gap),dict(read=time.perf_counter()-start)
+            left,right = self.blocks[number%n_blocks].wide
+            dn,gap = self.stack.read(Window(left, self.ys[number//n_blocks], right-left, self.height))
+            yield (number,dn,gap),dict(read=time.perf_counter()-start)
 
-    def _predict_row(self, band, k, dn, gap):
-        "Predict a row of windows and add it to the band; on a CPU several batches side by side"
+    def _begin(self, block, below, aside):
+        "Take the sums of a block from the row of windows above and from the block before"
+        blend = self._empty(self.height, block.last-block.first)
+        blend.put(below.part(slice(None), slice(block.first, block.last)))
+        if aside is not None: blend.put(aside)
+        return blend
+
+    def _finish(self, k, block, blend, below):
+        "Keep the sums of the pixels that the next row of windows reaches; return those that the next block reaches"
+        done = block.end-block.first
+        kept = below.part(slice(None), slice(block.first, block.end))
+        kept.clear()
+        kept.put(blend.part(slice(self.heights[k], None), slice(done)))
+        return None if block.end==block.last else blend.part(slice(None), slice(done, None)).copy()
+
+    def _predict_block(self, blend, k, block, dn, gap):
+        "Predict the windows of a block and add them to its sums; on a CPU several batches side by side"
         kind = _ChosenDates if self.job.time_steps else _AllDates
-        row = kind(dn, gap, self.xs, self.column_weights.shape[1], self.stack, self.job)
-        side_by_side = self.pool if self.job.device=='cpu' else None
-        for windows in self.clock.wait(in_order(side_by_side, row.predict, row.batches())):
+        at = slice(block.first-block.wide[0], block.last-block.wide[0])
+        windows = kind(dn[...,at], gap[...,at], block.xs-block.first, self.size, self.stack, self.job)
+        for of_batch in self.clock.wait(in_order(self._side_by_side(), windows.predict, windows.batches())):
             with self.clock('rest'):
-                for window in windows: band.add(window, self.row_weights[k][:,None]*self.weights_at[window.x])
+                for w in of_batch: self._add(blend, w, self.row_weights[k][:,None]*self.weights_at[w.x+block.first])
 
-    def _strip(self, k, dn, gap, blended, weight, days):
-        "Compose the rows of pixels that row `k` of windows completes"
-        share = _column_shares(gap[self.want], self.job.size)
-        dn,gap = dn[:,:,:self.heights[k]],gap[:,:self.heights[k]]
-        mean,*scale = blended
+    def _side_by_side(self):
+        "Give the threads that predict windows; none on a GPU, and none where a window takes much memory"
+        shown = self.job.time_steps or len(self.stack.dates)
+        is_large = 4*shown*len(self.stack.bands)*self.height*self.size*self.job.batch_size > 2**26
+        return None if self.job.device!='cpu' or is_large else self.pool
+
+    def _add(self, blend, window, weights):
+        "Add the prediction of a window with the weights of its pixels, (h,w)"
+        weights = torch.from_numpy(np.ascontiguousarray(weights*window.usable)).to(self.job.device)
+        days = None if window.days is None else torch.from_numpy(window.days.astype(np.int32))
+        blend.add(window.dates, window.x, weights, *window.values, days=days)
+
+    def _strip(self, k, block, dn, gap, blend):
+        "Compose the pixels that no later row and no later block reaches"
+        at = slice(block.first-block.wide[0], block.end-block.wide[0])
+        share = None if self.job.interval is None else _column_shares(gap[self.want], self.job.size)[:,at]
+        height = self.heights[k]
+        dn,gap = dn[:,:,:height,at],gap[:,:height,at]
+        blend = blend.part(slice(height), slice(block.end-block.first))
         of_want = gap[self.want]
-        observation = (weight.cpu().numpy()>0) | ~of_want
+        observation = (blend.weight[:,0].cpu().numpy()>0) | ~of_want
         can = observation.copy()
-        filled = self._filled(dn, of_want, mean, can)
-        if not self.job.time_steps: days = look_distance(gap, self.days)[self.want]
+        filled = self._filled(dn, of_want, blend, can)
+        scale = blend.means(slice(None))[1].cpu().numpy() if self.job.scale else None
+        return Strip(self.ys[k], filled, of_want, can, self._days(gap, of_want, blend), (~gap).sum(0), scale,
+                     _reason(observation, can), share, column=block.first)
 
-        days = np.where(of_want, days, 0)
-        scale = scale[0].cpu().numpy() if scale else None
-        reason = _reason(observation, can)
-        return Strip(self.ys[k], filled, of_want, can, days, (~gap).sum(0), scale, reason, share)
+    def _days(self, gap, of_want, blend):
+        "Count the days to the nearest clear date that a window showed, uint16, (N,h,w); 0 where a pixel is clear"
+        shown = look_distance(gap, self.days)[self.want] if blend.days is None else blend.days[:,0].numpy()
+        return np.where(of_want, shown, 0).astype(np.uint16)
 
-    def _filled(self, dn, gap, mean, can):
+    def _filled(self, dn, gap, blend, can):
         "Put predictions into the gaps of the dates to fill as digital numbers; unset `can` where one is not finite"
         filled = dn[self.want]
         for i,t in enumerate(self.want):
             at = np.flatnonzero(gap[i])
             date,can_fill = filled[i].reshape(len(filled[i]), -1),can[i].reshape(-1)
-            put_predictions(date, at, some_pixels(mean[i].flatten(1), at), self.stack.units.at([t]), can_fill)
+            values = some_pixels(blend.means(i)[0].flatten(1), at)
+            put_predictions(date, at, values, self.stack.units.at([t]), can_fill)
             date[:,at[~can_fill[at]]] = self.stack.date_units[t].nodata
         return filled
 
@@ -377,7 +434,7 @@ def window_strips(
     "Fill a stack window by window"
     clock = Clock() if clock is None else clock
     fill = _WindowFill(stack, job, clock, pool)
-    return len(fill.ys),fill.strips(first)
+    return len(fill.ys)*len(fill.blocks),fill.strips(first)
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #07654ff4
 def _half_widths(strip, intervals):
@@ -701,7 +758,7 @@ def _write_strip(plan, strip, canvases, counts):
     "Write a strip of all dates, and count its pixels: observed, filled, not fillable"
     for i,t in enumerate(plan.job.want):
         name = plan.stack.names[t]
-        for kind in plan.kinds: canvases[name,kind].write(strip.row, products[kind].rows(strip, i, plan.stack, t))
+        for kind in plan.kinds: canvases[name,kind].write(strip.row, products[kind].rows(strip, i, plan.stack, t), strip.column)
         gap,can = strip.gap[i],strip.can[i]
         new = [(~gap).sum(), (gap & can).sum(), (gap & ~can).sum()]
         counts[name] = [int(n) for n in np.add(counts.get(name, [0,0,0]), new)]

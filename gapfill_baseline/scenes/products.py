@@ -75,15 +75,20 @@ class Canvas:
             raise OSError(f"{self.path.parent} has no room for {self.size/1e6:.0f} MB: {e.strerror}. "
                           "Free some, or pass another --out_dir.") from None
         finally: os.close(file)
+    def _write_band(self, file, band, at):
+        "Write rows of a band (h,w), all at once if they are as wide as the raster"
+        rows = [band] if band.shape[1]==self.grid.width else band
+        for k,numbers in enumerate(rows): _write_bytes(file, memoryview(numbers).cast('B'), at+k*self.row_bytes)
     def write(self,
         row:int, # first row
-        a:np.ndarray # its numbers, (C,h,W)
+        a:np.ndarray, # its numbers, (C,h,w)
+        column:int=0 # first column
     ):
         "Write a strip to the disk; the file is open only meanwhile, so that any number of dates can be in work"
         file = os.open(self.path, os.O_RDWR)
         try:
             for c,band in enumerate(np.ascontiguousarray(a, self.dtype)):
-                _write_bytes(file, memoryview(band).cast('B'), c*self.band_bytes+row*self.row_bytes)
+                self._write_band(file, band, c*self.band_bytes+row*self.row_bytes+column*self.dtype.itemsize)
             getattr(os, 'fdatasync', os.fsync)(file)
         finally: os.close(file)
 
@@ -217,7 +222,7 @@ def scale_dn(
 
 # %% ../../nbs/scenes/06_products.ipynb #cabf1aba
 class Strip(NamedTuple):
-    "Filled rows of a scene"
+    "Filled rows of a scene, or a part of their columns"
     row:int # first row
     dn:np.ndarray   # as stored, nodata where not fillable, (N,C,h,W)
     gap:np.ndarray  # True = was to be filled, bool, (N,h,W)
@@ -228,6 +233,7 @@ class Strip(NamedTuple):
     reason:Any=None # why a pixel is not fillable, see `reasons`, uint8, (N,h,W); None = no observation
     share:Any=None  # of each date that is hidden in the window around a column, 0..1, float32, (N,W)
     half:Any=None   # half-width of the interval of the error, reflectance, inf = unknown, (N,C,h,W)
+    column:int=0    # first column
 
 # %% ../../nbs/scenes/06_products.ipynb #4a548567
 class Product(NamedTuple):

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['NO_LOOK', 'PIXELS_AT_ONCE', 'windows_with_gap', 'as_reflectance', 'as_sample', 'as_dn', 'date_costs', 'dates_to_see',
-           'fillable', 'look_distance', 'Blend', 'some_pixels', 'put_predictions', 'fill_pixels']
+           'fillable', 'look_distance', 'Blend', 'empty_blend', 'some_pixels', 'put_predictions', 'fill_pixels']
 
 # %% ../../nbs/scenes/05_windows.ipynb #b3a6dbf1
 import time
+from typing import NamedTuple
 import numpy as np, torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -190,35 +191,67 @@ def look_distance(
     return np.minimum(nearest, NO_LOOK).astype(np.uint16)
 
 # %% ../../nbs/scenes/05_windows.ipynb #98522544
-class Blend:
-    "Weighted sums of windows, over the rows in work"
-    def __init__(self,
-        shape:tuple, # dates, bands, rows, columns
-        device='cpu', # device of the sums
-        scale:bool=False # True to sum a predicted scale beside the mean
-    ):
-        T,_,H,W = shape
-        self.weight = torch.zeros(T,1,H,W, device=device)
-        self.sums = [torch.zeros(shape, device=device) for _ in range(1+scale)]
+class Blend(NamedTuple):
+    "Weighted sums of the predictions of windows for some rows and columns of a scene"
+    weight:Tensor # sums of weights, float32, (T,1,H,W)
+    sums:tuple # weighted sums of the mean, and of the scale if it is predicted, each float32, (T,C,H,W)
+    days:Tensor=None # to the nearest clear date that a window showed, int32, (T,1,H,W); None = not kept
+    def arrays(self):
+        "List the tensors"
+        return [self.weight, *self.sums] + ([] if self.days is None else [self.days])
     def add(self,
         t, # positions of the dates: a list or a slice
         x:int, # first column
         w:Tensor, # weights, 0 at pixels that cannot be filled, (dates,H,w)
-        *answers:Tensor # mean, and scale if it is predicted, (dates,C,H,w)
+        *answers:Tensor, # mean, and scale if it is predicted, (dates,C,H,w)
+        days:Tensor=None # to the nearest clear date that the window showed, int32, (dates,H,w)
     ):
         "Add a window"
         w = w[:,None]
         place = t,slice(None),slice(w.shape[2]),slice(x, x+w.shape[3])
         self.weight[place] += w
         for total,a in zip(self.sums, answers): total[place] += w*a
-    def take(self,
-        n:int # rows
-    )->tuple: # weighted means of each sum, (dates,C,n,W); weights, (dates,n,W)
-        "Take out the first rows, and move on"
-        weight = self.weight[:,:,:n].clone()
-        means = [total[:,:,:n]/weight.clamp(min=1e-12) for total in self.sums]
-        for total in (self.weight, *self.sums): total.copy_(F.pad(total[:,:,n:], (0,0,0,n)))
-        return means,weight[:,0]
+        if days is not None: self.days[place] = torch.minimum(self.days[place], days[:,None])
+    def part(self,
+        rows:slice,
+        columns:slice=slice(None)
+    )->'Blend': # of the same memory
+        "Select some rows and columns"
+        weight,*sums = [a[...,rows,columns] for a in self.arrays()]
+        days = None if self.days is None else sums.pop()
+        return Blend(weight, tuple(sums), days)
+    def put(self,
+        other:'Blend' # of at most as many rows and columns
+    ):
+        "Copy the sums of others into the first rows and columns"
+        for a,b in zip(self.arrays(), other.arrays()): a[...,:b.shape[-2],:b.shape[-1]] = b
+    def copy(self)->'Blend':
+        "Copy the sums"
+        days = None if self.days is None else self.days.clone()
+        return Blend(self.weight.clone(), tuple(total.clone() for total in self.sums), days)
+    def clear(self):
+        "Forget all predictions"
+        self.weight.zero_()
+        for total in self.sums: total.zero_()
+        if self.days is not None: self.days.fill_(NO_LOOK)
+    def means(self,
+        t # positions of dates: one or a slice
+    )->list: # of the mean, and of the scale if it is predicted, (C,H,W) or (dates,C,H,W)
+        "Divide the sums of some dates by their weights"
+        weight = self.weight[t].clamp(min=1e-12)
+        return [total[t]/weight for total in self.sums]
+
+def empty_blend(
+    shape:tuple, # dates, bands, rows, columns
+    device='cpu', # device of the sums
+    scale:bool=False, # True to sum a predicted scale beside the mean
+    days:bool=False # True to keep the days to the nearest clear date that was shown
+)->Blend:
+    "Make the sums of no window"
+    T,_,H,W = shape
+    sums = tuple(torch.zeros(shape, device=device) for _ in range(1+scale))
+    nearest = torch.full((T,1,H,W), NO_LOOK, dtype=torch.int32) if days else None
+    return Blend(torch.zeros(T,1,H,W, device=device), sums, nearest)
 
 # %% ../../nbs/scenes/05_windows.ipynb #790ee8b5
 def some_pixels(
