@@ -376,6 +376,7 @@ class Clock(dict):
                 total = sum(took.values()) or 1.
                 for work,seconds in took.items(): self.add(work, waited*seconds/total)
                 yield value
+                del value # before the next one is made
                 start = time.perf_counter()
         finally:
             close(results)

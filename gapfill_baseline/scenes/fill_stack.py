@@ -176,7 +176,7 @@ def pixel_strips(
 class _WindowPrediction(NamedTuple):
     "Prediction for one window"
     x:int # first column
-    dates:object # positions among the dates to fill: a slice or a list, N of them
+    dates:slice # positions among the dates to fill, N of them
     usable:np.ndarray # True = the prediction counts at this pixel, bool, (N,h,w)
     values:list # tensors (N,C,h,w): the mean, and the scale if it is kept
     days:np.ndarray=None # to the nearest clear date that was shown, (N,h,w); None = every date was shown
@@ -193,6 +193,7 @@ class _WindowRow:
 
     def _cut(self, array, xs):
         "Cut windows out of an array of the row"
+        if len(xs)==1: return array[None,...,xs[0]:xs[0]+self.size]
         return np.stack([array[...,x:x+self.size] for x in xs])
 
     def _split(self, items):
@@ -267,7 +268,7 @@ class _ChosenDates(_WindowRow):
 
     def _windows(self, xs, places, usable, values, nearest):
         "List the predictions of single windows, each for one date"
-        return [_WindowPrediction(x, [int(places[b])], usable[b:b+1], [v[b:b+1] for v in values], nearest[b:b+1])
+        return [_WindowPrediction(x, slice(places[b], places[b]+1), usable[b:b+1], [v[b:b+1] for v in values], nearest[b:b+1])
                 for b,x in enumerate(xs)]
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #55d31721
@@ -340,6 +341,7 @@ class _WindowFill:
             with self.clock('rest'):
                 strip = self._strip(k, self.blocks[j], dn, gap, blend)
                 aside = self._finish(k, self.blocks[j], blend, below)
+            del dn,gap
             if number >= first: yield strip
 
     def _empty(self, height, width):
@@ -356,6 +358,7 @@ class _WindowFill:
             left,right = self.blocks[number%n_blocks].wide
             dn,gap = self.stack.read(Window(left, self.ys[number//n_blocks], right-left, self.height))
             yield (number,dn,gap),dict(read=time.perf_counter()-start)
+            del dn,gap # before the next ones are read
 
     def _begin(self, block, below, aside):
         "Take the sums of a block from the row of windows above and from the block before"

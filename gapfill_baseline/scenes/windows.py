@@ -200,7 +200,7 @@ class Blend(NamedTuple):
         "List the tensors"
         return [self.weight, *self.sums] + ([] if self.days is None else [self.days])
     def add(self,
-        t, # positions of the dates: a list or a slice
+        t:slice, # positions of the dates
         x:int, # first column
         w:Tensor, # weights, 0 at pixels that cannot be filled, (dates,H,w)
         *answers:Tensor, # mean, and scale if it is predicted, (dates,C,H,w)
@@ -210,7 +210,7 @@ class Blend(NamedTuple):
         w = w[:,None]
         place = t,slice(None),slice(w.shape[2]),slice(x, x+w.shape[3])
         self.weight[place] += w
-        for total,a in zip(self.sums, answers): total[place] += w*a
+        for total,a in zip(self.sums, answers): total[place].addcmul_(w, a)
         if days is not None: self.days[place] = torch.minimum(self.days[place], days[:,None])
     def part(self,
         rows:slice,
