@@ -24,7 +24,6 @@ from rasterio.enums import Resampling
 from rasterio.shutil import copy
 
 import gapfill_baseline.networks.unet # enters its networks
-from gapfill_baseline.glibc import keep_freed_memory
 from gapfill_baseline.models import fillers, get_filler
 from gapfill_baseline.networks.base import NetFill, get_network
 from gapfill_baseline.scenes.fill_stack import fill_stack
@@ -43,7 +42,6 @@ def make_filler(name):
     name,_,width = name.partition(':')
     return NetFill(get_network(name)(width=int(width or 16)))
 
-@keep_freed_memory()
 def fill(folder, out, name, batch_size=None):
     "A: fill"
     masks = mask_files(folder)
