@@ -279,7 +279,7 @@ def _fill_list(options):
                      f"{Path(options.out_dir)/'status.csv'} says why. The same command tries again.")
 
 # %% ../nbs/12_fill.ipynb #ede1dae0
-@keep_freed_memory()
+@keep_freed_memory(return_large=True)
 def fill(
     o:SimpleNamespace # options of `gapfill_fill`
 ): # paths, counts, seconds by name; with --archive or --score a table

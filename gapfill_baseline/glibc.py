@@ -26,9 +26,10 @@ def _glibc():
     libc = ctypes.CDLL(None)
     return libc if hasattr(libc, 'mallopt') else None
 
-def _keep_freed(libc):
-    "Keep all freed memory: no block with a mapping of its own, and no return to the system"
-    libc.mallopt(_MMAP_MAX, 0)
+def _keep_freed(libc, large):
+    "Keep freed memory: no block, or only large ones, with a mapping of its own, and no return to the system"
+    if large: libc.mallopt(_MMAP_THRESHOLD, 32<<20) # the most that glibc takes
+    else: libc.mallopt(_MMAP_MAX, 0)
     libc.mallopt(_TRIM_THRESHOLD, -1)
 
 def _return_freed(libc):
@@ -41,11 +42,13 @@ def _return_freed(libc):
 _open_blocks = []
 
 @contextmanager
-def keep_freed_memory():
+def keep_freed_memory(
+    return_large:bool=False # return blocks of more than 32 MB at once all the same
+):
     "Keep memory that is freed within the block, and return it at its end; also a decorator"
     libc = _glibc()
     _open_blocks.append(libc)
-    if libc and len(_open_blocks)==1: _keep_freed(libc)
+    if libc and len(_open_blocks)==1: _keep_freed(libc, return_large)
     try: yield
     finally:
         _open_blocks.pop()
