@@ -31,8 +31,8 @@ with tempfile.TemporaryDirectory() as tmp:
     fine = [('x = 2', ''), ('#| stored\nprint(1/3)', '0.3334\n'), ('print(x)', '7\n'),
             ('#| stored\n#| slow\nprint(5)', '6\n'), ('#| stored\n#| eval: false\nprint(5)', '6\n'),
             ('#| stored\nimport sys\nprint("a")\nprint("b", file=sys.stderr)', 'a\n')]
-    test_eq(run_page(notebook(path, fine)), (0, ''))
-    test_eq(run_page(path, '--flags', 'slow'), (0, ''))
+    test_eq(run_page(notebook(path, fine)), (0, 'passed\n'))
+    test_eq(run_page(path, '--flags', 'slow'), (0, 'passed\n'))
 
     # An old number, a cell that stored nothing and one that prints nothing today fail, each in its own lines
     old = [('#| stored\nprint(x := 1/3)', '0.3433\n'), ('#| stored\nprint("new")', ''),
