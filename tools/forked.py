@@ -2,7 +2,8 @@
 
 A script then starts in some milliseconds instead of seconds. It has a session, a folder, arguments and output of its
 own, and ends like a process of its own. What it imports or changes is seen by no other script. The process that is
-forked imports libraries alone, nothing of the package."""
+forked imports libraries alone, nothing of the package. Other commands can be started in the same way; of both, the
+seconds of work are counted."""
 import gc
 import importlib
 import json
@@ -16,19 +17,20 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
-libraries = ('torch', 'torch.utils.data', 'accelerate', 'pandas', 'matplotlib.pyplot', 'matplotlib_inline.backend_inline',
-             'rasterio', 'seaborn', 'xarray', 'zarr', 'h5netcdf', 'torchmetrics', 'nbdev.test', 'execnb.shell')
+libraries = ('torch', 'torch.utils.data', 'accelerate', 'pandas', 'matplotlib.pyplot',
+             'matplotlib_inline.backend_inline', 'rasterio', 'seaborn', 'xarray', 'zarr', 'h5netcdf', 'torchmetrics', 'nbdev.test', 'execnb.shell')
 
 class Forked:
-    "A script that runs; its methods are those of `subprocess.Popen`"
+    "A process that runs; its methods are those of `subprocess.Popen`"
     def __init__(
         self,
-        replies:socket.socket # gives the number of the process and, when it has ended, its exit status, a line each
+        replies:socket.socket # gives the number of the process, then its exit status and seconds of work, a line each
     ):
         self._replies,self._received = replies,b''
-        self.pid = self._number()
+        self.pid = int(self._line())
+        self.work = None # seconds, after the end
 
-    def _number(self, timeout=None):
+    def _line(self, timeout=None):
         "Read the next line"
         self._replies.settimeout(timeout)
         while b'\n' not in self._received:
@@ -36,15 +38,17 @@ class Forked:
             if not more: raise RuntimeError('the process that scripts are forked from has ended')
             self._received += more
         line,_,self._received = self._received.partition(b'\n')
-        return int(line)
+        return line
 
     def wait(
         self,
         timeout:float=None # seconds; None = no limit
     )->int: # exit status; -n = killed by signal n
-        "Wait for the end of the script"
-        try: return self._number(timeout)
+        "Wait for the end of the process"
+        try: status,work = self._line(timeout).split()
         except TimeoutError: raise subprocess.TimeoutExpired(f'process {self.pid}', timeout) from None
+        self.work = float(work)
+        return int(status)
 
 class ForkServer:
     "A process that has imported the heavy libraries, and forks itself for each script"
@@ -59,13 +63,14 @@ class ForkServer:
 
     def start(
         self,
-        args:list, # path of the script and its arguments
+        args:list, # path of the script, or of another program, and its arguments
         cwd:Path, # folder it runs in
-        stdout # open file for what it prints, errors included
+        stdout, # open file for what it prints, errors included
+        is_script:bool=True # it is a Python script, which need not import the libraries again
     )->Forked:
-        "Start a script"
+        "Start a script or another program"
         ours,theirs = socket.socketpair()
-        request = json.dumps(dict(args=[str(a) for a in args], cwd=str(cwd))).encode()
+        request = json.dumps(dict(args=[str(a) for a in args], cwd=str(cwd), is_script=is_script)).encode()
         with theirs, self._one_at_a_time:
             socket.send_fds(self._control, [request], [theirs.fileno(), stdout.fileno()])
             theirs.close() # or the end of the script would not be noticed
@@ -76,8 +81,8 @@ class ForkServer:
         self._control.close()
         self._process.wait()
 
-def prepare(args, cwd, replies, out):
-    "Make this process that of a script"
+def prepare(args, cwd, is_script, replies, out):
+    "Make this process that of a script, or run another program in it"
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     for fd,file in enumerate((nothing, out, out)): os.dup2(file, fd)
@@ -88,6 +93,7 @@ def prepare(args, cwd, replies, out):
     sys.path[0] = str(Path(args[0]).resolve().parent)
     os.write(replies, f'{os.getpid()}\n'.encode())
     os.close(replies)
+    if not is_script: os.execvp(args[0], args)
 
 def attend(replies, out, **request):
     "Fork a script, and reply with its exit status; returns, as the script, the path of its file"
@@ -97,8 +103,9 @@ def attend(replies, out, **request):
         prepare(**request, replies=replies, out=out)
         return request['args'][0]
     os.close(out)
-    _,status = os.waitpid(pid, 0)
-    with suppress(BrokenPipeError): os.write(replies, f'{os.waitstatus_to_exitcode(status)}\n'.encode()) # nobody waits
+    _,status,used = os.wait4(pid, 0)
+    reply = f'{os.waitstatus_to_exitcode(status)} {used.ru_utime+used.ru_stime:.2f}\n'
+    with suppress(BrokenPipeError): os.write(replies, reply.encode()) # unless nobody waits any longer
     os._exit(0)
 
 def serve(

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from filecmp import cmp
 from functools import cache
 from pathlib import Path
+from threading import local
 from typing import NamedTuple
 
 from fastcore.script import call_parse
@@ -24,11 +25,12 @@ from stored_tables import old_tables
 
 root = Path(__file__).resolve().parent.parent
 programs = Path(sys.executable).parent
-seconds_file = root/'tools/check_seconds.json' # how long each check took, which orders the next run
+seconds_file = root/'tools/check_seconds.json' # of work of each check, which order the next run
 hang = 3600 # seconds after which something hangs; far more than a busy machine takes
 workers = min(8, os.cpu_count()) # everything runs on one thread
 room_in_memory = 8 << 30 # bytes that a folder in memory must have to hold the temporary files
 running = set() # numbers of processes, each the first of its group
+work = local() # `seconds`: of work of the programs that this thread has run
 
 class Failed(Exception): "Its text is the reason of a failure"
 class Skipped(Exception): "Its text names what is missing here"
@@ -46,20 +48,21 @@ def kill(pid):
     try: os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError: pass
 
-def own_process(args, cwd, stdout):
-    "Start a command in a process group of its own"
-    return subprocess.Popen([str(a) for a in args], cwd=cwd, stdin=subprocess.DEVNULL, stdout=stdout,
-                            stderr=subprocess.STDOUT, start_new_session=True)
-
 @cache
 def fork_server():
     "Start the process that scripts are forked from, once"
     return ForkServer()
 
+def own_process(args, cwd, stdout):
+    "Start a command in a process group of its own"
+    if sys.platform == 'linux': return fork_server().start(args, cwd, stdout, is_script=False)
+    return subprocess.Popen([str(a) for a in args], cwd=cwd, stdin=subprocess.DEVNULL, stdout=stdout,
+                            stderr=subprocess.STDOUT, start_new_session=True)
+
 def forked_process(args, cwd, stdout):
     "Start a Python script without importing the libraries again; elsewhere than on Linux, libraries may not survive it"
-    if sys.platform != 'linux': return own_process([sys.executable, *args], cwd, stdout)
-    return fork_server().start(args, cwd, stdout)
+    if sys.platform == 'linux': return fork_server().start(args, cwd, stdout)
+    return own_process([sys.executable, *args], cwd, stdout)
 
 def output_of(
     start:Callable, # of arguments, folder and output file; returns what has `pid` and `wait`
@@ -75,6 +78,7 @@ def output_of(
         except subprocess.TimeoutExpired: why = f'stopped after {limit} s: it hangs'
         kill(p.pid)
         running.discard(p.pid)
+        work.seconds = getattr(work, 'seconds', 0)+(getattr(p, 'work', None) or 0)
         out.seek(0)
         text = out.read().decode(errors='replace').rstrip()
     if why: raise Failed(f'{text}\n{why}')
@@ -209,27 +213,27 @@ class Result(NamedTuple):
     "The outcome of a check"
     name:str
     passed:bool # None = skipped
-    seconds:float # on the clock
+    seconds:float # of work; 0 = not counted
 
 def timed(check):
     "Run a check and print its line"
     start = time.time()
+    work.seconds = 0
     word,text,passed = 'ok','',True
     try: text = check.run(*check.args) or ''
     except Skipped as e: word,text,passed = 'skip',str(e),None
     except Failed as e: word,text,passed = 'FAIL',str(e),False
     except Exception as e: word,text,passed = 'FAIL',f'{type(e).__name__}: {e}',False
-    seconds = time.time()-start
-    print(f'{word:5}{check.name:30}{seconds:6.1f} s', flush=True)
+    print(f'{word:5}{check.name:34}{time.time()-start:6.1f} s{work.seconds:8.1f} s of work', flush=True)
     if text: print(text, flush=True)
-    return Result(check.name, passed, seconds)
+    return Result(check.name, passed, work.seconds)
 
 def in_turn(job):
     "Run the checks of a job one after another"
     return [timed(check) for check in job]
 
 def longest_first(jobs, seconds):
-    "Sort jobs by the seconds that they took some day; those that nobody has measured come first"
+    "Sort jobs by their seconds of work on some day; those that nobody has measured come first"
     def took(job): return sum(seconds.get(check.name, hang) for check in job)
     return sorted(jobs, key=took, reverse=True)
 
@@ -290,18 +294,18 @@ def report(results, cells_skipped, n_old):
     print(', '.join(f'{n} {what}' for what,n in counts.items() if n or what in ('passed','failed')))
 
 def stored_seconds():
-    "Read how long each check took some day"
+    "Read how many seconds of work each check took some day"
     return json.loads(seconds_file.read_text(encoding='utf8')) if seconds_file.exists() else {}
 
 def store_seconds_of(results):
-    "Store how long each check took"
+    "Store how many seconds of work each check took"
     seconds = {r.name: round(r.seconds) for r in sorted(results, key=lambda r: -r.seconds)}
     seconds_file.write_text(json.dumps(seconds, indent=1)+'\n', encoding='utf8')
 
 @call_parse
 def main(
     flags:str='', # run cells with these flags too, such as slow
-    store_seconds:bool=False # store how long each check took, which orders the next run
+    store_seconds:bool=False # store the seconds of work of each check, which order the next run
 ):
     "Test the notebooks and experiments, and that all that is made from the notebooks is up to date"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
