@@ -1,7 +1,6 @@
 "Test run_tests.py and forked.py on small pages, scripts and checks: `python tools/test_run_tests.py`"
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,7 +13,6 @@ from execnb.nbio import new_nb, write_nb
 from fastcore.test import *
 
 import forked
-import run_tests
 from run_tests import *
 
 def page(path, *sources):
@@ -40,9 +38,12 @@ def lines(run, *args):
     with redirect_stdout(StringIO()) as out: result = run(*args)
     return result,out.getvalue()
 
-def wait_for(is_done):
-    "Wait until something has happened"
-    while not is_done(): time.sleep(.01)
+def wait_for(is_done, most=600):
+    "Wait until something has happened; fail where it never does, after far more seconds than a busy machine takes"
+    end = time.monotonic()+most
+    while not is_done():
+        assert time.monotonic() < end, 'it did not happen'
+        time.sleep(.01)
 
 def ended(pid):
     "Check whether a process has ended, also where nobody has asked for its exit status yet"
