@@ -1,8 +1,8 @@
-# Needs Python 3.11 or 3.12, git and make; the first target that wants .venv makes it
+# Needs Python 3.11 or newer, git and make; the first target that wants .venv makes it
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTHON ?= python3.11 python3.12 python3 python
+PYTHON ?= python3.11 python3.12 python3.13 python3 python
 QUIET := $(if $(MAKE_TERMOUT),,-q)
 
 PAGES ?= $(shell grep -lrE '"\#\| ?stored' nbs --include='*.ipynb' --exclude-dir='.*')
@@ -46,9 +46,9 @@ clean: $(STAMP) ## clean the notebooks, then write the package and the sidebar f
 $(STAMP): constraints.txt settings.ini setup.py pyproject.toml
 	@[ -f $@ ] || rm -rf $(VENV)
 	@[ -d $(VENV) ] || for p in $(PYTHON); do \
-	  "$$p" -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] <= (3,12))' 2>/dev/null || continue; \
+	  "$$p" -c 'import sys; sys.exit(sys.version_info < (3,11))' 2>/dev/null || continue; \
 	  exec "$$p" -m venv $(VENV); done
-	@[ -d $(VENV) ] || { echo "Python 3.11 or 3.12 is needed; tried: $(PYTHON). Name one: make PYTHON=/path/to/python3.11"; exit 1; } >&2
+	@[ -d $(VENV) ] || { echo "Python 3.11 or newer is needed; tried: $(PYTHON). Name one: make PYTHON=/path/to/python3.11"; exit 1; } >&2
 	@echo "Installing into $(VENV), some minutes the first time"
 	@$(BIN)/python -m pip install $(QUIET) -c constraints.txt -e '.[dev,scale,stac]'
 	@touch $@

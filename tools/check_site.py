@@ -67,14 +67,21 @@ def without_alt(
     "Find the pictures without alt text"
     return [t.get('src', '')[:40] for t in s.find_all('img') if not t.get('alt', '').strip()]
 
+def read_pages(
+    site:Path # folder of the built site
+)->dict: # path of each page -> its BeautifulSoup
+    "Read all pages of a site"
+    return {p: BeautifulSoup(p.read_text(encoding='utf8'), 'html.parser') for p in sorted(site.rglob('*.html'))}
+
 def faults(
     site:Path, # folder of the built site
-    nbs:Path # folder of the notebooks it is made of
+    nbs:Path, # folder of the notebooks it is made of
+    pages:dict=None # path of each page -> its BeautifulSoup; None = read them
 )->list: # `page: what`, nothing when the site is whole
-    "What is missing"
+    "Find what is missing"
     site = Path(site).resolve()
     home = address(nbs)
-    pages = {p: BeautifulSoup(p.read_text(encoding='utf8'), 'html.parser') for p in sorted(site.rglob('*.html'))}
+    if pages is None: pages = read_pages(site)
     ids = {p: {t[k] for k in ('id','name') for t in s.find_all(attrs={k: True})} for p,s in pages.items()}
     out = loads(site, pages, home)
     for nb in notebooks(nbs):
@@ -94,7 +101,7 @@ def faults(
     return out
 
 def unnoticed(site, nbs):
-    "Break a copy of the site in every way that counts; what is not noticed"
+    "Break a copy of the site in every way that counts, which has few pages; return what is not noticed"
     with_figures = [nb for nb in notebooks(nbs) if n_figures(nb) > 2 and nb.parent==nbs]
     gone,bare = (page(nb.relative_to(nbs)).with_suffix('.html') for nb in with_figures[:2])
     added = '<script src="https://example.org/x.js"></script><img src="gone.png" alt="x"><img src="data:,">'
@@ -102,7 +109,8 @@ def unnoticed(site, nbs):
     added += ' '*largest
     with TemporaryDirectory() as tmp:
         copy = Path(copytree(site, Path(tmp)/'site'))
-        (copy/gone).unlink()
+        for path in copy.rglob('*.html'):
+            if path.relative_to(copy) not in (bare, Path('index.html')): path.unlink()
         (copy/bare).write_text(re.sub('<img[^>]*>', '', (copy/bare).read_text(encoding='utf8'))+added, encoding='utf8')
         (copy/'styles.css').write_text('@import url(https://example.org/a;b.css);')
         said = faults(copy, nbs)

@@ -125,9 +125,10 @@ def main(
     quarto = which('quarto')
     cmd = [quarto, 'render', '--no-cache'] if quarto else [Path(sys.executable).parent/'smalldocs', 'render', '--quiet']
     subprocess.run(cmd, cwd=proc, check=True)
-    finish(proc/'_docs', address(root/'nbs'))
+    pages = finish(proc/'_docs', address(root/'nbs'))
+    out = faults(proc/'_docs', root/'nbs', pages)
     rmtree(root/'_docs', ignore_errors=True)
     move(proc/'_docs', root)
     rmtree(proc)
-    if out := faults(root/'_docs', root/'nbs'): print(*out, sep='\n'); sys.exit(1)
+    if out: sys.exit('\n'.join(out))
     print(f"{root/'_docs'/'index.html'} ({'Quarto' if quarto else 'smalldocs'})")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from bs4 import BeautifulSoup
 from fastcore.script import call_parse
 from latex2mathml.converter import convert
+from check_site import read_pages
 
 suffixes = {'png': 'png', 'jpeg': 'jpg', 'gif': 'gif', 'webp': 'webp', 'svg+xml': 'svg'}
 number = re.compile(r'''[-−–+±]?[\d.,]+(?:e[-+]?\d+)?\s?[%×°]?   # a number with its unit
@@ -98,10 +99,10 @@ def empty_outputs(soup):
 def finish(
     site:Path, # folder of the rendered site
     home:str # its public address, with a slash at the end
-):
+)->dict: # path of each page -> its BeautifulSoup
     "Finish every page and style sheet"
     site = Path(site).resolve()
-    pages = {p: BeautifulSoup(p.read_text(encoding='utf8'), 'html.parser') for p in sorted(site.rglob('*.html'))}
+    pages = read_pages(site)
     ids = {p: {t['id'] for t in s.find_all(id=True)} for p,s in pages.items()}
     for path,soup in pages.items():
         drop_foreign(soup, home)
@@ -115,6 +116,7 @@ def finish(
     for css in site.rglob('*.css'):
         text = css.read_text(encoding='utf8')
         css.write_text(imports.sub('', text), encoding='utf8')
+    return pages
 
 # a page as both renderers write it
 made = """<html><head><link href="https://example.org/a.css" rel="stylesheet"><link href="styles.css" rel="stylesheet">

@@ -1,11 +1,11 @@
 "Test run_page.py on small notebooks: `python tools/test_run_page.py`"
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from execnb.nbio import new_nb, read_nb, write_nb
 from fastcore.test import *
+
+from run_tests import forked_process
 
 here = Path(__file__).resolve().parent
 
@@ -20,9 +20,10 @@ def notebook(path, cells):
 
 def run_page(path, *args):
     "Run the program and return its exit status and what it printed"
-    command = [sys.executable, here/'run_page.py', path, *args]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=here.parent)
-    return done.returncode, done.stdout+done.stderr
+    with tempfile.TemporaryFile() as out:
+        status = forked_process([here/'run_page.py', path, *args], here.parent, out).wait()
+        out.seek(0)
+        return status,out.read().decode()
 
 with tempfile.TemporaryDirectory() as tmp:
     path = Path(tmp)/'00_page.ipynb'
@@ -31,8 +32,8 @@ with tempfile.TemporaryDirectory() as tmp:
     fine = [('x = 2', ''), ('#| stored\nprint(1/3)', '0.3334\n'), ('print(x)', '7\n'),
             ('#| stored\n#| slow\nprint(5)', '6\n'), ('#| stored\n#| eval: false\nprint(5)', '6\n'),
             ('#| stored\nimport sys\nprint("a")\nprint("b", file=sys.stderr)', 'a\n')]
-    test_eq(run_page(notebook(path, fine)), (0, ''))
-    test_eq(run_page(path, '--flags', 'slow'), (0, ''))
+    test_eq(run_page(notebook(path, fine)), (0, 'passed\n'))
+    test_eq(run_page(path, '--flags', 'slow'), (0, 'passed\n'))
 
     # An old number, a cell that stored nothing and one that prints nothing today fail, each in its own lines
     old = [('#| stored\nprint(x := 1/3)', '0.3433\n'), ('#| stored\nprint("new")', ''),

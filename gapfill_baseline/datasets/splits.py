@@ -13,12 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from math import ceil
 from typing import NamedTuple
 import numpy as np, pandas as pd
-import matplotlib.pyplot as plt
 from rasterio._err import CPLE_BaseError # some GDAL errors are not RasterioErrors, and have no public class
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.warp import transform
-from matplotlib.collections import PolyCollection
 from ..data import Catalog, date_columns
 from ..reading.files import open_raster
 
@@ -498,6 +496,8 @@ def plot_split(
     least:float=0. # draw chips at least so wide, km
 ): # the axes
     "Draw a map of the chips, coloured by the side of the split"
+    import matplotlib.pyplot as plt # only here: commands without a figure start faster
+    from matplotlib.collections import PolyCollection
     if ax is None: ax = plt.subplots(figsize=(6,4), layout='constrained')[1]
     squares = _squares(boxes, least)
     for usage,(colour,name) in _sides.items():

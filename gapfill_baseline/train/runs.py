@@ -20,9 +20,7 @@ from types import SimpleNamespace
 import yaml
 import pandas as pd
 import numpy as np
-import matplotlib.pyplot as plt
 from filelock import FileLock
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 import gapfill_baseline
 from ..metrics import epoch_metric, merit
 from ..program import as_list, changed, drawn_text, file_hash, hold
@@ -472,6 +470,7 @@ def _is_wide_error(column, values):
 
 def _log_axis(ax):
     "Make the y axis logarithmic, with plain numbers"
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
     ax.set_yscale('log')
     ax.yaxis.set_major_locator(LogLocator(subs=(1,2,5)))
     ax.yaxis.set_minor_formatter(NullFormatter())
@@ -484,6 +483,7 @@ def epoch_axes(
     values # drawn there, float
 ): # the axes
     "Label the axes with units and whole epochs; an error that spans more than a factor of 10 gets a logarithmic axis"
+    from matplotlib.ticker import MaxNLocator
     ax.set_xlabel('epoch')
     ax.set_ylabel(_label(column), fontsize=9)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -503,6 +503,7 @@ def plot_column(
     legend:bool=True # name the curves in a legend
 ): # the axes
     "Plot the training and validation curve of one number"
+    import matplotlib.pyplot as plt # only here: commands without a figure start faster
     if ax is None: ax = plt.gca()
     drawn = {part: f'{part}_{column}' for part in parts if f'{part}_{column}' in history}
     marker = '.' if len(history) < 15 else None
@@ -517,6 +518,7 @@ def curve_panels(
     n:int # number of panels, at most two per row
 ): # array of axes
     "Make panels for curves, each row 2.5 inches high"
+    import matplotlib.pyplot as plt
     rows = max(math.ceil(n/2), 1)
     _,axs = plt.subplots(rows, 2, figsize=(7.5, .6+2.3*rows), layout='constrained', squeeze=False)
     for ax in axs.flat[n:]: ax.set_axis_off()
