@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 from fastcore.basics import patch
 from matplotlib.image import imsave
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from rasterio.enums import Resampling
 from .core import HLS
 from .program import drawn_text, regular_file
@@ -460,7 +461,7 @@ def filled_dates(
     return names
 
 _classes = dict(status=tuple(statuses), reason=reasons)
-_layer_units = dict(days_to_look='days', clear_dates='dates') # all other layers are in reflectance
+_layer_units = dict(days_to_look='days to the nearest clear date', clear_dates='number of dates') # others: reflectance
 
 def _draw_classes(ax, a, layer):
     "Draw a layer of classes with a colour bar of their names"
@@ -482,7 +483,9 @@ def draw_layer(
     if a.ndim==3: draw_image(ax, rgb_image(a, [0,1,2], stretch(a[None], np.isfinite(a).all(0)[None])))
     elif layer in _classes: _draw_classes(ax, a, layer)
     else:
-        bar = ax.figure.colorbar(draw_image(ax, a, cmap='viridis'), ax=ax, location='bottom', aspect=14, pad=.03)
+        whole = MaxNLocator(5, integer=True) if layer in _layer_units else None
+        im = draw_image(ax, a, cmap='viridis')
+        bar = ax.figure.colorbar(im, ax=ax, location='bottom', aspect=14, pad=.03, ticks=whole)
         bar.set_label(_layer_units.get(layer, 'reflectance'))
     ax.set_title(band_label(title), fontsize=9.5)
     return ax
