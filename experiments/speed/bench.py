@@ -126,8 +126,10 @@ def median_range(
 
 # A process of its own. The peak of memory belongs to a process as a whole, and what ran before stays in it.
 
-def _memory(key):
-    "Read a line of /proc/self/status, MB"
+def memory(
+    key:str # VmRSS now, VmHWM the peak since the program was started; `ru_maxrss` includes the process that started it
+)->float: # MB
+    "Read a line of /proc/self/status"
     return int(re.search(rf'{key}:\s+(\d+)', Path('/proc/self/status').read_text())[1])/1024
 
 def _forget_peak():
@@ -145,9 +147,9 @@ def _gpu_memory(f):
 def _cpu_memory(f):
     "Run `f`; its seconds, its peak of memory and what was held before, MB, in this process"
     _forget_peak()
-    before = _memory('VmRSS')
+    before = memory('VmRSS')
     took,_ = seconds(f)
-    return took, _memory('VmHWM'), before
+    return took, memory('VmHWM'), before
 
 def _child():
     "Measure what the function on standard input makes, in the process that `alone` starts"

@@ -35,6 +35,8 @@ from gapfill_baseline.models import fillers
 from gapfill_baseline.networks.base import get_network, save_weights
 from gapfill_baseline.scenes.products import overview_factors
 
+from bench import memory
+
 flat = dict(driver='GTiff', tiled=True, blockxsize=512, blockysize=512, interleave='band')
 cog = dict(driver='COG', compress='deflate', level=1, predictor='yes', blocksize=512, overviews='force_use_existing')
 shown = 'share_in_filler clock observed filled not_fillable'.split()
@@ -140,7 +142,7 @@ def report(what, folder, out, name, batch_size):
     before,start = cpu_seconds(),time.perf_counter()
     r = dict(fill=fill, plain=plain)[what](folder, out, name, batch_size)
     took = dict(cpu=cpu_seconds()-before, wall=time.perf_counter()-start,
-                peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1e3)
+                peak_mb=memory('VmHWM'))
     print(json.dumps(took | {k: r[k] for k in shown if k in r}))
 
 def run(what, folder, out, name, batch_size=None, threads=1):

@@ -144,16 +144,16 @@ class Setting(NamedTuple):
     drawn:int=64 # chips of a pair grid
     batch:int=2 # chips of a training step
     pairs:int=5 # of runs
+    long:int=3 # pairs of runs of a whole program that takes long
     threads:int=1 # of PyTorch
     device:str='cpu' # cpu or cuda
-    wide:int=16 # chips that a network of `cap` fills
+    wide:int=8 # chips that a network of `cap` fills
     tile:int=3660 # pixels of a side, of a scene that is filled
-    fills:int=3 # pairs of runs that fill one
     series:int=1024 # pixels of a side, of a series of `dates`
     dates:int=100
     published:str='' # folder of the published code, where its own step is measured
 
-quick = Setting(size=32, chips=4, cap=2, small=2, drawn=2, pairs=1, wide=4, tile=128, fills=1, series=64, dates=8)
+quick = Setting(size=32, chips=4, cap=2, small=2, drawn=2, pairs=1, wide=4, tile=128, long=1, series=64, dates=8)
 
 # Data. The chips are made once and kept in the user's cache folder, without compression, so that the plain way is not
 # held up by unpacking; the 18.1 GB of the released dataset are what its files take without any.
@@ -633,7 +633,7 @@ def rows_of_compare(
     rows = []
     for names in compared_fillers:
         c,a = compare_sides(names, s)
-        t = ab(a.ours, a.plain, s.pairs, check=a.check)
+        t = ab(a.ours, a.plain, s.long, check=a.check)
         took = dict(seconds_ours=t.ours.median()/a.n, seconds_plain=t.plain.median()/a.n)
         share = float(np.median(c.in_fillers))
         rows.append(row(goal(a.row), median_range(t.ratio), error=t.attrs['error'], in_fillers=share, **took))
@@ -678,7 +678,7 @@ def rows_of_forward(
     for size,at in (('', s._replace(small=s.cap, chips=s.wide)), (', small network', s)):
         with tempfile.TemporaryDirectory() as tmp:
             for name,run in _programs_of_network(at, tmp).items():
-                shares = [_share_in_forward(run) for _ in range(s.pairs)]
+                shares = [_share_in_forward(run) for _ in range(s.long)]
                 rows.append(row(goal(f'{name} inside the forward pass{size}'), median_range(shares)))
     return rows
 
@@ -687,6 +687,8 @@ def rows_of_forward(
 
 filled_by = 'linear','bayes'
 
+def _gb(mb): return mb*2**20/1e9
+
 def rows_of_fill(
     s:Setting # sizes
 )->list: # of `row`
@@ -694,10 +696,10 @@ def rows_of_fill(
     folder,rows,peaks = bench_scene(s.tile, 3),[],[]
     for name in filled_by:
         equal = check_sides(folder, name)
-        ours,plain = pairs_of_sides(folder, name, s.fills)
+        ours,plain = pairs_of_sides(folder, name, s.long)
         took = [[r['cpu'] for r in side] for side in (ours, plain)]
         mb = [max(r['peak_mb'] for r in side) for side in (ours, plain)]
-        peaks.append(mb[0]/1e3)
+        peaks.append(_gb(mb[0]))
         both = dict(zip(('seconds_ours','seconds_plain'), map(np.median, took))) | dict(mb_ours=mb[0], mb_plain=mb[1])
         ratios = median_range([a/b for a,b in zip(*took)])
         rows.append(row(goal(f'filling a tile, {name}'), ratios, equal_pixels=equal, **both))
@@ -708,7 +710,7 @@ def rows_of_dates(
 )->list: # of `row`
     "Make the row of the peak of memory where a series has many dates: that of the filler that needs more"
     folder = bench_scene(s.series, s.dates)
-    peaks = {name: measure_fill('fill', folder, name)['peak_mb']/1e3 for name in filled_by}
+    peaks = {name: _gb(measure_fill('fill', folder, name)['peak_mb']) for name in filled_by}
     of_each = {f'gb_{name}': v for name,v in peaks.items()}
     return [row(goal('peak memory of filling 100 dates'), max(peaks.values()), **of_each)]
 
@@ -718,7 +720,7 @@ def rows_of_cores(
     "Make the rows of what a second core saves; both must write the same bytes"
     folder,rows = bench_scene(s.tile, 3),[]
     for name in filled_by:
-        one,two = ([r['wall'] for r in side] for side in pairs_of_threads(folder, name, s.fills))
+        one,two = ([r['wall'] for r in side] for side in pairs_of_threads(folder, name, s.long))
         rows.append(row(goal(f'saved by a second core, {name}'), median_range([100*(1-b/a) for a,b in zip(one, two)]),
                         seconds_ours=np.median(two), seconds_plain=np.median(one)))
     return rows
