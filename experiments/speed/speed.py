@@ -581,7 +581,7 @@ sides['program'] = program_sides
 # writes numbers of seven digits, and the plain way scores in float32, so what may differ depends on the score.
 
 _scored_apart = dict(mae=2e-6, rmse=2e-6, psnr=2e-3, sam=.02, published_mse=2e-6, published_mae=2e-6,
-                     published_ssim=1e-5)
+                     published_ssim=5e-5) # the differences of squares of torchmetrics lose digits in float32
 
 class Comparison:
     "Compare some fillers again and again, each time into a new folder"
