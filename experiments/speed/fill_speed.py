@@ -46,8 +46,8 @@ def mask_files(folder): return sorted(Path(folder).glob('*_mask.tif'))
 def scene_of(mask): return mask.with_name(mask.name.replace('_mask', ''))
 
 def make_filler(name, folder):
-    "Give a filler as gapfill_fill takes it: a name, or the folder of a run of a network such as unet:4 of width 4"
-    if name in fillers: return name
+    "Give a filler as gapfill_fill takes it: a name, a run, or the run of a network such as unet:4 of width 4"
+    if name in fillers or Path(name).is_dir(): return name
     name,_,width = name.partition(':')
     options = dict(model=name, width=int(width or 16), n_bands=6, time_steps=3, mask_position=['2'])
     torch.manual_seed(0)
@@ -57,13 +57,13 @@ def make_filler(name, folder):
     (run/'config.yml').write_text(yaml.safe_dump(options))
     return str(run)
 
-def fill(folder, out, name, batch_size=None):
+def fill(folder, out, name, batch_size=None, device='cpu'):
     "A: fill as a user does; what the command returns"
     masks = mask_files(folder)
     with tempfile.TemporaryDirectory(dir=Path(out).parent) as tmp, redirect_stdout(io.StringIO()):
         return gapfill_fill(scenes=[str(scene_of(m)) for m in masks], masks=list(map(str, masks)),
                             dates=[scene_of(m).stem for m in masks], filler=make_filler(name, tmp), out_dir=str(out),
-                            batch_size=batch_size, device='cpu')
+                            batch_size=batch_size, device=device)
 
 def write_cog(path, a, resampling, **grid):
     "Write a COG by way of a flat file with overviews"

@@ -911,17 +911,26 @@ def fast_bf16(
     "Does the device multiply in bf16?"
     return matrix_rate(device, 'bf16', 256) > matrix_rate(device, 'fp32', 256)/4
 
-def _shares_of_limit(s, precision, raw, work):
-    "Time some steps after one to warm up: share of the matrix rate of each, %; that rate"
-    step = OurStep(make_accelerator(s.device, precision), s.cap, compiled=on_gpu(s, precision))
+def step_seconds(
+    step, # `OurStep`
+    raw, # a batch
+    s:Setting # sizes
+)->list: # seconds of each step
+    "Time some steps after one to warm up"
     clock,took = Inside(s.device),[]
     step.train(raw)
-    rate = matrix_rate(s.device, precision)
     for _ in range(s.pairs):
         start = clock.now()
         step.train(raw)
         took.append(clock.now()-start)
-    return [100*work/t/rate for t in took], rate
+    return took
+
+def _shares_of_limit(s, precision, raw, work):
+    "Time some steps: share of the matrix rate of each, %; that rate"
+    step = OurStep(make_accelerator(s.device, precision), s.cap, compiled=on_gpu(s, precision))
+    step.train(raw) # compiled here, before the rate is measured
+    rate = matrix_rate(s.device, precision)
+    return [100*work/t/rate for t in step_seconds(step, raw, s)], rate
 
 def rows_of_limit(
     s:Setting # sizes
@@ -958,8 +967,10 @@ def _busy_epoch(step, dl):
     for learn.batch in list(dl)*3: learn('train_batch')
     learn.meter.means()
 
-def _profiled(f):
-    "Run `f` on the GPU; seconds in which a kernel ran, and seconds in all"
+def profiled(
+    f:Callable # called without arguments
+)->tuple: # seconds in which a kernel ran, and seconds in all
+    "Run a function on the GPU under the profiler"
     with profile(activities=[ProfilerActivity.CUDA]) as p:
         torch.cuda.synchronize()
         start = time.perf_counter()
@@ -969,18 +980,25 @@ def _profiled(f):
     kernels = [e.time_range for e in p.events() if e.device_type==torch.autograd.DeviceType.CUDA]
     return covered((k.start, k.end) for k in kernels)/1e6, took
 
+def training_epochs(
+    step, # `OurStep`
+    s:Setting # sizes
+)->tuple: # function that trains, chips that it trains on
+    "Make a training of three epochs over chips on the device, in batches of 16"
+    dl = make_loader(ResidentDataset(bench_split(s), s.device), 16)
+    return partial(_busy_epoch, step, dl),3*len(dl.dataset)
+
 def rows_of_busy(
     s:Setting # sizes
 )->list: # of `row`
     "Make the row of the share of a training epoch in which the GPU works"
     step = OurStep(make_accelerator(s.device, 'bf16'), s.cap, compiled=on_gpu(s))
-    dl = make_loader(ResidentDataset(bench_split(s), s.device), 16)
-    epoch = partial(_busy_epoch, step, dl)
+    epoch,chips = training_epochs(step, s)
     epoch()
-    busy = [_profiled(epoch) for _ in range(s.pairs)]
+    busy = [profiled(epoch) for _ in range(s.pairs)]
     shares = [100*worked/took for worked,took in busy]
-    took = busy[-1][1]/(3*len(dl)*16)
-    return [row(goal('a GPU at work in a training epoch, bf16'), median_range(shares), s.device, seconds_ours=took)]
+    return [row(goal('a GPU at work in a training epoch, bf16'), median_range(shares), s.device,
+                seconds_ours=busy[-1][1]/chips)]
 
 # The program
 
@@ -1018,7 +1036,7 @@ def line(
     "Put a row in words"
     sign,low,aim = '≥' if r['more'] else '≤',r.get('low'),r['aim']
     between = '' if low is None else f"{low:.3g} to {r['high']:.3g}"
-    mark = f"{sign} {r['must']:g}" + ('' if aim is None else f", aim {aim:g}")
+    mark = '' if r['must'] is None else f"{sign} {r['must']:g}" + ('' if aim is None else f", aim {aim:g}")
     return f"{r['row']:<50} {r['value']:>8.4g} {r['unit']:<10} {between:<18} {mark:<18} {r['reached']}".rstrip()
 
 def _check_rows(rows, device):
