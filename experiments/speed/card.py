@@ -57,7 +57,7 @@ def sizes_of(
     quickly:bool # tiny sizes
 )->Sizes:
     "Choose the sizes"
-    if quickly: return Sizes(speed.quick._replace(device=device), 24, 32, 1, 3, 1, 1, True, ('00d_glibc.ipynb',))
+    if quickly: return Sizes(speed.quick._replace(device=device), 24, 32, 1, 1, 1, 1, True, ('00d_glibc.ipynb',))
     pages = '04_metrics.ipynb','train/02_batches.ipynb','train/07_fit.ipynb'
     return Sizes(Setting(device=device), 256, 128, 12, 3, 16, 10, False, pages)
 
@@ -279,6 +279,7 @@ def write_part(
     "Store a part beside those of the same circumstances; those of others are forgotten"
     d = read_card(path)
     of_device = about | dict(parts=finished_parts(d, about) | {name: result})
+    d.pop('', None) # of `write_empty`
     d[about['device']] = of_device
     with whole(path) as p: p.write_text(json.dumps(d, indent=1, ensure_ascii=False)+'\n', encoding='utf8')
 

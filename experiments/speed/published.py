@@ -52,6 +52,7 @@ def _importing_from(folder):
 
 def _load(folder):
     "Import its trainer, losses, generators and critics"
+    import torchmetrics.image # before there is an empty torchvision, which it would ask for its version
     with _importing_from(published_folder(folder)):
         names = 'trainer','loss','models.generator','models.discriminator'
         return [importlib.import_module(name) for name in names]
