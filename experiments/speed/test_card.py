@@ -85,7 +85,8 @@ def test_options():
         out = Path(tmp)/'card.json'
         with expect_fail(ValueError, 'device is cpu, which takes hours'): measure_card(out, 'cpu')
         with expect_fail(ValueError, 'device is gpu; choose from'): measure_card(out, 'gpu')
-        with expect_fail(ValueError, 'parts names x; choose from step'): measure_card(out, 'cpu', parts=['x'], quick=True)
+        with expect_fail(ValueError, 'parts names x; choose from step'):
+            measure_card(out, 'cpu', parts=['x'], quick=True)
         if not torch.cuda.is_available():
             with expect_fail(ValueError, 'device is cuda, but PyTorch sees no GPU here'): measure_card(out)
         measure_card(out, empty=True)
