@@ -3,9 +3,9 @@ nbs/stored/speed.json`.
 
 `make bench` does all of it on one thread and stores the table that the page `nbs/experiments/speed.ipynb` shows. It
 takes more than an hour of one core, twenty minutes of it in seaborn. `--rows data metrics` measures a part, `--device
-cuda` a GPU; rows that say nothing about a GPU are left out there, as is bf16 on a processor that has no instructions for it,
-and what else stands in the file stays. Both sides work on the same simulated chips of 3 dates, 6 bands and 224 × 224
-pixels with cloud on the middle date, and start from the same weights. bench.py says how pairs are run and what is
+cuda` a GPU; rows that say nothing about a GPU are left out there, as is bf16 on a processor that has no instructions
+for it, and what else stands in the file stays. Both sides work on the same simulated chips of 3 dates, 6 bands and 224
+× 224 pixels with cloud on the middle date, and start from the same weights. bench.py says how pairs are run and what is
 counted as time, plain.py is the plain way."""
 import gc
 import io
