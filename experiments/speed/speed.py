@@ -147,7 +147,7 @@ class Setting(NamedTuple):
     long:int=3 # pairs of runs of a whole program that takes long
     threads:int=1 # of PyTorch
     device:str='cpu' # cpu or cuda
-    wide:int=8 # chips that a network of `cap` fills
+    wide:int=16 # chips that a network of `cap` fills
     tile:int=3660 # pixels of a side, of a scene that is filled
     series:int=1024 # pixels of a side, of a series of `dates`
     dates:int=100
