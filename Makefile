@@ -35,7 +35,7 @@ outputs: $(STAMP) ## run the pages with compared outputs and store what differs;
 results: $(STAMP) ## train every network and store the tables that the pages show, about half an hour; on real chips and places too where GAPFILL_REAL_DATA names them, an hour more
 	@$(BIN)/python experiments/results/results.py
 
-bench: $(STAMP) ## measure speed and memory against a plain reference, and store the table that the page shows, about forty minutes
+bench: $(STAMP) ## measure speed and memory against a plain reference, and store the table that the page shows, more than an hour
 	@OMP_NUM_THREADS=1 $(BIN)/python experiments/speed/speed.py --out nbs/stored/speed.json
 
 clean: $(STAMP) ## clean the notebooks, then write the package and the sidebar from them

@@ -204,6 +204,7 @@ def mean_prediction(
 )->Pred: # a scale only if every prediction has one
     "Average predictions"
     n = len(predictions)
+    if n==1: return Pred(predictions[0].mean, predictions[0].scale)
     mean = sum(p.mean for p in predictions)/n
     if any(p.scale is None for p in predictions): return Pred(mean)
     return Pred(mean, sum(p.scale for p in predictions)/n)

@@ -126,8 +126,10 @@ def median_range(
 
 # A process of its own. The peak of memory belongs to a process as a whole, and what ran before stays in it.
 
-def _memory(key):
-    "Read a line of /proc/self/status, MB"
+def memory(
+    key:str # VmRSS now, VmHWM the peak since the program was started; `ru_maxrss` includes the process that started it
+)->float: # MB
+    "Read a line of /proc/self/status"
     return int(re.search(rf'{key}:\s+(\d+)', Path('/proc/self/status').read_text())[1])/1024
 
 def _forget_peak():
@@ -145,9 +147,9 @@ def _gpu_memory(f):
 def _cpu_memory(f):
     "Run `f`; its seconds, its peak of memory and what was held before, MB, in this process"
     _forget_peak()
-    before = _memory('VmRSS')
+    before = memory('VmRSS')
     took,_ = seconds(f)
-    return took, _memory('VmHWM'), before
+    return took, memory('VmHWM'), before
 
 def _child():
     "Measure what the function on standard input makes, in the process that `alone` starts"
@@ -286,21 +288,31 @@ def kind_of(
     "Name the results that a measurement replaces"
     return f"cpu {about['machine']['instructions']}" if about['device']=='cpu' else 'cuda'
 
+def _same_but(old, about, *names):
+    "Test whether two measurements had the same circumstances, apart from some of them"
+    return all(old.get(k)==v for k,v in json.loads(json.dumps(about)).items() if k not in names)
+
+def _of_commit(rows, old):
+    "Name the commit and the date of rows that another state of the code made"
+    return [dict(commit=old['commit'], date=old['date']) | r for r in rows]
+
 def write_results(
     path, # JSON
     rows:list, # of `row`
-    about:dict # of `circumstances`
+    about:dict, # of `circumstances`
+    keep:bool=False # keep the rows of the same machine whatever the state of the code, with their commit and date
 )->dict: # all that stands in the file now
     """Store the results of a device beside those of others.
 
     A measurement replaces those of its own kind of device; only rows of the same machine, commit, versions and settings
-    stay beside it, so that the rows of a device never mix two states of the code."""
+    stay beside it, so that the rows of a device never mix two states of the code, unless `keep` names them."""
     d = read_results(path)
     kind = kind_of(about)
     old = d.get(kind, {})
     new = {r['row'] for r in rows}
-    if old and all(old.get(k)==v for k,v in json.loads(json.dumps(about)).items() if k != 'date'):
-        rows = [r for r in old['rows'] if r['row'] not in new]+rows
+    others = [r for r in old.get('rows', []) if r['row'] not in new]
+    if old and _same_but(old, about, 'date'): rows = others+rows
+    elif old and keep and old['machine']==about['machine']: rows = _of_commit(others, old)+rows
     d[kind] = about | dict(rows=rows)
     with whole(path) as p: p.write_text(json.dumps(d, indent=1, ensure_ascii=False)+'\n', encoding='utf8')
     return d

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from gapfill_baseline.core import HLS
+from gapfill_baseline.core import HLS, Sample
 
 # Data. An item is three float32 arrays of T*C channels: the chip with zeros in its gaps, the whole chip, and the gaps.
 # All three leave the CPU, 10.8 MB a chip of 3 dates, 6 bands and 224 × 224 pixels.
@@ -216,6 +216,64 @@ def plain_stats(
         observed,target,cloud = (x.to(device) for x in batch)
         pred = predict(generator, observed)
         rows += [plain_chip(*o, bands) for o in zip(pred, target, cloud)]
+    df = pd.DataFrame(rows)
+    df.to_csv(path, index=False)
+    return df
+
+# Comparison: each chip is read, and each filler fills it; each band of each hidden date is scored alone.
+
+def plain_sample(
+    item, # observed, target, cloud of `PlainChips`, (T*C,H,W)
+    days, # since the first date, float32, (T,)
+    doy, # days of the year, float32, (T,)
+    n_bands:int=6 # bands a date
+)->Sample: # a batch of one chip
+    "Make what a filler takes"
+    observed,target,cloud = (by_date(torch.as_tensor(x)[None], n_bands) for x in item)
+    gap = cloud[:,:,0] > 0
+    return Sample(observed, gap, days[None], doy[None], target, torch.ones_like(gap), torch.zeros(1, dtype=torch.int64))
+
+def plain_band(
+    pred, # reflectance of one band, (H,W)
+    target, # true reflectance, same shape
+    gap # True = hidden, bool, same shape
+)->dict: # mae, rmse and psnr of the pixels in the gap; published_mse, published_mae, published_ssim
+    "Score one band of one date"
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+    from torchmetrics.functional.regression import mean_absolute_error, mean_squared_error
+    p,t = pred[gap],target[gap]
+    row = dict(mae=mean_absolute_error(p, t), rmse=mean_squared_error(p, t, squared=False),
+               psnr=peak_signal_noise_ratio(p, t, data_range=1.))
+    published = plain_metrics(*(x[None,None] for x in (pred, target, gap.float())))
+    return {k: v.item() for k,v in row.items()} | {f'published_{k}': v.item() for k,v in published.items()}
+
+def plain_date(
+    pred, # reflectance of one date, (C,H,W)
+    target, # true reflectance, same shape
+    gap # True = hidden, bool, (H,W)
+)->list: # one dict of scores per band
+    "Score the spectral angle of a date, and each band alone"
+    from torchmetrics.functional.image import spectral_angle_mapper
+    angle = spectral_angle_mapper(*(x[:,gap][None,...,None] for x in (pred, target))).rad2deg().item()
+    return [dict(sam=angle) | plain_band(p, t, gap) for p,t in zip(pred, target)]
+
+@torch.no_grad()
+def plain_compare(
+    chips:PlainChips, # to be read one by one
+    fillers:dict, # name -> `Filler`
+    days, # since the first date, float32, (N,T)
+    doy, # days of the year, float32, (N,T)
+    path # CSV to write
+)->pd.DataFrame: # one row per filler, chip, hidden date and band
+    "Read, fill, score, write"
+    rows = []
+    for i in range(len(chips)):
+        s = plain_sample(chips[i], days[i], doy[i], chips.n_bands)
+        for name,filler in fillers.items():
+            mean = filler(s).mean[0]
+            for t in s.gap[0].flatten(1).any(1).nonzero()[:,0].tolist():
+                scores = plain_date(mean[t], s.target[0,t], s.gap[0,t])
+                rows += [dict(filler=name, chip=i, time_step=t+1, band=c) | one for c,one in enumerate(scores)]
     df = pd.DataFrame(rows)
     df.to_csv(path, index=False)
     return df

@@ -91,7 +91,7 @@ class Training:
         **kwargs # other options of `gapfill_train`
     ):
         o = training_options(root, model, batch_size or batch_sizes[model], **kwargs)
-        acc = make_accelerator('cpu')
+        acc = make_accelerator(o.device, o.precision)
         with redirect_stdout(io.StringIO()): data = open_data(o)
         o.bands = list(data.train.bands) or None
         nets = build_networks(o)

@@ -2,10 +2,10 @@
 nbs/stored/speed.json`.
 
 `make bench` does all of it on one thread and stores the table that the page `nbs/experiments/speed.ipynb` shows. It
-takes about forty minutes of one core, half of them in seaborn. `--rows data metrics` measures a part, `--device cuda` a
-GPU; rows that say nothing about a GPU are left out there, as is bf16 on a processor that has no instructions for it,
-and what else stands in the file stays. Both sides work on the same simulated chips of 3 dates, 6 bands and 224 × 224
-pixels with cloud on the middle date, and start from the same weights. bench.py says how pairs are run and what is
+takes more than an hour of one core, twenty minutes of it in seaborn. `--rows data metrics` measures a part, `--device
+cuda` a GPU; rows that say nothing about a GPU are left out there, as is bf16 on a processor that has no instructions
+for it, and what else stands in the file stays. Both sides work on the same simulated chips of 3 dates, 6 bands and 224
+× 224 pixels with cloud on the middle date, and start from the same weights. bench.py says how pairs are run and what is
 counted as time, plain.py is the plain way."""
 import gc
 import io
@@ -16,10 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from hashlib import blake2b
 from importlib.metadata import distribution
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,24 +37,29 @@ from torch.utils.data import DataLoader, default_collate
 
 from gapfill_baseline import sample
 from gapfill_baseline.band_correlations import BandCounts, band_grid, correlation
-from gapfill_baseline.cli import gapfill_stats
+from gapfill_baseline.cli import gapfill_compare, gapfill_stats
 from gapfill_baseline.core import HLS
 from gapfill_baseline.data import read_catalog
 from gapfill_baseline.learner import FiniteCB, Learner, Meter, ProgressCB, make_accelerator
 from gapfill_baseline.masks import RawBatch, make_loader, open_split, to_sample
 from gapfill_baseline.metrics import band_sums
+from gapfill_baseline.models import get_filler
 from gapfill_baseline.networks.cgan import PlainCritic, PlainGenerator
 from gapfill_baseline.networks.cgan_fast import Generator, MultiscaleCritic
 from gapfill_baseline.glibc import keep_freed_memory
 from gapfill_baseline.program import program, user_cache, whole
+from gapfill_baseline.results.scoring import references
 from gapfill_baseline.stats import score_columns
 from gapfill_baseline.train.adversarial import AdversarialCB, fill_metrics
 from gapfill_baseline.train.batches import ResidentDataset
 
 from bench import (Goal, SavedBytes, ab, alone, circumstances, counting_accelerator, flops, need, read_results, row,
                    same, median_range, threads, write_results)
-from plain import (PlainChips, PlainStep, moved_apart, plain_chip, plain_items, plain_metrics, plain_pairs, plain_stats,
-                   weights_of)
+from fill_speed import check_sides, measure as measure_fill, pairs_of_sides, pairs_of_threads
+from make_scene import make as make_scene
+from plain import (PlainChips, PlainStep, moved_apart, plain_chip, plain_compare, plain_items, plain_metrics,
+                   plain_pairs, plain_stats, weights_of)
+from published import PublishedStep, published_folder
 
 # What is measured
 
@@ -68,6 +74,9 @@ _goals = [
          ours=f'{_counted}; metrics on the device', plain=f'{_plain}; torchmetrics each step'),
     Goal('training step, bf16', 'times', 1.8, 2.2,
          ours='the same in bf16; compiled on a GPU', plain='the plain step in fp32'),
+    *(Goal(f'training step beside the published code, model_cap {cap}', 'times', must, aim,
+           ours=f'{_counted}; fp32', plain='its own step and networks, fp32; its own metrics')
+      for cap,must,aim in ((64, 1.5, 1.8), (16, 1.2, 1.34))),
     Goal('work of training, a chip', 'GFLOP', 470, 411, False, _counted, _plain),
     Goal('work of validation with losses, a chip', 'GFLOP', 152, None, False,
          'one generator pass', 'a prediction for each loss'),
@@ -80,6 +89,23 @@ _goals = [
          ours='reads packed chips; one pass of the network (model_cap 16); '
               'three tables of all hidden dates (--protocol published)',
          plain='reads each file; one pass; the published table of the middle date alone'),
+    *(Goal(f'comparison of {names}', 'times', 3, None,
+           ours='gapfill_compare, with intervals, tables and figures; linear and band_mean take part',
+           plain='each file read once, the same fillers; each band scored by torchmetrics')
+      for names in ('mean and linear', 'regression and bayes', 'kernel')),
+    *(Goal(f'{program} inside the forward pass{size}', '%', 85, None,
+           ours=f'CPU time in the generator, {of}; both protocols', plain='')
+      for size,of in (('', 'model_cap 64'), (', small network', 'model_cap 16'))
+      for program in ('gapfill_stats','gapfill_compare')),
+    *(Goal(f'filling a tile, {name}', 'times', most, None, False,
+           ours='gapfill_fill of 3 dates, with the expected error',
+           plain='the same files read and written, nothing filled')
+      for name,most in (('linear', 1.2), ('bayes', 2.))),
+    *(Goal(f'peak memory of filling {what}', 'GB', 1.2, None, False, 'gapfill_fill, with its libraries', '')
+      for what in ('a tile','100 dates')),
+    *(Goal(f'saved by a second core, {name}', '%', 35, None,
+           ours='wall-clock time of gapfill_fill on two cores', plain='the same on one core')
+      for name in ('linear','bayes')),
     Goal('pair grid, CPU time', 'times', 40, 70,
          ours='counts, chip by chip', plain='PairGrid of seaborn on a table of all pixels'),
     Goal('pair grid, memory', 'times', 20, None, ours='the same', plain='the same'),
@@ -118,10 +144,16 @@ class Setting(NamedTuple):
     drawn:int=64 # chips of a pair grid
     batch:int=2 # chips of a training step
     pairs:int=5 # of runs
+    long:int=3 # pairs of runs of a whole program that takes long
     threads:int=1 # of PyTorch
     device:str='cpu' # cpu or cuda
+    wide:int=16 # chips that a network of `cap` fills
+    tile:int=3660 # pixels of a side, of a scene that is filled
+    series:int=1024 # pixels of a side, of a series of `dates`
+    dates:int=100
+    published:str='' # folder of the published code, where its own step is measured
 
-quick = Setting(size=32, chips=4, cap=2, small=2, drawn=2, pairs=1)
+quick = Setting(size=32, chips=4, cap=2, small=2, drawn=2, pairs=1, wide=4, tile=128, long=1, series=64, dates=8)
 
 # Data. The chips are made once and kept in the user's cache folder, without compression, so that the plain way is not
 # held up by unpacking; the 18.1 GB of the released dataset are what its files take without any.
@@ -135,20 +167,38 @@ def uncompressed(
         kept = {k: v for k,v in old.items() if k not in ('compress','predictor')}
         with whole(p) as part, rasterio.open(part, 'w', **kept) as dst: dst.write(a)
 
+def made_once(
+    kind:str, # beginning of its name
+    sizes:tuple, # that it depends on
+    make:Callable # takes its path
+)->Path: # folder in the user's cache
+    "Find a folder of simulated data, made on first use"
+    key = blake2b(Path(sample.__file__).read_bytes()+repr(sizes).encode(), digest_size=5).hexdigest()
+    base = user_cache()/'bench'
+    base.mkdir(parents=True, exist_ok=True)
+    dest = base/f'{kind}-{key}'
+    with FileLock(f'{dest}.lock'):
+        if (dest/'ready').exists(): return dest
+        make(dest)
+        (dest/'ready').touch()
+    return dest
+
 def bench_data(
     s:Setting # sizes
 )->Path: # folder of the dataset
     "Find the simulated chips of the measurement, made on first use"
-    key = blake2b(Path(sample.__file__).read_bytes()+repr((s.size, s.chips)).encode(), digest_size=5).hexdigest()
-    base = user_cache()/'bench'
-    base.mkdir(parents=True, exist_ok=True)
-    dest = base/f'data-{key}'
-    with FileLock(f'{dest}.lock'):
-        if (dest/'ready').exists(): return dest
-        if not dest.exists(): sample.make_sample(dest, n_train=16, n_validate=s.chips, n_masks=16+s.chips, size=s.size)
+    def make(dest):
+        sizes = dict(n_train=16, n_validate=s.chips, n_masks=16+s.chips, size=s.size)
+        if not dest.exists(): sample.make_sample(dest, **sizes)
         uncompressed(dest)
-        (dest/'ready').touch()
-    return dest
+    return made_once('data', (s.size, s.chips), make)
+
+def bench_scene(
+    size:int, # of a side, pixels
+    dates:int # how many
+)->Path: # folder of the scenes and their masks
+    "Find the simulated scenes of the measurement, made on first use"
+    return made_once('scene', (size, dates), partial(make_scene, size=size, n=dates))
 
 def bench_split(
     s:Setting, # sizes
@@ -309,6 +359,43 @@ def training_sides(
 
 def bf16_sides(s): return training_sides(s, 'bf16')
 sides |= dict(fp32=training_sides, bf16=bf16_sides)
+
+# The published code's own step, from a copy that the user names. Networks start from the same weights.
+
+def published_sides(
+    s:Setting, # sizes, with the folder
+    cap:int=64, # model_cap
+    row:str='' # name of the goal
+)->Sides:
+    """Training step: ours, and that of the published code.
+
+    Loss of the generator, squared and absolute error, and what the generator learned must be equal. Its similarity is
+    not compared, since it depends on the release of torchmetrics."""
+    n = 16 if s.device=='cuda' else s.batch
+    raw,batch = batch_pair(bench_split(s), n, s.device)
+    ours = OurStep(make_accelerator(s.device), cap)
+    start = weights_of(ours.cb.generator)
+    weights = dict(generator=ours.cb.generator.state_dict(), critic=ours.cb.critic.state_dict())
+    theirs = PublishedStep(s.published, weights, cap, len(batch[0][0]), s.device)
+    share = .001*(s.device=='cuda')
+    def check(a, b):
+        if start: same(moved_apart(ours.cb.generator, theirs.g, start), 0., .02, 'update of the generator')
+        start.clear()
+        most = dict(mae=1e-6, mse=1e-6, g_loss=1e-4*max(abs(b['g_loss']), 1))
+        return max(same(a[k], b[k], share*abs(b[k]) or t, k) for k,t in most.items())
+    return Sides(row, lambda: ours.train(raw), lambda: theirs.train(batch), n, check)
+
+def rows_of_published(
+    s:Setting # sizes, with the folder
+)->list: # of `row`
+    "Make the rows of our step beside that of the published code, at two widths"
+    rows = []
+    for cap,name in ((s.cap, 64), (s.small, 16)):
+        a = published_sides(s, cap, f'training step beside the published code, model_cap {name}')
+        t = ab(a.ours, a.plain, s.pairs, s.device, a.check)
+        took = dict(seconds_ours=t.ours.median()/a.n, seconds_plain=t.plain.median()/a.n)
+        rows.append(row(goal(a.row), median_range(t.ratio), s.device, error=t.attrs['error'], **took))
+    return rows
 
 # Counts. No other work on the machine can move them.
 
@@ -489,6 +576,154 @@ def program_sides(
     return Sides('statistics program', ours, plain, len(ds), check)
 
 sides['program'] = program_sides
+
+# Comparison of fillers without training: from the dataset to tables and figures on the disk, in this process. Ours
+# writes numbers of seven digits, and the plain way scores in float32, so what may differ depends on the score.
+
+_scored_apart = dict(mae=2e-6, rmse=2e-6, psnr=2e-3, sam=.02, published_mse=2e-6, published_mae=2e-6,
+                     published_ssim=5e-5) # the differences of squares of torchmetrics lose digits in float32
+
+class Comparison:
+    "Compare some fillers again and again, each time into a new folder"
+    def __init__(self,
+        names:list, # of fillers
+        s:Setting # sizes
+    ):
+        self.names,self.root = names,bench_data(s)
+        self.tmp,self.number = tempfile.TemporaryDirectory(),count()
+        self.in_fillers = [] # share of each run that was spent inside the fillers, 0 to 1
+    def ours(self):
+        "Run the program; the folder of its tables"
+        options = dict(mask_position=['2'], cache_dir=str(self.root/'.cache'), device='cpu', profile=True)
+        out = f'{self.tmp.name}/{next(self.number)}'
+        with redirect_stdout(io.StringIO()):
+            folder = gapfill_compare(str(self.root), self.names, out_dir=out, **options)
+        spent = pd.read_csv(folder/'profile.csv')
+        self.in_fillers.append(spent.share[spent.work.str.startswith('filler ')].sum())
+        return folder
+
+def _same_scores(folder, plain, ds):
+    "Compare the table of scores with the plain one, row by row"
+    ours = pd.read_csv(folder/'scores.csv', dtype=dict(chip_id=str), keep_default_na=False, na_values=[''])
+    place = {c: i for i,c in enumerate(ds.chips.chip_id.astype(str))}, {b: i for i,b in enumerate(ds.band_names)}
+    ours = ours[ours.n_pixels > 0].assign(chip=ours.chip_id.map(place[0]), band=ours.band.map(place[1]))
+    keys = ['filler','chip','time_step','band']
+    ours,plain = (t.sort_values(keys, ignore_index=True) for t in (ours, plain))
+    if not ours[keys].equals(plain[keys]): raise ValueError("The rows of both sides differ. Nothing was timed.")
+    return max(same(ours[k], plain[k], most, k) for k,most in _scored_apart.items())
+
+def compare_sides(
+    names:list, # of fillers
+    s:Setting # sizes
+)->tuple: # `Comparison`, `Sides`
+    "The comparison of some fillers"
+    c,ds = Comparison(names, s),bench_split(s)
+    chips = PlainChips(plain_items(ds), ds.n_bands)
+    fillers = {name: get_filler(name) for name in dict.fromkeys([*names, *references])}
+    def plain(): return plain_compare(chips, fillers, ds.days, ds.doy, f'{c.tmp.name}/plain.csv')
+    check = partial(_same_scores, ds=ds)
+    return c,Sides(f"comparison of {' and '.join(names)}", c.ours, plain, len(ds), check)
+
+compared_fillers = ['mean','linear'],['regression','bayes'],['kernel']
+
+def rows_of_compare(
+    s:Setting # sizes
+)->list: # of `row`
+    "Make the rows of comparisons, with the share of ours that is spent inside the fillers"
+    rows = []
+    for names in compared_fillers:
+        c,a = compare_sides(names, s)
+        t = ab(a.ours, a.plain, s.long, check=a.check)
+        took = dict(seconds_ours=t.ours.median()/a.n, seconds_plain=t.plain.median()/a.n)
+        share = float(np.median(c.in_fillers))
+        rows.append(row(goal(a.row), median_range(t.ratio), error=t.attrs['error'], in_fillers=share, **took))
+    return rows
+
+# Networks: the CPU time inside the generator's `forward`, as a share of that of a whole program. It opens the run,
+# reads, fills, scores and writes.
+
+@contextmanager
+def watched(
+    inside, # `Inside`
+    o, # object or class
+    name:str # of a method
+):
+    "Time a method within the block"
+    f = getattr(o, name)
+    inside.watch(o, name)
+    try: yield
+    finally: setattr(o, name, f)
+
+def _share_in_forward(run):
+    "Run a program; the share of its CPU time inside the generator, %"
+    inside = Inside()
+    with watched(inside, Generator, 'forward'), redirect_stdout(io.StringIO()):
+        start = inside.now()
+        run()
+        return 100*inside.seconds/(inside.now()-start)
+
+def _programs_of_network(s, folder):
+    "Make the two programs that fill and score with a network"
+    root,run,number = str(bench_data(s)),Path(folder)/'run',count()
+    published_run(s, run)
+    options = dict(dataroot=root, cache_dir=f'{root}/.cache', device='cpu', mask_position=['2'])
+    return dict(gapfill_stats=lambda: gapfill_stats(str(run), **options),
+                gapfill_compare=lambda: gapfill_compare(runs=[str(run)], out_dir=f'{folder}/{next(number)}', **options))
+
+def rows_of_forward(
+    s:Setting # sizes
+)->list: # of `row`
+    "Make the rows of the share inside the forward pass, of two programs and two widths"
+    rows = []
+    for size,at in (('', s._replace(small=s.cap, chips=s.wide)), (', small network', s)):
+        with tempfile.TemporaryDirectory() as tmp:
+            for name,run in _programs_of_network(at, tmp).items():
+                shares = [_share_in_forward(run) for _ in range(s.long)]
+                rows.append(row(goal(f'{name} inside the forward pass{size}'), median_range(shares)))
+    return rows
+
+# Filling whole scenes. fill_speed.py compares the files of both sides, and runs each side in processes of its own. The
+# peak of memory includes the libraries, because that is what a machine must have.
+
+filled_by = 'linear','bayes'
+
+def _gb(mb): return mb*2**20/1e9
+
+def rows_of_fill(
+    s:Setting # sizes
+)->list: # of `row`
+    "Make the rows of filling a tile: time beside the plain program, and the larger peak of memory"
+    folder,rows,peaks = bench_scene(s.tile, 3),[],[]
+    for name in filled_by:
+        equal = check_sides(folder, name)
+        ours,plain = pairs_of_sides(folder, name, s.long)
+        took = [[r['cpu'] for r in side] for side in (ours, plain)]
+        mb = [max(r['peak_mb'] for r in side) for side in (ours, plain)]
+        peaks.append(_gb(mb[0]))
+        both = dict(zip(('seconds_ours','seconds_plain'), map(np.median, took))) | dict(mb_ours=mb[0], mb_plain=mb[1])
+        ratios = median_range([a/b for a,b in zip(*took)])
+        rows.append(row(goal(f'filling a tile, {name}'), ratios, equal_pixels=equal, **both))
+    return [*rows, row(goal('peak memory of filling a tile'), max(peaks))]
+
+def rows_of_dates(
+    s:Setting # sizes
+)->list: # of `row`
+    "Make the row of the peak of memory where a series has many dates: that of the filler that needs more"
+    folder = bench_scene(s.series, s.dates)
+    peaks = {name: _gb(measure_fill('fill', folder, name)['peak_mb']) for name in filled_by}
+    of_each = {f'gb_{name}': v for name,v in peaks.items()}
+    return [row(goal('peak memory of filling 100 dates'), max(peaks.values()), **of_each)]
+
+def rows_of_cores(
+    s:Setting # sizes
+)->list: # of `row`
+    "Make the rows of what a second core saves; both must write the same bytes"
+    folder,rows = bench_scene(s.tile, 3),[]
+    for name in filled_by:
+        one,two = ([r['wall'] for r in side] for side in pairs_of_threads(folder, name, s.long))
+        rows.append(row(goal(f'saved by a second core, {name}'), median_range([100*(1-b/a) for a,b in zip(one, two)]),
+                        seconds_ours=np.median(two), seconds_plain=np.median(one)))
+    return rows
 
 # Pair grids. Both sides read the pixels of the reference from the packed file, chip by chip. Seaborn needs them in one
 # table, ours counts and forgets. The peak of memory is that above what imports took, in a process of its own.
@@ -676,17 +911,26 @@ def fast_bf16(
     "Does the device multiply in bf16?"
     return matrix_rate(device, 'bf16', 256) > matrix_rate(device, 'fp32', 256)/4
 
-def _shares_of_limit(s, precision, raw, work):
-    "Time some steps after one to warm up: share of the matrix rate of each, %; that rate"
-    step = OurStep(make_accelerator(s.device, precision), s.cap, compiled=on_gpu(s, precision))
+def step_seconds(
+    step, # `OurStep`
+    raw, # a batch
+    s:Setting # sizes
+)->list: # seconds of each step
+    "Time some steps after one to warm up"
     clock,took = Inside(s.device),[]
     step.train(raw)
-    rate = matrix_rate(s.device, precision)
     for _ in range(s.pairs):
         start = clock.now()
         step.train(raw)
         took.append(clock.now()-start)
-    return [100*work/t/rate for t in took], rate
+    return took
+
+def _shares_of_limit(s, precision, raw, work):
+    "Time some steps: share of the matrix rate of each, %; that rate"
+    step = OurStep(make_accelerator(s.device, precision), s.cap, compiled=on_gpu(s, precision))
+    step.train(raw) # compiled here, before the rate is measured
+    rate = matrix_rate(s.device, precision)
+    return [100*work/t/rate for t in step_seconds(step, raw, s)], rate
 
 def rows_of_limit(
     s:Setting # sizes
@@ -723,8 +967,10 @@ def _busy_epoch(step, dl):
     for learn.batch in list(dl)*3: learn('train_batch')
     learn.meter.means()
 
-def _profiled(f):
-    "Run `f` on the GPU; seconds in which a kernel ran, and seconds in all"
+def profiled(
+    f:Callable # called without arguments
+)->tuple: # seconds in which a kernel ran, and seconds in all
+    "Run a function on the GPU under the profiler"
     with profile(activities=[ProfilerActivity.CUDA]) as p:
         torch.cuda.synchronize()
         start = time.perf_counter()
@@ -734,18 +980,25 @@ def _profiled(f):
     kernels = [e.time_range for e in p.events() if e.device_type==torch.autograd.DeviceType.CUDA]
     return covered((k.start, k.end) for k in kernels)/1e6, took
 
+def training_epochs(
+    step, # `OurStep`
+    s:Setting # sizes
+)->tuple: # function that trains, chips that it trains on
+    "Make a training of three epochs over chips on the device, in batches of 16"
+    dl = make_loader(ResidentDataset(bench_split(s), s.device), 16)
+    return partial(_busy_epoch, step, dl),3*len(dl.dataset)
+
 def rows_of_busy(
     s:Setting # sizes
 )->list: # of `row`
     "Make the row of the share of a training epoch in which the GPU works"
     step = OurStep(make_accelerator(s.device, 'bf16'), s.cap, compiled=on_gpu(s))
-    dl = make_loader(ResidentDataset(bench_split(s), s.device), 16)
-    epoch = partial(_busy_epoch, step, dl)
+    epoch,chips = training_epochs(step, s)
     epoch()
-    busy = [_profiled(epoch) for _ in range(s.pairs)]
+    busy = [profiled(epoch) for _ in range(s.pairs)]
     shares = [100*worked/took for worked,took in busy]
-    took = busy[-1][1]/(3*len(dl)*16)
-    return [row(goal('a GPU at work in a training epoch, bf16'), median_range(shares), s.device, seconds_ours=took)]
+    return [row(goal('a GPU at work in a training epoch, bf16'), median_range(shares), s.device,
+                seconds_ours=busy[-1][1]/chips)]
 
 # The program
 
@@ -753,11 +1006,14 @@ def benches()->dict: # name -> function from `Setting` to rows
     "List everything that can be measured, by the name of the option --rows"
     steps = 'fp32','bf16' # late: their gigabytes leave a memory in pieces, in which what follows is slower
     early = [k for k in sides if k not in ('pairs', *steps)]
-    rest = dict(counts=rows_of_counts, pairs=rows_of_pairs, start=rows_of_start, epoch=rows_of_epoch)
-    last = dict(limit=rows_of_limit, busy=rows_of_busy)
+    rest = dict(compare=rows_of_compare, forward=rows_of_forward, fill=rows_of_fill, dates=rows_of_dates,
+                cores=rows_of_cores, counts=rows_of_counts, pairs=rows_of_pairs, start=rows_of_start,
+                epoch=rows_of_epoch)
+    last = dict(published=rows_of_published, limit=rows_of_limit, busy=rows_of_busy)
     return {k: partial(compared, k) for k in early} | rest | {k: partial(compared, k) for k in steps} | last
 
-on_device = 'fp32','bf16','metrics','statistics','program','epoch','limit','busy' # the others say nothing about a GPU
+# the others say nothing about a GPU
+on_device = 'fp32','bf16','metrics','statistics','program','epoch','published','limit','busy'
 
 def measure(
     names:list, # of `benches()`
@@ -780,7 +1036,7 @@ def line(
     "Put a row in words"
     sign,low,aim = '≥' if r['more'] else '≤',r.get('low'),r['aim']
     between = '' if low is None else f"{low:.3g} to {r['high']:.3g}"
-    mark = f"{sign} {r['must']:g}" + ('' if aim is None else f", aim {aim:g}")
+    mark = '' if r['must'] is None else f"{sign} {r['must']:g}" + ('' if aim is None else f", aim {aim:g}")
     return f"{r['row']:<50} {r['value']:>8.4g} {r['unit']:<10} {between:<18} {mark:<18} {r['reached']}".rstrip()
 
 def _check_rows(rows, device):
@@ -793,31 +1049,43 @@ def _check_rows(rows, device):
     if device=='cpu' and 'bf16' in rows and not fast_bf16():
         raise ValueError("rows names bf16, which this processor has no instructions for. Leave it out, or measure it on another.")
 
-def check_bench(rows, pairs, threads, device, quickly)->Setting: # sizes
+def check_bench(rows, pairs, threads, device, quickly, published=None)->Setting: # sizes
     "Turn the options into sizes, or complain in one line about the one that cannot be"
     if device not in ('cpu','cuda'): raise ValueError(f"device is {device}; choose from cpu, cuda.")
     if rows: _check_rows(rows, device)
     if pairs < 5: raise ValueError(f"pairs is {pairs}; a median needs 5 or more.")
     if threads < 1: raise ValueError(f"threads is {threads}; pass 1 or more.")
-    return (quick if quickly else Setting(pairs=pairs))._replace(threads=threads, device=device)
+    if published: published_folder(published) # complains before hours of work
+    elif 'published' in (rows or ()): raise ValueError(f"rows names published, and no folder is given. {_fetch_it}")
+    sizes = quick if quickly else Setting(pairs=pairs)
+    return sizes._replace(threads=threads, device=device, published=published or '')
 
-def _to_measure(rows, device):
+_fetch_it = 'Fetch the published code (published.py says how), and pass --published its folder.'
+
+def _to_measure(rows, device, published=''):
     "Names of what is measured on a device, in order"
     possible = on_device if device=='cuda' else set(benches())-{'busy'}
     names = [n for n in benches() if (not rows or n in rows) and n in possible]
+    if 'published' in names and not published:
+        print(f'published is left out: {_fetch_it}')
+        names.remove('published')
+    if 'cores' in names and os.cpu_count() < 2:
+        print('cores is left out: this machine has one')
+        names.remove('cores')
     if 'bf16' not in names or fast_bf16(device): return names
     print('bf16 is left out: this device has no instructions for it')
     return [n for n in names if n != 'bf16']
 
-def _finish(found, out, about, quickly):
+def _finish(found, out, about, quickly, keep=False):
     "Store rows, and print how many are below their goal"
     if quickly: found = [r | dict(reached='') for r in found]
-    write_results(out, found, about)
+    write_results(out, found, about, keep)
     low = [r['row'] for r in found if r['reached']=='below']
     print(f"{len(found)} rows, {len(low)} below their goal{': ' if low else ''}{'; '.join(low)}", out, sep='\n')
     return Path(out)
 
-_names = 'data metrics statistics program counts pairs start epoch fp32 bf16 limit, busy on a GPU'
+_names = ('data metrics statistics program compare forward fill dates cores counts pairs start epoch fp32 bf16 '
+          'published limit, busy on a GPU')
 
 @program
 def measure_speed(
@@ -826,16 +1094,19 @@ def measure_speed(
     threads:int=1, # of PyTorch
     device:str='cpu', # cpu or cuda
     out:str='speed.json', # results, beside those of other devices
+    published:str=None, # folder with a copy of the published code, whose own step is measured too
+    keep:bool=False, # keep rows of the same machine that were measured at another commit, with its name
     quick:bool=False # tiny networks, one pair: to see that it works; its numbers mean nothing
 )->Path: # of the results
     "Measure speed and memory against a plain way of doing the same"
-    s = check_bench(rows, pairs, threads, device, quick)
+    s = check_bench(rows, pairs, threads, device, quick, published)
     for m in ('torchmetrics','seaborn'): need(m)
     make_accelerator(device) # complains before hours of work, as the next line does
     read_results(out)
-    names = _to_measure(rows, device)
-    about = circumstances(device, **{k: v for k,v in s._asdict().items() if k != 'device'}, quick=quick)
-    return _finish(measure(names, s), out, about, quick)
+    names = _to_measure(rows, device, published)
+    sizes = {k: v for k,v in s._asdict().items() if k not in ('device','published')}
+    about = circumstances(device, **sizes, quick=quick)
+    return _finish(measure(names, s), out, about, quick, keep)
 
 if __name__=='__main__':
     import speed # under its own name, so that a process of its own finds what is measured there

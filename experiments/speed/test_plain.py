@@ -113,6 +113,18 @@ with tempfile.TemporaryDirectory() as tmp:
     test_eq(len(df), 4)
     test_eq(list(df)[:5], ['Overall MSE','Overall MAE','Overall SSIM','Mask Ratio','blue MSE'])
 
+    # Comparison: scores of one band by numpy, and all of them against ours
+    s = plain_sample(PlainChips(plain_items(valid))[0], valid.days[0], valid.doy[0])
+    test_eq(s.observed[0], to_sample(valid[0,[0]]).observed[0])
+    p,t,gap = s.target[0,1]+.01,s.target[0,1],s.gap[0,1]
+    rows = plain_date(p, t, gap)
+    test_eq(len(rows), 6)
+    test_close([rows[2][k] for k in ('mae','rmse','psnr')], [.01,.01,40], 1e-3)
+    a,b = (x[:,gap].double().numpy() for x in (p, t))
+    angle = np.arccos((a*b).sum(0)/np.linalg.norm(a, axis=0)/np.linalg.norm(b, axis=0))
+    test_close(rows[0]['sam'], np.degrees(angle).mean(), .02)
+    test_close(rows[2]['published_mae'], .01, 1e-5)
+
     # Pair grids
     px = np.moveaxis(s.target[0].numpy(), 1, -1).reshape(-1, 6)
     grid = plain_pairs(pd.DataFrame(px[:2000], columns=HLS.bands), root/'pairs.png')

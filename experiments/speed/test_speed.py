@@ -83,6 +83,61 @@ def test_statistics():
     r, = compared('program', quick, False)
     assert r['error'] < 2e-5 and r['value'] > 0
 
+def test_compare():
+    "Both sides give the same scores, each run is timed, and a row that differs is found"
+    with patch.object(speed, 'compared_fillers', (['mean','linear'],)): r, = rows_of_compare(quick)
+    test_eq(r['row'], 'comparison of mean and linear')
+    assert r['value'] > 0 and 0 < r['in_fillers'] < 1 and r['seconds_plain'] > 0
+    c,a = compare_sides(['linear'], quick)
+    folder,table = a.ours(),a.plain()
+    assert a.check(folder, table) < 1e-3
+    with expect_fail(ValueError, 'mae: ours and the plain reference differ by'):
+        a.check(folder, table.assign(mae=table.mae*1.001))
+    with expect_fail(ValueError, 'The rows of both sides differ'): a.check(folder, table[1:])
+    test_eq(set(table.time_step), {2})
+    test_eq(set(table.filler), {'linear','band_mean'})
+
+def test_forward():
+    "The time inside the forward pass is that of the generator alone, and its method is as before afterwards"
+    before = Generator.forward
+    rows = rows_of_forward(quick)
+    test_eq({r['row'] for r in rows}, {g.row for g in goals() if 'inside the forward pass' in g.row})
+    assert all(0 < r['value'] < 100 for r in rows)
+    test_eq(Generator.forward, before)
+    def burn(n): return sum(range(n))
+    net,x = Generator(model_cap=2).eval(),torch.zeros(1,3,6,32,32)
+    def half():
+        start = time.process_time()
+        while time.process_time()-start < .1: net(x)
+        while time.process_time()-start < .2: burn(1000)
+    assert 30 < speed._share_in_forward(half) < 60
+
+def test_fill():
+    "Ratios and savings follow from the runs; the larger peak counts"
+    side = lambda *cpu: [dict(cpu=c, wall=c, peak_mb=100*c) for c in cpu]
+    sides = dict(linear=[side(3,3), side(3,3)], bayes=[side(3,9), side(2,6)])
+    with (patch.object(speed, 'bench_scene', lambda *_: ''), patch.object(speed, 'check_sides', lambda *_: 7),
+          patch.object(speed, 'pairs_of_sides', lambda _, name, n: sides[name]),
+          patch.object(speed, 'pairs_of_threads', lambda *_: [side(10), side(6)]),
+          patch.object(speed, 'measure_fill', lambda _, folder, name: side(dict(linear=5, bayes=8)[name])[0])):
+        rows = {r['row']: r for r in [*rows_of_fill(quick), *rows_of_cores(quick), *rows_of_dates(quick)]}
+    value = {k: r['value'] for k,r in rows.items()}
+    test_eq(value['filling a tile, linear'], 1)
+    test_eq((value['filling a tile, bayes'], rows['filling a tile, bayes']['equal_pixels']), (1.5, 7))
+    test_close(value['peak memory of filling a tile'], 900*2**20/1e9, 1e-3)
+    test_close(value['peak memory of filling 100 dates'], 800*2**20/1e9, 1e-3)
+    test_close(value['saved by a second core, bayes'], 40)
+
+def test_published():
+    "Without a folder the row is left out with one line; a folder without the code is refused before any work"
+    with redirect_stdout(io.StringIO()) as printed: names = speed._to_measure(None, 'cpu')
+    assert 'published' not in names and 'published is left out: Fetch the published code' in printed.getvalue()
+    assert 'published' in speed._to_measure(['published'], 'cpu', 'folder')
+    right = dict(pairs=5, threads=1, device='cpu', quickly=False)
+    with expect_fail(ValueError, 'rows names published, and no folder is given'): check_bench(['published'], **right)
+    with tempfile.TemporaryDirectory() as tmp, expect_fail(ValueError, 'which holds no trainer.py'):
+        check_bench(None, **right, published=tmp)
+
 def test_pairs():
     "Ours draws chips one by one and finds the coefficients of all their pixels"
     pack = bench_split(quick).chip_pack.data
@@ -173,7 +228,9 @@ def test_without_bf16():
           patch.object(speed, 'measure', lambda names, s: asked.extend(names) or []),
           redirect_stdout(io.StringIO()) as said):
         speed.measure_speed(out=Path(tmp)/'none.json', quick=True)
-    assert said.getvalue().startswith('bf16 is left out') and 'bf16' not in asked and {'fp32','limit'} <= set(asked)
+    left_out = [t.split()[0] for t in said.getvalue().splitlines() if 'is left out' in t]
+    test_eq(left_out, ['published','bf16'])
+    assert 'bf16' not in asked and {'fp32','limit'} <= set(asked)
 
 def test_spoilt():
     "A result that differs ends the run before anything is timed"
