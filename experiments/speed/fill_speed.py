@@ -2,7 +2,7 @@
 
 make_scene.py makes FOLDER. A is `gapfill_fill` as a user calls it, with the expected error of the fill. B is a plain
 program that reads the same files and writes the same COGs, overviews and quality layers without filling. Both make
-overviews in a flat file, because the COG driver's own way is slower. First both write their files, which must be equal
+overviews before the COG, because the COG driver's own way is slower. First both write their files, which must be equal
 in grid, type, tiles and observed pixels. Then they run in processes of their own, A B A B, on one thread. CPU seconds
 without imports, peak resident memory with the libraries, and the ratio are printed.
 
