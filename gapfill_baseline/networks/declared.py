@@ -448,7 +448,7 @@ def check_package(
     "Refuse a package that could run code when it is loaded"
     try:
         with zipfile.ZipFile(regular_file(path)) as archive: fault = _package_fault(archive)
-    except (zipfile.BadZipFile, ValueError, KeyError, AttributeError, EOFError) as e:
+    except (zipfile.BadZipFile, ValueError, KeyError, AttributeError, EOFError, RecursionError) as e:
         raise ValueError(f"model {path} is not a package of torch.export.save: {one_line(e)}") from None
     if part := changed_part(path): raise ValueError(f"model {path} is damaged: the checksum of {part} is wrong.")
     if not fault: return
@@ -475,7 +475,10 @@ def read_package(
     if not extra['declaration.json']:
         raise ValueError(f"model {path} has no declaration.json. Save it with torch.export.save(program, path, "
                          "extra_files={'declaration.json': json.dumps(declaration)}).")
-    declaration = check_declaration(json.loads(extra['declaration.json']), f'model {path}')
+    try: facts = json.loads(extra['declaration.json'])
+    except (ValueError, RecursionError) as e:
+        raise ValueError(f"model {path}: its declaration.json is no JSON: {one_line(e)}") from None
+    declaration = check_declaration(facts, f'model {path}')
     if declaration.optional: raise ValueError(f"model {path} declares optional bands; a package has fixed ones.")
     return PackageModel(exported.module(), declaration)
 

@@ -1,6 +1,7 @@
 "Which damage meets which reader, and what may come of it"
 import inspect
 from collections import Counter
+from .cases_models import model_cases
 from .cases_options import option_cases
 from .cases_rasters import raster_cases
 from .cases_runs import run_cases
@@ -15,7 +16,7 @@ def _known(case):
 
 def cases():
     "All cases, in the order of their readers"
-    found = [*raster_cases(), *table_cases(), *run_cases(), *option_cases()]
+    found = [*raster_cases(), *table_cases(), *run_cases(), *model_cases(), *option_cases()]
     (first,n), = Counter(c.id for c in found).most_common(1)
     assert n==1, f'{first} is the name of two cases'
     return [c for c in found if _known(c)]

@@ -237,3 +237,38 @@ def trained(folder): part('dataset', folder)
 @add('per image', 'gapfill_per_image_graphs --job_id runs/u --figures_dir out', 'pictures')
 def per_image(folder): part('tables', folder)
 
+
+evaluate = 'gapfill_evaluate --dataroot ds --out_dir out --fillers linear --device cpu --cache_dir cache'
+
+def export_program():
+    "Save a program that fills every pixel with one number as a package"
+    import json
+    import torch
+    class Constant(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.number = torch.nn.Parameter(torch.full((1,), .2))
+        def forward(self, observed, gap, days, doy, year, lat, lon): return 0*observed+self.number
+    dates,one = torch.zeros(2, 3),torch.zeros(2)
+    example = (torch.zeros(2, 3, 6, 16, 16),torch.zeros(2, 3, 16, 16, dtype=torch.bool),dates,dates,dates,one,one)
+    sizes = tuple([{0: torch.export.Dim('chips', min=1, max=64)}]*7)
+    program = torch.export.export(Constant(), example, dynamic_shapes=sizes)
+    facts = dict(bands=['B02','B03','B04','B8A','B11','B12'], unit='reflectance', dates=[3,3], tile=16)
+    torch.export.save(program, 'net.pt2', extra_files={'declaration.json': json.dumps(facts)})
+
+@add('evaluate package', f'{evaluate} --model net.pt2', 'scores', writes=('out','cache'))
+def evaluate_package(folder):
+    part('dataset', folder)
+    child.run(['export'], folder, call=export_program)
+
+def save_presto():
+    "Save a small Presto with random weights"
+    import torch
+    from gapfill_baseline.networks.presto import Presto
+    torch.manual_seed(0)
+    torch.save(Presto(width=32, decoder_width=32).state_dict(), 'presto.pt')
+
+@add('evaluate weights', f'{evaluate} --model presto --weights presto.pt', 'scores', writes=('out','cache'))
+def evaluate_weights(folder):
+    part('dataset', folder)
+    child.run(['save'], folder, call=save_presto)
