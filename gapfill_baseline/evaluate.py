@@ -164,10 +164,12 @@ def _refuse_unused(o):
     without_effect = {name: getattr(o, name) for name in _only_tuned if o.adapt!='finetune'}
     if ours: without_effect |= dict(weights=o.weights)
     if not ours and o.adapt!='finetune': without_effect |= dict(seeds=o.seeds)
-    if ours or o.adapt in ('ridge','finetune'): without_effect |= dict(precision=o.precision if o.precision!='fp32' else None)
+    if ours or o.adapt in ('ridge','finetune'):
+        without_effect |= dict(precision=o.precision if o.precision!='fp32' else None)
     for name,value in without_effect.items():
         if value is not None:
-            raise ValueError(f"{name} is {value}, and it has no effect on {o.model} with --adapt {o.adapt}. Leave it out.")
+            raise ValueError(f"{name} is {value}, and it has no effect on {o.model} with --adapt {o.adapt}. "
+                             "Leave it out.")
     for name,value in _only_tuned.items():
         if getattr(o, name) is None: setattr(o, name, value)
 

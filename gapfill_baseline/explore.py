@@ -483,9 +483,9 @@ def draw_layer(
     if a.ndim==3: draw_image(ax, rgb_image(a, [0,1,2], stretch(a[None], np.isfinite(a).all(0)[None])))
     elif layer in _classes: _draw_classes(ax, a, layer)
     else:
-        whole = MaxNLocator(5, integer=True) if layer in _layer_units else None
+        ticks = MaxNLocator(5, integer=True) if layer in _layer_units else None # days and dates are whole numbers
         im = draw_image(ax, a, cmap='viridis')
-        bar = ax.figure.colorbar(im, ax=ax, location='bottom', aspect=14, pad=.03, ticks=whole)
+        bar = ax.figure.colorbar(im, ax=ax, location='bottom', aspect=14, pad=.03, ticks=ticks)
         bar.set_label(_layer_units.get(layer, 'reflectance'))
     ax.set_title(band_label(title), fontsize=9.5)
     return ax

@@ -26,9 +26,9 @@ def _glibc():
     libc = ctypes.CDLL(None)
     return libc if hasattr(libc, 'mallopt') else None
 
-def _keep_freed(libc, large):
+def _keep_freed(libc, return_large):
     "Keep freed memory: no block, or only large ones, with a mapping of its own, and no return to the system"
-    if large: libc.mallopt(_MMAP_THRESHOLD, 32<<20) # the most that glibc takes
+    if return_large: libc.mallopt(_MMAP_THRESHOLD, 32<<20) # the most that glibc takes
     else: libc.mallopt(_MMAP_MAX, 0)
     libc.mallopt(_TRIM_THRESHOLD, -1)
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['moments', 'CentredSystem', 'centred_system', 'solve_ridge', 'ridge', 'spread', 'nearest_dates', 'choose',
-           'take_dates', 'looks_needed', 'regress_dates', 'fill_dates', 'regress', 'in_parts']
+           'looks_needed', 'take_dates', 'regress_dates', 'fill_dates', 'regress', 'in_parts']
 
 # %% ../../nbs/fillers/01_regression.ipynb #6a14343e
 import math
@@ -106,20 +106,26 @@ def _halve(x):
     x = x[...,::2,:]+x[...,1::2,:]
     return (x[...,::2]+x[...,1::2])/4
 
-def _double_by_sums(x):
-    "Interpolate (B,C,h,w) to (B,C,2h,2w), faster on a CPU than PyTorch if `x` is large, and without a gradient"
-    B,C,height,width = x.shape
-    x = F.pad(x, (1,1,1,1), mode='replicate')
+def _between_rows(x):
+    "Interpolate (...,h+2,w) at a quarter of a cell above and below the h inner rows, (...,2h,w)"
     far,near = .25*x,.75*x[...,1:-1,:]
-    rows = x.new_empty(B, C, height, 2, width+2)
-    torch.add(near, far[...,:-2,:], out=rows[...,0,:])
-    torch.add(near, far[...,2:,:], out=rows[...,1,:])
-    x = rows.flatten(2, 3)
+    *others,height,width = near.shape
+    out = x.new_empty(*others, height, 2, width)
+    torch.add(near, far[...,:-2,:], out=out[...,0,:])
+    torch.add(near, far[...,2:,:], out=out[...,1,:])
+    return out.flatten(-3, -2)
+
+def _between_columns(x):
+    "Interpolate (...,h,w+2) at a quarter of a cell to the left and right of the w inner columns, (...,h,2w)"
     far,near = .25*x,.75*x[...,1:-1]
-    out = x.new_empty(B, C, 2*height, width, 2)
+    out = x.new_empty(*near.shape, 2)
     torch.add(near, far[...,:-2], out=out[...,0])
     torch.add(near, far[...,2:], out=out[...,1])
     return out.flatten(-2)
+
+def _double_by_sums(x):
+    "Interpolate (B,C,h,w) to (B,C,2h,2w), faster on a CPU than PyTorch if `x` is large, and without a gradient"
+    return _between_columns(_between_rows(F.pad(x, (1,1,1,1), mode='replicate')))
 
 def _double(x, size):
     "Interpolate (B,C,h,w) to the next finer level of `size` (H,W), unless it has this size already"
@@ -231,15 +237,6 @@ def choose(
 )->Tensor: # float32, (B,C,...)
     "Take `a` where `is_a`, else `b`; several times as fast as `where` on a CPU"
     return torch.lerp(b, a, is_a[:,None].to(a))
-
-def take_dates(
-    x:Tensor, # numbers of every date of every chip, (B,T,...)
-    b:Tensor, # chips, int64, (K,)
-    t:Tensor # positions of dates of these chips, int64, (K,) or (K,k)
-)->Tensor: # (K,...) or (K,k,...)
-    "Copy some dates of some chips; several times as fast as `x[b,t]` on a CPU"
-    at = x.shape[1]*b.view(-1, *[1]*(t.ndim-1))+t
-    return x.flatten(0, 1).index_select(0, at.flatten()).unflatten(0, at.shape)
 
 def _towards_mean(start, y, clear, is_moved, prior):
     "Move `start` (B,C,N) towards the mean of the clear `y` at the pixels `is_moved`, further if more pixels are clear"

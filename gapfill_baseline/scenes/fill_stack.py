@@ -268,8 +268,10 @@ class _ChosenDates(_WindowRow):
 
     def _windows(self, xs, places, usable, values, nearest):
         "List the predictions of single windows, each for one date"
-        return [_WindowPrediction(x, slice(places[b], places[b]+1), usable[b:b+1], [v[b:b+1] for v in values], nearest[b:b+1])
-                for b,x in enumerate(xs)]
+        dates = [slice(p, p+1) for p in places]
+        one = [slice(b, b+1) for b in range(len(xs))]
+        return [_WindowPrediction(x, date, usable[b], [v[b] for v in values], nearest[b])
+                for x,date,b in zip(xs, dates, one)]
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #55d31721
 class _Block(NamedTuple):
@@ -279,6 +281,13 @@ class _Block(NamedTuple):
     last:int # column after the block
     end:int # column after those that no later block reaches
     wide:tuple # first column that is read, and the one after the last
+    @property
+    def done(self):
+        "Count the columns that no later block reaches"
+        return self.end-self.first
+    def of_read(self, last):
+        "Select the columns up to `last` among those that are read"
+        return slice(self.first-self.wide[0], last-self.wide[0])
 
 def _column_blocks(
     xs:np.ndarray, # first column of each window of a row, ascending, int64, (N,)
@@ -298,6 +307,7 @@ def _column_blocks(
     return blocks
 
 _ROOM = 2**28 # bytes of a block: numbers as stored, and sums
+_SIDE_BY_SIDE = 2**26 # bytes of the reflectance of a batch, above which batches are predicted one after the other
 
 def _widest(stack, job, height):
     "Count the columns of a block that fit into the room"
@@ -326,9 +336,13 @@ class _WindowFill:
         self.heights = np.diff([*self.ys,stack.grid.height]) # rows of pixels that each row of windows completes
         self.weights_at = dict(zip(self.xs, self.column_weights))
         self.height,self.size = self.row_weights.shape[1],self.column_weights.shape[1] # of a window
-        margin = 0 if job.interval is None else job.size//2
-        most = _widest(stack, job, self.height)
-        self.blocks = _column_blocks(self.xs, self.size, stack.grid.width, most, margin)
+        self.blocks = self._blocks()
+
+    def _blocks(self):
+        "Divide the windows of a row into blocks; intervals need the gap around each column"
+        margin = 0 if self.job.interval is None else self.job.size//2
+        most = _widest(self.stack, self.job, self.height)
+        return _column_blocks(self.xs, self.size, self.stack.grid.width, most, margin)
 
     def strips(self, first):
         "Yield the strips from number `first` on"
@@ -369,16 +383,15 @@ class _WindowFill:
 
     def _finish(self, k, block, blend, below):
         "Keep the sums of the pixels that the next row of windows reaches; return those that the next block reaches"
-        done = block.end-block.first
         kept = below.part(slice(None), slice(block.first, block.end))
         kept.clear()
-        kept.put(blend.part(slice(self.heights[k], None), slice(done)))
-        return None if block.end==block.last else blend.part(slice(None), slice(done, None)).copy()
+        kept.put(blend.part(slice(self.heights[k], None), slice(block.done)))
+        return None if block.end==block.last else blend.part(slice(None), slice(block.done, None)).copy()
 
     def _predict_block(self, blend, k, block, dn, gap):
         "Predict the windows of a block and add them to its sums; on a CPU several batches side by side"
         kind = _ChosenDates if self.job.time_steps else _AllDates
-        at = slice(block.first-block.wide[0], block.last-block.wide[0])
+        at = block.of_read(block.last)
         windows = kind(dn[...,at], gap[...,at], block.xs-block.first, self.size, self.stack, self.job)
         for of_batch in self.clock.wait(in_order(self._side_by_side(), windows.predict, windows.batches())):
             with self.clock('rest'):
@@ -387,7 +400,7 @@ class _WindowFill:
     def _side_by_side(self):
         "Give the threads that predict windows; none on a GPU, and none where a window takes much memory"
         shown = self.job.time_steps or len(self.stack.dates)
-        is_large = 4*shown*len(self.stack.bands)*self.height*self.size*self.job.batch_size > 2**26
+        is_large = 4*shown*len(self.stack.bands)*self.height*self.size*self.job.batch_size > _SIDE_BY_SIDE
         return None if self.job.device!='cpu' or is_large else self.pool
 
     def _add(self, blend, window, weights):
@@ -398,18 +411,21 @@ class _WindowFill:
 
     def _strip(self, k, block, dn, gap, blend):
         "Compose the pixels that no later row and no later block reaches"
-        at = slice(block.first-block.wide[0], block.end-block.wide[0])
+        at,height = block.of_read(block.end),self.heights[k]
         share = None if self.job.interval is None else _column_shares(gap[self.want], self.job.size)[:,at]
-        height = self.heights[k]
         dn,gap = dn[:,:,:height,at],gap[:,:height,at]
-        blend = blend.part(slice(height), slice(block.end-block.first))
+        blend = blend.part(slice(height), slice(block.done))
+        return self._composed(dn, gap, blend)._replace(row=self.ys[k], column=block.first, share=share)
+
+    def _composed(self, dn, gap, blend):
+        "Compose a strip of complete sums"
         of_want = gap[self.want]
         observation = (blend.weight[:,0].cpu().numpy()>0) | ~of_want
         can = observation.copy()
         filled = self._filled(dn, of_want, blend, can)
-        scale = blend.means(slice(None))[1].cpu().numpy() if self.job.scale else None
-        return Strip(self.ys[k], filled, of_want, can, self._days(gap, of_want, blend), (~gap).sum(0), scale,
-                     _reason(observation, can), share, column=block.first)
+        scale = blend.average(slice(None), 1).cpu().numpy() if self.job.scale else None
+        return Strip(0, filled, of_want, can, self._days(gap, of_want, blend), (~gap).sum(0), scale,
+                     _reason(observation, can))
 
     def _days(self, gap, of_want, blend):
         "Count the days to the nearest clear date that a window showed, uint16, (N,h,w); 0 where a pixel is clear"
@@ -422,7 +438,7 @@ class _WindowFill:
         for i,t in enumerate(self.want):
             at = np.flatnonzero(gap[i])
             date,can_fill = filled[i].reshape(len(filled[i]), -1),can[i].reshape(-1)
-            values = some_pixels(blend.means(i)[0].flatten(1), at)
+            values = some_pixels(blend.average(i).flatten(1), at)
             put_predictions(date, at, values, self.stack.units.at([t]), can_fill)
             date[:,at[~can_fill[at]]] = self.stack.date_units[t].nodata
         return filled
@@ -761,7 +777,9 @@ def _write_strip(plan, strip, canvases, counts):
     "Write a strip of all dates, and count its pixels: observed, filled, not fillable"
     for i,t in enumerate(plan.job.want):
         name = plan.stack.names[t]
-        for kind in plan.kinds: canvases[name,kind].write(strip.row, products[kind].rows(strip, i, plan.stack, t), strip.column)
+        for kind in plan.kinds:
+            rows = products[kind].rows(strip, i, plan.stack, t)
+            canvases[name,kind].write(strip.row, rows, strip.column)
         gap,can = strip.gap[i],strip.can[i]
         new = [(~gap).sum(), (gap & can).sum(), (gap & ~can).sum()]
         counts[name] = [int(n) for n in np.add(counts.get(name, [0,0,0]), new)]

@@ -234,12 +234,12 @@ class Blend(NamedTuple):
         self.weight.zero_()
         for total in self.sums: total.zero_()
         if self.days is not None: self.days.fill_(NO_LOOK)
-    def means(self,
-        t # positions of dates: one or a slice
-    )->list: # of the mean, and of the scale if it is predicted, (C,H,W) or (dates,C,H,W)
-        "Divide the sums of some dates by their weights"
-        weight = self.weight[t].clamp(min=1e-12)
-        return [total[t]/weight for total in self.sums]
+    def average(self,
+        t, # positions of dates: one or a slice
+        k:int=0 # 0 = of the mean, 1 = of the predicted scale
+    )->Tensor: # (C,H,W) or (dates,C,H,W)
+        "Divide a sum of some dates by the weights"
+        return self.sums[k][t]/self.weight[t].clamp(min=1e-12)
 
 def empty_blend(
     shape:tuple, # dates, bands, rows, columns
@@ -269,6 +269,7 @@ def put_predictions(
     can:np.ndarray=None # bool, (n,); becomes False where a prediction is not finite
 ):
     "Put predictions into some pixels of a date as digital numbers"
+    # a sum is finite only if all its terms are, and is quicker to test than each of them
     if can is not None and not values.sum().isfinite(): can[at] &= torch.isfinite(values).all(0).cpu().numpy()
     new = as_dn(values[None], units)[0].cpu().numpy()
     for band,numbers in zip(dn, new): band[at] = numbers
@@ -281,6 +282,11 @@ def _predict_pixels(filler, dn, hidden, days, doy, units, device, prior):
     start = time.perf_counter()
     mean = filler.predict(sample).mean
     return mean[0,:,:,0],time.perf_counter()-start
+
+def _put_date(mean, hidden, at, dn, units, can):
+    "Put predictions (C,n) for the pixels `at` into a date (C,N), where they are hidden (n,)"
+    of_gap = np.flatnonzero(hidden)
+    put_predictions(dn, at[of_gap], some_pixels(mean, of_gap), units, can)
 
 def fill_pixels(
     filler, # a `Filler` whose `reach` is 0
@@ -306,8 +312,5 @@ def fill_pixels(
         hidden = gap.take(at, 1)
         mean,took = _predict_pixels(filler, dn.take(at, 2), hidden, days, doy, units, device, prior)
         seconds += took
-        for t in want:
-            of_gap = np.flatnonzero(hidden[t])
-            values = some_pixels(mean[t], of_gap)
-            put_predictions(dn[t], at[of_gap], values, units_at[t], None if can is None else can[t])
+        for t in want: _put_date(mean[t], hidden[t], at, dn[t], units_at[t], None if can is None else can[t])
     return seconds
