@@ -18,7 +18,8 @@ from pathlib import Path
 from threading import Lock
 
 libraries = ('torch', 'torch.utils.data', 'accelerate', 'pandas', 'matplotlib.pyplot',
-             'matplotlib_inline.backend_inline', 'rasterio', 'seaborn', 'xarray', 'zarr', 'h5netcdf', 'torchmetrics', 'nbdev.test', 'execnb.shell')
+             'matplotlib_inline.backend_inline', 'rasterio', 'seaborn', 'xarray', 'zarr', 'h5netcdf', 'torchmetrics',
+             'nbdev.test', 'execnb.shell')
 
 class Forked:
     "A process that runs; its methods are those of `subprocess.Popen`"

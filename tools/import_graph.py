@@ -10,7 +10,8 @@ levels = [
     'core program parallel glibc fillers reading',
     'data sample masks models metrics learner datasets',
     'networks train results scenes evaluation',
-    'check download hls training_graphs visualize explore stats per_image_graphs band_correlations compare training_size calibration fill chips evaluate',
+    'check download hls training_graphs visualize explore stats per_image_graphs band_correlations compare '
+    'training_size calibration fill chips evaluate',
     'cli']
 level_of = {room: i for i,rooms in enumerate(levels) for room in rooms.split()}
 
@@ -55,7 +56,8 @@ def faults(
     out = [f'{m}: tools/import_graph.py does not list {room(m)}' for m in graph if room(m) not in level_of]
     if out: return out
     for m,targets in graph.items():
-        out += [f'{m} imports {t}, which stands above it' for t in sorted(targets) if level_of[room(t)] > level_of[room(m)]]
+        above = [t for t in sorted(targets) if level_of[room(t)] > level_of[room(m)]]
+        out += [f'{m} imports {t}, which stands above it' for t in above]
     rooms = {}
     for m,targets in graph.items(): rooms.setdefault(room(m), set()).update({room(t) for t in targets}-{room(m)})
     for each in (graph, rooms):

@@ -14,7 +14,8 @@ from gapfill_baseline.program import program, read_json, whole
 
 root = Path(__file__).resolve().parents[1]
 folder = root/'results'
-needed = 'name','model','adapt','seeds','limit','mae','rmse','skill_linear','worst_place','protocol','protocol_hash','versions'
+needed = ('name','model','adapt','seeds','limit','mae','rmse','skill_linear','worst_place','protocol','protocol_hash',
+          'versions')
 
 def protocols(
     folder:Path=folder # of the leaderboard
@@ -33,7 +34,8 @@ def row_fault(
     if protocol_hash(row['protocol']) != row['protocol_hash']:
         return f"says protocol {row['protocol_hash']}, and its protocol has the hash {protocol_hash(row['protocol'])}."
     if row['protocol_hash'] not in known:
-        return f"has the protocol {row['protocol_hash']}, which is none of {', '.join(known)}. See results/protocols.csv."
+        return (f"has the protocol {row['protocol_hash']}, which is none of {', '.join(known)}. "
+                "See results/protocols.csv.")
     if row['adapt']=='finetune' and len(row['seeds']) < 3: return "is fine-tuned with fewer than three seeds."
 
 def table_row(row:dict, names:dict)->dict:

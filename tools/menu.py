@@ -30,7 +30,8 @@ groups = dict(
         'gapfill_visualize': '07_visualize', 'explore': '07a_explore',
         'gapfill_per_image_graphs': '09_per_image_graphs', 'gapfill_band_correlations': '10_band_correlations',
         'gapfill_compare': '11_compare', 'gapfill_training_size': '11a_training_size',
-        'gapfill_calibration': '11b_calibration', 'gapfill_evaluate': '13_evaluate', 'gapfill_fill': '12_fill', 'gapfill_chips': '12a_chips'})
+        'gapfill_calibration': '11b_calibration', 'gapfill_evaluate': '13_evaluate', 'gapfill_fill': '12_fill',
+        'gapfill_chips': '12a_chips'})
 folders = dict(reading='Reading', datasets='Datasets', fillers='Fillers', networks='Networks', train='Training',
                results='Results', scenes='Scenes', evaluation='Evaluation')
 optional = {'experiments/trial'} # named before it is written

@@ -115,7 +115,8 @@ def same(
     for_nan = 0. if torch.equal(a.isnan(), b.isnan()) else torch.inf
     d = (a-b).abs().nan_to_num(for_nan).max().item() if a.numel() else 0.
     if d <= tolerance: return d
-    raise ValueError(f"{what}: ours and the plain reference differ by {d:.3g}; {tolerance:g} is allowed. Nothing was timed.")
+    raise ValueError(f"{what}: ours and the plain reference differ by {d:.3g}; {tolerance:g} is allowed. "
+                     "Nothing was timed.")
 
 def median_range(
     values # of all pairs
@@ -166,13 +167,16 @@ def alone(
     n_threads:int=1 # of PyTorch
 )->dict: # seconds, peak_mb above before_mb; of the GPU where the function made ready uses it
     "Measure time and peak memory of a function in a process of its own, imports and data not included; Linux only"
-    if not Path('/proc/self/status').exists(): raise ValueError(f"Peak memory is read from /proc, which {platform.system()} has not.")
+    if not Path('/proc/self/status').exists():
+        raise ValueError(f"Peak memory is read from /proc, which {platform.system()} has not.")
     path = os.pathsep.join([str(here), *filter(None, [os.environ.get('PYTHONPATH')])])
     env = os.environ | dict(OMP_NUM_THREADS=str(n_threads), PYTHONPATH=path)
     code = 'from bench import _child; _child()'
     work = pickle.dumps((make, args, n_threads))
     r = subprocess.run([sys.executable, '-P', '-c', code], input=work, capture_output=True, env=env)
-    if r.returncode: raise RuntimeError(f"{make.__name__} failed in a process of its own:\n{r.stderr.decode(errors='replace')}")
+    if r.returncode:
+        said = r.stderr.decode(errors='replace')
+        raise RuntimeError(f"{make.__name__} failed in a process of its own:\n{said}")
     return json.loads(r.stdout.decode().splitlines()[-1])
 
 # Counts

@@ -1,4 +1,6 @@
-"""Make a simulated tile for the measurements: `python experiments/speed/make_scene.py FOLDER [--size 3660] [--dates 3]`.
+"""Make a simulated tile for the measurements.
+
+`python experiments/speed/make_scene.py FOLDER [--size 3660] [--dates 3]`
 
 One GeoTIFF of six bands per date, in tiles of 256 px with deflate as HLS has them, and a cloud mask for each."""
 from datetime import date, timedelta

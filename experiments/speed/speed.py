@@ -1044,10 +1044,12 @@ def _check_rows(rows, device):
     if unknown := [r for r in rows if r not in benches()]:
         raise ValueError(f"rows names {unknown[0]}; choose from {', '.join(benches())}.")
     if device=='cuda' and not set(rows) & set(on_device):
-        raise ValueError(f"rows names {rows[0]}, which says nothing about a GPU; choose from {', '.join(on_device)}, or leave --device out.")
+        raise ValueError(f"rows names {rows[0]}, which says nothing about a GPU; choose from {', '.join(on_device)}, "
+                         "or leave --device out.")
     if device=='cpu' and 'busy' in rows: raise ValueError("rows names busy, which is about a GPU; pass --device cuda.")
     if device=='cpu' and 'bf16' in rows and not fast_bf16():
-        raise ValueError("rows names bf16, which this processor has no instructions for. Leave it out, or measure it on another.")
+        raise ValueError("rows names bf16, which this processor has no instructions for. Leave it out, "
+                         "or measure it on another.")
 
 def check_bench(rows, pairs, threads, device, quickly, published=None)->Setting: # sizes
     "Turn the options into sizes, or complain in one line about the one that cannot be"
