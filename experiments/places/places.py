@@ -6,7 +6,8 @@ hides clear pixels of each place (hiding.py), fills them by every filler and sto
 was stopped goes on, and a new filler costs its own time only. A network that was trained elsewhere is a row too:
 `--runs NAME:FOLDER_OF_THE_RUN`. So is a model from elsewhere, with the path of its weights and an adaptation of
 `gapfill_evaluate`: `--models NAME:MODEL:WEIGHTS:ADAPT`. Rows of one name with `#` and a number at the end are seeds of a
-row: their errors are averaged."""
+row: their errors are averaged. `--keep` adds rows to stored tables; a row that is filled again shows that they are of
+the same places."""
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from gapfill_baseline.core import HLS, Sample
 from gapfill_baseline.evaluate import adapted
 from gapfill_baseline.fillers.bayes import learn_prior
 from gapfill_baseline.models import BayesFill, KernelFill, band_prior, fillers, get_filler
+from gapfill_baseline.networks.base import NetFill, map_images
 from gapfill_baseline.networks.declared import DeclaredNet, OtherBands, read_model
 from gapfill_baseline.parallel import in_order, workers
 from gapfill_baseline.program import program, whole
@@ -73,12 +75,11 @@ class Model(NamedTuple):
 def build_model(
     model:Model, # from elsewhere
     place:Place # to fill
-): # `Filler` with `most_dates`, the number of dates to show it; None = all
+): # `Filler`
     "Build a model from elsewhere for a place"
     net = DeclaredNet(read_model(model.name, model.weights or None), place.bands)
     filler = adapted(net, model.adapt)
-    most = RIDGE_DATES if model.adapt=='ridge' else net.declaration.dates[1]
-    filler.most_dates = most
+    if model.adapt=='ridge': filler.most_dates = RIDGE_DATES
     return filler
 
 def build(
@@ -110,6 +111,19 @@ def as_batch(
     year = torch.tensor([[float(place.dates[t].year) for t in dates]])
     return Sample(observed, gap, days-days[:,:1], doy, *nothing, torch.arange(1), band_prior(place.bands)[None], year)
 
+def dates_for(
+    filler, # a `Filler`
+    gap:np.ndarray, # bool, (T,H,W)
+    place:Place,
+    t:int # position of the date to fill
+)->np.ndarray: # positions of the dates to show, ascending
+    "Choose the most informative dates for a filler of a fixed or a largest number of dates"
+    declaration = getattr(getattr(filler, 'net', None), 'declaration', None)
+    largest = getattr(filler, 'most_dates', declaration and declaration.dates[1])
+    k = filler.time_steps or largest
+    if not k or k > len(gap): return np.arange(len(gap))
+    return dates_to_see(gap[None], place.days, np.array([t]), k)[0]
+
 @torch.no_grad()
 def fill_date(
     filler, # a `Filler`
@@ -117,12 +131,16 @@ def fill_date(
     place:Place,
     t:int # position of the date
 )->np.ndarray: # reflectance, float32, (C,H,W)
-    "Fill one date; a filler of a fixed or a largest number of dates is shown the most informative ones"
-    dates = np.arange(len(shown.gap))
-    k = filler.time_steps or getattr(filler, 'most_dates', None)
-    if k and k <= len(dates): dates = dates_to_see(shown.gap[None], place.days[dates], np.array([t]), k)[0]
+    "Fill one date; of networks that predict single pixels, only the hidden ones are asked for"
+    dates = dates_for(filler, shown.gap, place, t)
+    at = list(dates).index(t)
     s = as_batch(shown.reflectance[dates], shown.gap[dates], place, dates)
-    return filler(s).mean[0,list(dates).index(t)].numpy()
+    if not isinstance(filler, NetFill) or filler.reach!=0: return filler(s).mean[0,at].numpy()
+    hidden = s.gap[0,at]
+    some = map_images(s, lambda x: x[...,hidden][...,None,:]) # as an image of one row
+    filled = s.observed[0,at].clone()
+    filled[:,hidden] = filler(some).mean[0,at,:,0]
+    return filled.numpy()
 
 # Sums of errors
 
@@ -397,6 +415,33 @@ def _store(out, tables):
     for name,table in tables.items():
         with whole(Path(out)/f'{name}.csv') as part: table.to_csv(part, index=False, float_format='%.5g')
 
+def _refuse_other_places(new, stored):
+    "Refuse stored errors of places that differ from those of this call"
+    columns = ['bands','place']
+    there,here = (set(map(tuple, t[columns].values)) for t in (stored, new))
+    if other := sorted(there ^ here):
+        raise ValueError(f"keep: {other[0][1]} is only in one of the stored and the new tables. Leave --keep out.")
+    pairs = stored.merge(new, on=by_place, suffixes=('_stored',''))
+    if pairs.empty: raise ValueError("keep: no stored row was filled again for comparison. Add --fillers linear.")
+    off = pairs[~np.isclose(pairs.mae, pairs.mae_stored, rtol=1e-4, atol=0)]
+    for r in off.itertuples():
+        raise ValueError(f"keep: {r.filler} has an error of {r.mae:.5g} at {r.place}, and {r.mae_stored:.5g} is stored. "
+                         "Leave --keep out.")
+
+def with_stored(
+    tables:dict, # of `tables_of`
+    out # folder of stored tables
+)->dict: # of tables
+    "Add the stored rows of fillers that this call has not filled"
+    stored = {name: pd.read_csv(Path(out)/f'{name}.csv') for name in tables}
+    _refuse_other_places(tables['by_place'], stored['by_place'])
+    joined = {}
+    for name,new in tables.items():
+        old = stored[name].set_index(by_filler)
+        others = old[~old.index.isin(new.set_index(by_filler).index)].reset_index()
+        joined[name] = pd.concat([others[list(new)], new], ignore_index=True)
+    return joined | dict(summary=_best_first(joined['summary']))
+
 def _rows_wanted(names, others):
     "List the rows: the named fillers or all that make sense, and the networks from elsewhere"
     known = [*(n for n in fillers if n not in without_sense), *learners]
@@ -419,7 +464,8 @@ def compare_places(
     runs:Param('networks that were trained elsewhere, each NAME:FOLDER', str, nargs='+')=None,
     models:Param('models from elsewhere, each NAME:MODEL:WEIGHTS:ADAPT', str, nargs='+')=None,
     processors:int=2, # places filled at once
-    right_masks_only:bool=False # leave the cases of wrong masks out
+    right_masks_only:bool=False, # leave the cases of wrong masks out
+    keep:bool=False # keep the rows of other fillers that the tables in `out` have
 )->pd.DataFrame: # the summary
     "Compare fillers on real places"
     folder = folder or os.environ.get('GAPFILL_REAL_DATA')
@@ -433,7 +479,9 @@ def compare_places(
     _fill_all(jobs, processors)
     facts = facts_of(jobs)
     absent = pd.DataFrame([*(left_out | missing).items()], columns=['name','why'])
-    tables = tables_of(read_sums(jobs), facts) | dict(places=facts, sources=source_table(folder), left_out=absent)
+    tables = tables_of(read_sums(jobs), facts)
+    if keep: tables = with_stored(tables, out)
+    tables |= dict(places=facts, sources=source_table(folder), left_out=absent)
     _store(out, tables)
     return tables['summary']
 

@@ -189,10 +189,27 @@ def fill(observed, gap, days, doy, year, lat, lon, bands): return observed.sum(1
     others = places._named_models([f'mine:{model_file}::none'])
     test_eq([places.takes(others['mine'], band_sets[k]) for k in ('six','four')], [True,False])
     mine = build('mine', p, real, others)
-    test_eq(mine.most_dates, 3)
+    test_eq(dates_for(mine, ~p.clear, p, 1).tolist(), [0,1,2])
     for n in (len(p.clear), 2): # fewer dates than it takes are shown as well
         shown = Shown(p.reflectance[:n], ~p.clear[:n], p.clear[1])
         assert np.isfinite(fill_date(mine, shown, p, 1)).all()
+
+    # Of a network of single pixels, only the hidden ones are asked for, and the image is the same
+    pixels = {}
+    for name,fact in dict(all='', hidden=', pixelwise=True').items():
+        file = Path(tmp)/f'{name}.py'
+        file.write_text(f'''
+asked = []
+declaration = dict(bands=['blue','green','red','nir','swir_1','swir_2']{fact})
+def fill(observed, gap, days, doy, year, lat, lon, bands):
+    asked.append(gap[0,0].numel())
+    return observed.sum(1, keepdim=True).expand_as(observed)/(~gap).sum(1)[:,None,None].clamp(min=1)
+''')
+        filler = build_model(places.Model(str(file), '', 'none'), p)
+        shown = Shown(p.reflectance, ~p.clear, p.clear[1])
+        pixels[name] = fill_date(filler, shown, p, 2),filler.net.model.fill.__globals__['asked']
+    test_close(pixels['hidden'][0], pixels['all'][0], 1e-6)
+    test_eq([asked for _,asked in pixels.values()], [[SIDE*SIDE], [(~p.clear[2]).sum()]])
 with expect_fail(ValueError, "models has 'a:b'; write NAME:MODEL:WEIGHTS:ADAPT"): places._named_models(['a:b'])
 
 # Tables: all places weigh the same, one site is drawn together, the last date stands apart, the worst place is named
@@ -230,6 +247,20 @@ with tempfile.TemporaryDirectory() as tmp:
         table = compare_places('x', out, work, ['linear','mean'])
         network = compare_places('x', out, work, ['linear'], [f'unet:{stored.parent}/unet_0.1.0'])
         test_eq(network[['bands','filler']].values.tolist(), [['six','unet'],['six','linear'],['four','linear']])
+        once,twice = Path(tmp)/'once',Path(tmp)/'twice'
+        compare_places('x', once, work, ['linear','mean','regression'])
+        compare_places('x', twice, work, ['linear','mean'])
+        compare_places('x', twice, work, ['linear','regression'], keep=True)
+        for name in tables: # the same rows, in another order
+            keys = [*by_filler, *{'by_place': ['place'], 'by_band': ['band'], 'by_days': ['days'],
+                                  'by_case': ['case','clouds']}.get(name, [])]
+            both = [pd.read_csv(folder/f'{name}.csv').sort_values(keys, ignore_index=True) for folder in (once, twice)]
+            pd.testing.assert_frame_equal(*both, rtol=1e-4)
+        with expect_fail(ValueError, 'no stored row was filled again'):
+            compare_places('x', twice, work, ['closest'], keep=True)
+        pd.read_csv(file).assign(absolute=2e9).to_csv(file, index=False)
+        with expect_fail(ValueError, 'keep: linear has an error of'):
+            compare_places('x', twice, work, ['linear'], keep=True)
         with expect_fail(ValueError, 'lineer'): compare_places('x', out, work, ['lineer'])
         with expect_fail(ValueError, 'NAME:FOLDER'): compare_places('x', out, work, ['linear'], ['a'])
     six = table[table.bands=='six']

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from ..core import Filler, Sample
 from .adapt import TokenRidge
-from ..networks.base import NetFill
+from ..networks.base import NetFill, map_images
 from ..networks.declared import DeclaredNet, only_encodes
 from ..program import one_line
 
@@ -146,6 +146,15 @@ def _takes_gaps(trial):
     for name,gap in dict(nothing=one*False, everything=one|True, **{'one whole date': one}).items():
         mean,_ = trial.predict(s._replace(gap=gap, observed=s.target*~gap[:,:,None]))
         if not mean.isfinite().all(): return f'with {name} hidden it gives values that are not finite'
+
+@_rule('a pixel does not depend on others, where it declares so')
+def _mixes_pixels(trial):
+    "Compare some pixels alone with the whole chip"
+    if trial.filler.reach!=0: return None
+    s = trial.chips()
+    def some(images): return images[...,2:3,1::3]
+    off = _differ(_each(trial.predict(s), some), trial.predict(map_images(s, some)))
+    return off and f'pixels alone and in their chip differ by {off}'
 
 @_rule('chips of unknown place and year')
 def _takes_unknown(trial):

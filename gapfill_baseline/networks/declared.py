@@ -36,6 +36,7 @@ class Declaration(NamedTuple):
     dates:tuple=(1,None)     # smallest and largest number of dates; None = no limit
     tile:int=None            # side of the images, pixels; None = any multiple of `patch`
     batch:int=None           # chips at a time, for programs of a fixed size; None = any
+    pixelwise:bool=False     # True = a prediction uses its own pixel alone, so pixels may come in any arrangement
 
 units = dict(reflectance=1., dn=1/HLS.scale) # number of each unit in reflectance 1
 
@@ -65,6 +66,10 @@ def _check_sizes(d, source):
     if most and most < least: raise ValueError(f"{source}: dates is {d.dates}; {advice}")
     if d.tile and d.tile%d.patch:
         raise ValueError(f"{source}: tile is {d.tile}, which is not a multiple of patch {d.patch}.")
+    if d.pixelwise not in (True, False):
+        raise ValueError(f"{source}: pixelwise is {d.pixelwise!r:.80}; declare True or False.")
+    if d.pixelwise and (d.tile or d.patch > 1):
+        raise ValueError(f"{source}: pixelwise is True, and patch is {d.patch} and tile {d.tile}; leave both out.")
 
 def _check_fields(facts, source):
     "Refuse a declaration that is no dictionary, has an unknown field or lacks the bands"
@@ -219,6 +224,7 @@ class DeclaredNet(GapNet):
         super().__init__()
         self.model = as_model(model)
         self.declaration = self.model.declaration
+        self.reach = 0 if self.declaration.pixelwise else None
         self.located = located
         self._choose_bands(tuple(band_words(bands)))
         constants = self._constants()

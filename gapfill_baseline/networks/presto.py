@@ -243,16 +243,24 @@ class PrestoDecoder(PrestoCoder):
         terrain = self.terrain(group_vectors[_TERRAIN]).expand(len(place), 1, -1)
         return torch.cat([place, dated.flatten(1,2), terrain], 1)
 
-    def forward(self, encoded, series, context, group_vectors):
-        "Decode each group of each date, (P,T,9,width)"
+    def forward(self, encoded, series, context, group_vectors, groups):
+        "Decode the tokens of some groups of each date, (P,T,len(groups),width)"
         x = self.sequence(encoded, series, context, group_vectors)
         seen = torch.ones_like(x[...,0], dtype=torch.bool)
         seen[:,0] = context.known[series.chip]
-        for block in self.decoder_blocks: x = block(x, seen[:,None,None])
-        return self.decoder_norm(x[:,1:-1]).unflatten(1, (-1,len(_DATED)))
+        at = [1+t*len(_DATED)+_DATED.index(_GROUPS.index(group)) for t in range(series.hidden.shape[1])
+              for group in groups]
+        *first,last = self.decoder_blocks
+        for block in first: x = block(x, seen[:,None,None])
+        x = last(x, seen[:,None,None], torch.tensor(at, device=x.device))
+        return self.decoder_norm(x).unflatten(1, (-1,len(groups)))
 
 # %% ../../nbs/networks/08_presto.ipynb #20d49443
 TOKENS_AT_ONCE = 2**14 # of a portion
+
+def _groups_of(slots):
+    "List the groups of bands, in the order of the file"
+    return [g for g in _GROUPS if g in {group for group,_ in slots}]
 
 def _freeze_unused(net):
     "Freeze the weights of the groups that are always hidden"
@@ -277,26 +285,24 @@ class Presto(nn.Module):
         self.nir,self.own_date = nir,own_date
         self.encoder = PrestoEncoder(width, depth, n_dates)
         self.decoder = PrestoDecoder(decoder_width, width, decoder_depth, n_dates)
-        self.declaration = Declaration(HLS.bands, ('B05','B06','B07','B8A'), dates=(1,n_dates))
+        self.declaration = Declaration(HLS.bands, ('B05','B06','B07','B8A'), dates=(1,n_dates), pixelwise=True)
         _freeze_unused(self)
 
-    def decode(self, series, context):
-        "Decode each group of each date of some pixels, (P,T,9,width)"
+    def decode(self, series, context, groups):
+        "Decode some groups of each date of some pixels, (P,T,len(groups),width)"
         encoded = self.encoder(series, context)
-        return self.decoder(encoded, series, context, self.encoder.channel_embed.weight)
+        return self.decoder(encoded, series, context, self.encoder.channel_embed.weight, groups)
 
     def predict(self, series, context, slots):
         "Predict the bands of some pixels, (P,T,C)"
-        tokens = self.decode(series, context)
-        columns = {group: _DATED.index(_GROUPS.index(group)) for group,_ in slots}
-        found = {group: self.decoder.eo_decoder_pred[group](tokens[:,:,k]) for group,k in columns.items()}
+        groups = _groups_of(slots)
+        tokens = self.decode(series, context, groups)
+        found = {group: self.decoder.eo_decoder_pred[group](tokens[:,:,k]) for k,group in enumerate(groups)}
         return torch.stack([found[group][...,k] for group,k in slots], -1)
 
     def features(self, series, context, slots):
         "Give the decoded tokens of the groups of the bands, side by side, (P,T,F)"
-        tokens = self.decode(series, context)
-        groups = sorted({_DATED.index(_GROUPS.index(group)) for group,_ in slots})
-        return tokens[:,:,groups].flatten(2)
+        return self.decode(series, context, _groups_of(slots)).flatten(2)
 
 # %% ../../nbs/networks/08_presto.ipynb #be1f1e64
 def pixel_series(

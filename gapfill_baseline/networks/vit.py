@@ -98,9 +98,10 @@ class Attention(nn.Module):
         self.heads = heads
         self.qkv = nn.Linear(width, 3*width)
         self.proj = nn.Linear(width, width)
-    def forward(self, x, seen=None):
-        query_key_value = self.qkv(x).unflatten(-1, (3,self.heads,-1)).permute(2,0,3,1,4)
-        mixed = F.scaled_dot_product_attention(*query_key_value, attn_mask=seen)
+    def forward(self, x, seen=None, at=None):
+        query,key,value = self.qkv(x).unflatten(-1, (3,self.heads,-1)).permute(2,0,3,1,4)
+        if at is not None: query = query[:,:,at]
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=seen)
         return self.proj(mixed.transpose(1,2).flatten(2))
 
 # %% ../../nbs/networks/04_vit.ipynb #fe40c890
@@ -116,8 +117,9 @@ class TransformerBlock(nn.Module):
         self.attn = Attention(width, heads)
         self.norm2 = nn.LayerNorm(width, eps)
         self.mlp = nn.ModuleDict(dict(fc1=nn.Linear(width, 4*width), fc2=nn.Linear(4*width, width)))
-    def forward(self, x, seen=None):
-        x = x + self.attn(self.norm1(x), seen)
+    def forward(self, x, seen=None, at=None):
+        kept = x if at is None else x[:,at]
+        x = kept + self.attn(self.norm1(x), seen, at)
         return x + self.mlp.fc2(F.gelu(self.mlp.fc1(self.norm2(x))))
 
 # %% ../../nbs/networks/04_vit.ipynb #eec1d9b7

@@ -15,7 +15,7 @@ from .adversarial import fill_metrics
 from ..core import Sample
 from ..learner import Callback
 from ..metrics import gap_sums
-from ..networks.base import NetFill, turned
+from ..networks.base import NetFill, map_images, turned
 from .schedules import move_average, run_steps
 
 # %% ../../nbs/train/04_supervised.ipynb #a5147900
@@ -45,9 +45,7 @@ def flipped(
     "Flip and turn all images at random"
     k,flip = divmod(int(torch.randint(8, ())), 2)
     s = turned(s, k)
-    if not flip: return s
-    return s._replace(observed=s.observed.flip(-1), gap=s.gap.flip(-1),
-                      target=s.target.flip(-1), valid=s.valid.flip(-1))
+    return map_images(s, lambda x: x.flip(-1)) if flip else s
 
 # %% ../../nbs/train/04_supervised.ipynb #65c300f2
 def recoloured(
