@@ -122,7 +122,7 @@ def dates_for(
     largest = getattr(filler, 'most_dates', declaration and declaration.dates[1])
     k = filler.time_steps or largest
     if not k or k > len(gap): return np.arange(len(gap))
-    return dates_to_see(gap[None], place.days, np.array([t]), k)[0]
+    return dates_to_see(gap[None], place.days[:len(gap)], np.array([t]), k)[0]
 
 @torch.no_grad()
 def fill_date(

@@ -190,7 +190,7 @@ def fill(observed, gap, days, doy, year, lat, lon, bands): return observed.sum(1
     test_eq([places.takes(others['mine'], band_sets[k]) for k in ('six','four')], [True,False])
     mine = build('mine', p, real, others)
     test_eq(dates_for(mine, ~p.clear, p, 1).tolist(), [0,1,2])
-    for n in (len(p.clear), 2): # fewer dates than it takes are shown as well
+    for n in (len(p.clear), 4, 2): # the first dates alone; fewer than it takes are shown as well
         shown = Shown(p.reflectance[:n], ~p.clear[:n], p.clear[1])
         assert np.isfinite(fill_date(mine, shown, p, 1)).all()
 
