@@ -41,7 +41,8 @@ with expect_fail(ValueError, "runs has 'cgan'. Choose from: cgan_0"): t.trial(ru
 
 # A trial of a few chips; a call that trains one run first changes nothing
 brief = dict(unet='--model unet --batch_size 8 --epochs 2 --width 4')
-small = dict(networks=brief, halves=dict(unet=1), chips='--n_train 20 --n_validate 4 --n_masks 8 --size 32')
+small = dict(networks=brief, halves=dict(unet=1), chips='--n_train 20 --n_validate 4 --n_masks 8 --size 32',
+             a_tenth='--n_train 8 --n_validate 4 --n_masks 4 --size 32')
 with tempfile.TemporaryDirectory() as folder, patch.multiple(t, **small):
     work,out = Path(folder)/'work',Path(folder)/'out'
     t.trial(work, out, seeds=1, runs=['unet_0'])
@@ -55,3 +56,6 @@ with tempfile.TemporaryDirectory() as folder, patch.multiple(t, **small):
     test_eq(curves.steps.tolist(), [n_steps,2*n_steps,n_steps])
     test_close(curves.mae[:2], first.valid_gap_mae, 1e-4)
     test_eq(pd.read_csv(out/'lines.csv').filler.tolist(), list(t.lines))
+    runs = pd.read_csv(out/'runs.csv').set_index('run')
+    test_eq(runs[['epochs','epochs_wanted']].values.tolist(), [[2,2],[1,1]])
+    test_eq(runs.mae['unet_0'], curves.mae[1])
