@@ -19,9 +19,10 @@ from fastcore.script import Param
 
 from gapfill_baseline.core import HLS, Sample
 from gapfill_baseline.evaluate import adapted
+from gapfill_baseline.evaluation.adapt import Calibrated
 from gapfill_baseline.fillers.bayes import learn_prior
 from gapfill_baseline.models import BayesFill, KernelFill, band_prior, fillers, get_filler
-from gapfill_baseline.networks.base import NetFill, map_images
+from gapfill_baseline.networks.base import map_images
 from gapfill_baseline.networks.declared import DeclaredNet, OtherBands, read_model
 from gapfill_baseline.parallel import in_order, workers
 from gapfill_baseline.program import program, whole
@@ -118,7 +119,7 @@ def dates_for(
     t:int # position of the date to fill
 )->np.ndarray: # positions of the dates to show, ascending
     "Choose the most informative dates for a filler of a fixed or a largest number of dates"
-    declaration = getattr(getattr(filler, 'net', None), 'declaration', None)
+    declaration = getattr(getattr(filler, 'net', None), 'declaration', None) # of a model from elsewhere
     largest = getattr(filler, 'most_dates', declaration and declaration.dates[1])
     k = filler.time_steps or largest
     if not k or k > len(gap): return np.arange(len(gap))
@@ -131,11 +132,12 @@ def fill_date(
     place:Place,
     t:int # position of the date
 )->np.ndarray: # reflectance, float32, (C,H,W)
-    "Fill one date; of networks that predict single pixels, only the hidden ones are asked for"
+    "Fill one date; a filler that predicts single pixels is asked for the hidden ones alone"
     dates = dates_for(filler, shown.gap, place, t)
     at = list(dates).index(t)
     s = as_batch(shown.reflectance[dates], shown.gap[dates], place, dates)
-    if not isinstance(filler, NetFill) or filler.reach!=0: return filler(s).mean[0,at].numpy()
+    if isinstance(filler, Calibrated): filler = filler.at_level_of(s)
+    if filler.reach!=0: return filler(s).mean[0,at].numpy()
     hidden = s.gap[0,at]
     some = map_images(s, lambda x: x[...,hidden][...,None,:]) # as an image of one row
     filled = s.observed[0,at].clone()
