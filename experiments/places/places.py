@@ -19,10 +19,10 @@ from fastcore.script import Param
 
 from gapfill_baseline.core import HLS, Sample
 from gapfill_baseline.evaluate import adapted
-from gapfill_baseline.evaluation.adapt import Calibrated
+from gapfill_baseline.evaluation.adapt import AtLevel, Calibrated
 from gapfill_baseline.fillers.bayes import learn_prior
 from gapfill_baseline.models import BayesFill, KernelFill, band_prior, fillers, get_filler
-from gapfill_baseline.networks.base import map_images
+from gapfill_baseline.networks.base import NetFill, map_images
 from gapfill_baseline.networks.declared import DeclaredNet, OtherBands, read_model
 from gapfill_baseline.parallel import in_order, workers
 from gapfill_baseline.program import program, whole
@@ -132,12 +132,12 @@ def fill_date(
     place:Place,
     t:int # position of the date
 )->np.ndarray: # reflectance, float32, (C,H,W)
-    "Fill one date; a filler that predicts single pixels is asked for the hidden ones alone"
+    "Fill one date; a network that predicts single pixels is asked for the hidden ones alone"
     dates = dates_for(filler, shown.gap, place, t)
     at = list(dates).index(t)
     s = as_batch(shown.reflectance[dates], shown.gap[dates], place, dates)
     if isinstance(filler, Calibrated): filler = filler.at_level_of(s)
-    if filler.reach!=0: return filler(s).mean[0,at].numpy()
+    if filler.reach!=0 or not isinstance(filler, (NetFill,AtLevel)): return filler(s).mean[0,at].numpy()
     hidden = s.gap[0,at]
     some = map_images(s, lambda x: x[...,hidden][...,None,:]) # as an image of one row
     filled = s.observed[0,at].clone()
@@ -434,12 +434,15 @@ def with_stored(
     tables:dict, # of `tables_of`
     out # folder of stored tables
 )->dict: # of tables
-    "Add the stored rows of fillers that this call has not filled"
-    stored = {name: pd.read_csv(Path(out)/f'{name}.csv') for name in tables}
+    "Add the stored rows of fillers that this call has not filled; a table that is not stored is left out"
+    files = {name: Path(out)/f'{name}.csv' for name in tables}
+    stored = {name: pd.read_csv(file) for name,file in files.items() if file.exists()}
+    for name in ('by_place','summary'):
+        if name not in stored: raise ValueError(f"keep: {files[name]} does not exist. Leave --keep out.")
     _refuse_other_places(tables['by_place'], stored['by_place'])
     joined = {}
-    for name,new in tables.items():
-        old = stored[name].set_index(by_filler)
+    for name,table in stored.items():
+        new,old = tables[name],table.set_index(by_filler)
         others = old[~old.index.isin(new.set_index(by_filler).index)].reset_index()
         joined[name] = pd.concat([others[list(new)], new], ignore_index=True)
     return joined | dict(summary=_best_first(joined['summary']))
@@ -482,9 +485,11 @@ def compare_places(
     facts = facts_of(jobs)
     absent = pd.DataFrame([*(left_out | missing).items()], columns=['name','why'])
     tables = tables_of(read_sums(jobs), facts)
-    if keep: tables = with_stored(tables, out)
-    tables |= dict(places=facts, sources=source_table(folder), left_out=absent)
-    _store(out, tables)
+    about = dict(places=facts, sources=source_table(folder), left_out=absent)
+    if keep:
+        tables = with_stored(tables, out)
+        about = {name: table for name,table in about.items() if (Path(out)/f'{name}.csv').exists()}
+    _store(out, tables | about)
     return tables['summary']
 
 if __name__=='__main__': compare_places()
