@@ -96,6 +96,10 @@ def _covered(days, filled):
     "Compute the share of the filled pixels in bins of days that have held-out ones, 0 to 1"
     return filled[count_days(days) > 0].sum()/max(filled.sum(), 1)
 
+def _share_of_bins(filled):
+    "Give the share of the filled pixels in each bin of days: name -> 0 to 1, `all` = 1"
+    return dict(all=1.) | dict(zip(days_names(), filled/max(filled.sum(), 1)))
+
 def error_table(
     held:HeldOut, # held-out pixels, one or more
     bands:Sequence, # names, (C,)
@@ -107,7 +111,7 @@ def error_table(
     error = _with_mean(np.abs(held.error.astype(float)))
     cluster,interval = _clusters(held)
 
-    share = dict(all=1.) | dict(zip(days_names(), filled/max(filled.sum(), 1)))
+    share = _share_of_bins(filled)
     rows = [row for name,at in _rows_of_bins(held.days).items() if at.any() or share[name]
             for row in _bin_rows(name, share[name], bands, at, _bin_scores(at, error, weight, cluster))]
     out = pd.DataFrame(rows, columns=_columns[2:])

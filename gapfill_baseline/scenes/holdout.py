@@ -24,12 +24,12 @@ class HeldOut(NamedTuple):
     "Errors at hidden clear pixels, one row per pixel"
     error:np.ndarray  # prediction - observed, in the unit of the scene (reflectance where known), float32, (n,C)
     date:np.ndarray   # position of the date in the stack, int64, (n,)
-    days:np.ndarray   # to the pixel's nearest clear date, after hiding, `NO_LOOK` if there is none, uint16, (n,)
+    days:np.ndarray   # days to the pixel's nearest clear date, after hiding, `NO_LOOK` if there is none, uint16, (n,)
     share:np.ndarray  # share of the date that is hidden in its window, own gap included, 0..1, float32, (n,)
     window:np.ndarray # number of the sampled window, int64, (n,)
     scale:np.ndarray=None # predicted scale of the error, float32, (n,C); None = the filler predicts none
     weight:np.ndarray=None # pixels of the gap that a row stands for, float64, (n,)
-    gaps:np.ndarray=None # pixels to fill in the sampled windows by days, see `days_bin`, int64, (D,)
+    gaps:np.ndarray=None # number of pixels to fill in the sampled windows, in bins of days (`days_bin`), int64, (D,)
 
 # %% ../../nbs/scenes/06a_holdout.ipynb #cefe0ab2
 def _patches(n, size, block):
@@ -136,7 +136,7 @@ class _Shapes:
         used = self.part(t, k, mask)*hidden.sum()/mask.sum()
         return near + far + self.season[t,k]/60 - .3*math.log(used)
 
-    def company(self, t, k, mask, most):
+    def neighbours(self, t, k, mask, most):
         "List at most `most` dates to hide together with date `k`, as long as its days come closer to those of date `t`"
         wanted = self.log_days(t, self.gap[t])[0]
         gap = self.gap[:,mask & ~self.gap[k]] # of the pixels that are hidden
@@ -160,7 +160,7 @@ def _draw_dates(n, k, phase):
 class _Hiding(NamedTuple):
     "A shape on the dates that it hides"
     of:int # position of the date whose gap it stands for
-    dates:tuple # positions; the first one was chosen, the others are its company
+    dates:tuple # positions; the first one receives the shape, the others are its neighbours
     mask:np.ndarray # bool, (h,w)
 
 def _square(mask, share, rng):
@@ -182,7 +182,7 @@ def _hide(shapes, gap, t, taken, rng):
     mask = _turn(gap[t], n)
     part = shapes.part(t, k, coarse)
     if part < 1: mask = _square(mask, part, rng)
-    return _Hiding(t, (k,*shapes.company(t, k, coarse, len(gap)//4)), mask)
+    return _Hiding(t, (k,*shapes.neighbours(t, k, coarse, len(gap)//4)), mask)
 
 def _hidings(gap, n_fill, days, doy, most, phase, rng):
     "Choose what to hide in a window: a list of `_Hiding` of different dates"
