@@ -1,4 +1,4 @@
-"Runs end to end on a few chips, go on after a stop, and are compared with lines at the right epoch"
+"Test trial.py: a few chips end to end, a call that continues, and the epoch from which a network is better than a filler"
 import tempfile
 from pathlib import Path
 from unittest.mock import patch
