@@ -1,4 +1,4 @@
-"Test trial.py: a few chips end to end, a call that continues, and the epoch from which a network is better than a filler"
+"Test trial.py: a trial of a few chips, a call that continues, and the epoch from which a network is the better one"
 import tempfile
 from pathlib import Path
 from unittest.mock import patch
