@@ -41,19 +41,19 @@ class Place(NamedTuple):
     dates:tuple # `datetime.date`, (T,)
     @property
     def days(self):
-        "Days since the first date, float32, (T,)"
+        "Count the days since the first date, float32, (T,)"
         return days_since(self.dates)
     @property
     def doy(self):
-        "Day of the year, float32, (T,)"
+        "Give the day of the year of each date, float32, (T,)"
         return day_of_year(self.dates)
     @property
     def clear_share(self):
-        "Share of each date that is clear, 0 to 1, (T,)"
+        "Compute the share of each date that is clear, 0 to 1, (T,)"
         return self.clear.mean((1,2))
     @property
     def scorable(self):
-        "Positions of the dates that are clear enough to be scored"
+        "Find the positions of the dates that are clear enough to be scored"
         return np.flatnonzero(self.clear_share >= LEAST_CLEAR)
 
 class Source(NamedTuple):

@@ -72,7 +72,7 @@ def every_nth(
     return some,n/some.gap.shape[-1]
 
 class Calibrated(Filler):
-    "A model whose bands are brought to the level of each chip"
+    "A model whose bands are corrected to the level of each chip"
     def __init__(self,
         filler # a `Filler`
     ):

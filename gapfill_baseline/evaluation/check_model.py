@@ -57,7 +57,7 @@ class _Trial(NamedTuple):
         "Predict a batch: the mean, and the scale if there is one"
         return self.filler.predict(s)[:2]
 
-rules = {} # what is checked -> function of a `_Trial`, gives a fault or None
+rules = {} # rule, as text -> function that takes a `_Trial` and returns the fault or None
 
 def _rule(text):
     "Enter a function in `rules`"

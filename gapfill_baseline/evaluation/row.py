@@ -122,7 +122,7 @@ def _summary_rows(summary, name):
         yield [label, _with_interval(row, 'mae'), _with_interval(row, 'skill_linear'), _speed(row.chips_per_second)]
 
 def _verdict(row):
-    "Say in one sentence how the model stands beside linear interpolation"
+    "Compare the model with linear interpolation in one sentence"
     skill = row['skill_linear']
     size = f"{100*abs(skill['value']):.0f} % {'lower' if skill['value'] > 0 else 'higher'}"
     if skill['low'] is None: return f"Its error is {size} than that of linear interpolation; there is no interval."

@@ -124,7 +124,7 @@ def _fit_examples(products, n_pixels, n_bands, which, weights, penalty=40.):
     return slopes.mT,covariance,xx
 
 def _some_rows(rows, most, seed=0):
-    "Draw at most some rows of a table"
+    "Draw at most `most` rows of a table"
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
     return rows[order[:most]]
 
@@ -204,7 +204,7 @@ def _band_map(prior, positions):
     return to_all,some
 
 def _noise_without(prior, covariance, unpredicted):
-    "Add to the noise of a prior what the bands that are left out would have predicted, (C,C)"
+    "Add to the covariance of the residuals the part that the left-out bands would have predicted, (C,C)"
     n_bands = len(prior.mean)
     of_bands = covariance.unflatten(1, (n_bands,-1)).unflatten(0, (n_bands,-1))
     return torch.linalg.inv(prior.noise)+torch.einsum('iajb,ab->ij', of_bands, unpredicted)

@@ -38,7 +38,7 @@ class Declaration(NamedTuple):
     batch:int=None           # chips at a time, for programs of a fixed size; None = any
     pixelwise:bool=False     # True = a prediction uses its own pixel alone, so pixels may come in any arrangement
 
-units = dict(reflectance=1., dn=1/HLS.scale) # number of each unit in reflectance 1
+units = dict(reflectance=1., dn=1/HLS.scale) # name -> value of a reflectance of 1 in this unit
 
 # %% ../../nbs/networks/06_declared.ipynb #30573174
 def _are_numbers(x, n):
@@ -167,7 +167,7 @@ def _later(values, n, step):
 def pad_dates(
     x:ModelInput, # of a batch
     least:int # dates that the model needs
-)->ModelInput: # with at least so many dates
+)->ModelInput: # with at least `least` dates
     "Add hidden dates"
     n = least-x.gap.shape[1]
     if n <= 0: return x

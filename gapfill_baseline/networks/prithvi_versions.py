@@ -110,7 +110,7 @@ def count_blocks(
 def check_autoencoder(
     state:State # tensors by short names
 ):
-    "Refuse tensors that are no masked autoencoder"
+    "Refuse tensors that are not those of a masked autoencoder"
     for name,n_axes in (('patch_embed.proj.weight',5), ('decoder_embed.weight',2)):
         if name not in state:
             raise ValueError(f"{state.source} lacks {name}; it holds no masked autoencoder with its decoder.")

@@ -59,7 +59,7 @@ _columns = ['run','filler','band','days','n','share','mae','low','high'] # of ex
 _fewest = 5 # windows or dates that an interval needs
 
 def _clusters(held):
-    "Choose what the bootstrap draws, windows or else dates: cluster of each row, and a phrase"
+    "Choose the clusters of the bootstrap, windows or else dates: cluster of each row, and a phrase for the text"
     for kind in ('window','date'):
         cluster = np.unique(getattr(held, kind), return_inverse=True)[1]
         n = cluster.max(initial=-1)+1
@@ -198,7 +198,7 @@ def _tag(path):
     with open_raster(path) as src: return src.tags().get('run')
 
 def _is_table(table):
-    "True if a table has the columns of expected_error.csv, with numbers where numbers belong"
+    "Test whether a table has the columns of expected_error.csv, with numbers where numbers belong"
     plain = isinstance(table.index, pd.RangeIndex) # rows of more fields than columns have another index
     return plain and list(table)==_columns and table[_columns[4:]].apply(pd.api.types.is_numeric_dtype).all()
 

@@ -50,7 +50,7 @@ class Job(NamedTuple):
     max_days:int=None # days to the nearest clear date of a pixel that is filled, at most; None = any
     @property
     def by_pixel(self):
-        "Tell whether each pixel is filled from its own dates, without windows"
+        "Test whether each pixel is filled from its own dates, without windows"
         return self.filler.reach==0 and not self.fill_all and self.time_steps is None
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #4ef6d8cc
@@ -541,13 +541,13 @@ def _fill_settings(stack, job, name, weights='', uncertainty=False):
 _begin_again = 'To start again, pass --overwrite without --resume.'
 
 def _differ_in_version_only(before, now):
-    "True if two fills differ in nothing but the version of the package"
+    "Test whether two fills differ in nothing but the version of the package"
     return before != now and before | dict(software='')==now | dict(software='')
 
 def _is_count(v): return isinstance(v, int) and not isinstance(v, bool) and v >= 0
 
 def _is_state(state):
-    "True if a state holds settings, pixel counts and a number of strips"
+    "Test whether a state holds settings, pixel counts and a number of strips"
     settings,counts = state.get('what'),state.get('counts')
     if not isinstance(settings, dict) or not isinstance(counts, dict): return False
     good = [isinstance(v, list) and len(v)==3 and all(map(_is_count, v)) for v in counts.values()]
@@ -692,7 +692,7 @@ def _has_tag(path, settings):
     return tags.get('run')==_run_tag(settings | dict(software=tags.get('software')))
 
 def _is_result(path, settings):
-    "True if a file is a complete result of these settings"
+    "Test whether a file is a complete result of these settings"
     if not Path(path).exists() or not _has_tag(path, settings): return False
     try: check_ends(path)
     except RasterioError: return False
