@@ -552,7 +552,7 @@ def gapfill_check_model(
     weights:str=None, # file of the weights of a named network, or for load of a Python file
     bands:Param('names of the bands of the chips; the six of HLS unless given', str, nargs='+')=None,
 ):
-    "Try a model on made chips: whether it reads the reference, depends on other chips, or fails on what it declares"
+    "Try a model on simulated chips: does it read the reference, depend on other chips, or fail on what it declares?"
     o = SimpleNamespace(**locals())
     from gapfill_baseline.evaluate import check
     if check(o): raise SystemExit(1)

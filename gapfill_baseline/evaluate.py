@@ -64,7 +64,7 @@ class AutocastFill(NetFill):
         with torch.autocast(s.observed.device.type, torch.bfloat16): return super().ask(s)
 
 def files_of(
-    path # of a file or a folder; None, or something else
+    path # of a file or a folder; anything else, such as None or a name, has no files
 )->list: # paths
     "List the files of a model"
     if not path or not Path(path).exists(): return []
@@ -98,7 +98,7 @@ def adapted(
 def is_of_package(
     model:str # the value of `--model`
 )->bool:
-    "Test for a filler or the folder of a run, which are no models from elsewhere"
+    "Test for a filler or the folder of a run, in contrast to a model from elsewhere"
     return model in fillers or Path(model).is_dir()
 
 def _of_package(o, ds):
@@ -115,7 +115,7 @@ _of_training = ('model','weights','dataroot','dataset','split','epochs','lr','cr
                 'n_bands','cache_dir','skip_bad') # options that the trainer shares
 
 def _tuned(o, out, train):
-    "Train a model further with each seed: folders of the runs"
+    "Train a model further with each seed, and return the folders of the runs"
     given = {name: getattr(o, name) for name in _of_training if getattr(o, name) is not None}
     given |= dict(mask_position=o.mask_position or ['all'], out_dir=str(out/'runs'), visualization='none')
     folders = [out/'runs'/f'seed_{seed}' for seed in o.seeds or (0,1,2)]
@@ -130,7 +130,7 @@ def model_entries(
     out:Path, # folder of the evaluation
     train # `gapfill_train`
 )->list: # of `Entry`, all of one row
-    "Make the rows of the model"
+    "Make the entries of the model, with one filler per seed"
     if is_of_package(o.model): return _of_package(o, ds)
     name = _row_name(o)
     if o.adapt=='finetune':
@@ -156,34 +156,42 @@ _beside = 'linear','regression','bayes','kernel','mean','closest','harmonic','ba
 
 _only_tuned = dict(epochs=20, lr=3e-4, crop=None) # options of finetune alone, and their values unless given
 
+def _without_effect(o):
+    "Give the values of the options that would have no effect; None = not given"
+    ours = is_of_package(o.model)
+    unused = {name: getattr(o, name) for name in _only_tuned if o.adapt!='finetune'}
+    if ours: unused |= dict(weights=o.weights)
+    if not ours and o.adapt!='finetune': unused |= dict(seeds=o.seeds)
+    if ours or o.adapt in ('ridge','finetune'):
+        unused |= dict(precision=o.precision if o.precision!='fp32' else None)
+    return unused
+
 def _refuse_unused(o):
     "Refuse an option that would have no effect"
-    ours = is_of_package(o.model)
-    if ours and o.adapt not in ('none','calibrate'):
+    if is_of_package(o.model) and o.adapt not in ('none','calibrate'):
         raise ValueError(f"adapt is {o.adapt}, and {o.model} is no model from elsewhere. Choose none or calibrate.")
-    without_effect = {name: getattr(o, name) for name in _only_tuned if o.adapt!='finetune'}
-    if ours: without_effect |= dict(weights=o.weights)
-    if not ours and o.adapt!='finetune': without_effect |= dict(seeds=o.seeds)
-    if ours or o.adapt in ('ridge','finetune'):
-        without_effect |= dict(precision=o.precision if o.precision!='fp32' else None)
-    for name,value in without_effect.items():
+    for name,value in _without_effect(o).items():
         if value is not None:
             raise ValueError(f"{name} is {value}, and it has no effect on {o.model} with --adapt {o.adapt}. "
                              "Leave it out.")
-    for name,value in _only_tuned.items():
-        if getattr(o, name) is None: setattr(o, name, value)
 
-def _checked(asked):
-    "Check the options of `gapfill_evaluate`, and return a copy with lists for options that take several values"
-    o = SimpleNamespace(**vars(asked))
+def _check_choices(o):
+    "Refuse options that are missing or have an unknown value"
     for name in ('model','dataroot','out_dir'):
         if not getattr(o, name): raise ValueError(f"{name} is not given. Pass --{name}.")
     for name,choices in dict(adapt=adaptations, precision=('fp32','bf16')).items():
         if getattr(o, name) not in choices:
             raise ValueError(f"{name} is {getattr(o, name)}; choose from {', '.join(choices)}.")
+
+def _checked(asked):
+    "Check the options of `gapfill_evaluate`, and return a copy with defaults and with lists"
+    o = SimpleNamespace(**vars(asked))
+    _check_choices(o)
     o.model = str(o.model)
     o.seeds = as_list(o.seeds) or None
     _refuse_unused(o)
+    for name,value in _only_tuned.items():
+        if getattr(o, name) is None: setattr(o, name, value)
     if o.name in fillers and o.name!=o.model:
         raise ValueError(f"name is {o.name}, which is a filler of this package. Pass another --name.")
     o.fillers = as_list(o.fillers) or list(_beside)
@@ -202,12 +210,12 @@ def _open(o):
     return ds
 
 def _facts(o):
-    "Collect what is known of the model, for row.json"
+    "Collect the facts about the model for row.json"
     files = [dict(name=f.name, sha256=file_hash(f)) for f in files_of(o.model)+files_of(o.weights)]
     return dict(model=Path(o.model).name, adapt=o.adapt, precision=o.precision, files=files, command=_command(o))
 
 def _command(o):
-    "Write the command of an evaluation, with the names of files and without their folders"
+    "Write the command of an evaluation, with names of files in place of their paths"
     given = dict(model=Path(o.model).name, weights=o.weights and Path(o.weights).name, adapt=o.adapt, limit=o.limit)
     words = [f'--{k} {v}' for k,v in given.items() if v and v!='none']
     return f"gapfill_evaluate {' '.join(words)} --dataroot DATAROOT --out_dir OUT_DIR"
@@ -226,7 +234,7 @@ def _write_row(o, out, ds, name, seeds):
     return row
 
 def _print_result(row, out):
-    "Print what an author wants to know first"
+    "Print the error of the model, and the fillers that have a smaller one"
     mae = row['mae']
     interval = '' if mae['low'] is None else f" [{mae['low']:.4f}, {mae['high']:.4f}]"
     better = [n for n,other in row['others'].items() if other < mae['value']]
@@ -271,7 +279,7 @@ def evaluate(
 def check(
     o:SimpleNamespace # options of `gapfill_check_model`
 )->dict: # rule -> fault
-    "Try a model on made chips, and print what is wrong"
+    "Try a model on simulated chips, and print the rules that it breaks"
     net = DeclaredNet(read_model(str(o.model), o.weights), as_list(o.bands) or HLS.bands)
     faults = check_model(net)
     for rule,fault in faults.items(): print(f'not kept: {rule}: {fault}')

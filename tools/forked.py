@@ -1,9 +1,9 @@
 """Start Python scripts in processes forked from one that has imported the heavy libraries already.
 
 A script then starts in some milliseconds instead of seconds. It has a session, a folder, arguments and output of its
-own, and ends like a process of its own. What it imports or changes is seen by no other script. The process that is
-forked imports libraries alone, nothing of the package. Other commands can be started in the same way; of both, the
-seconds of work are counted."""
+own, and ends like a process of its own. No other script sees its imports and changes. The process that is forked
+imports libraries only, and nothing of the package. Other commands can be started in the same way. The CPU seconds of
+scripts and commands are counted."""
 import gc
 import importlib
 import json
@@ -25,11 +25,11 @@ class Forked:
     "A process that runs; its methods are those of `subprocess.Popen`"
     def __init__(
         self,
-        replies:socket.socket # gives the number of the process, then its exit status and seconds of work, a line each
+        replies:socket.socket # gives two lines: the number of the process; its exit status and CPU seconds
     ):
         self._replies,self._received = replies,b''
         self.pid = int(self._line())
-        self.work = None # seconds, after the end
+        self.work = None # CPU seconds, known after the end
 
     def _line(self, timeout=None):
         "Read the next line"
@@ -65,9 +65,9 @@ class ForkServer:
     def start(
         self,
         args:list, # path of the script, or of another program, and its arguments
-        cwd:Path, # folder it runs in
-        stdout, # open file for what it prints, errors included
-        is_script:bool=True # it is a Python script, which need not import the libraries again
+        cwd:Path, # folder in which it runs
+        stdout, # open file for its output, errors included
+        is_script:bool=True # True for a Python script, which need not import the libraries again
     )->Forked:
         "Start a script or another program"
         ours,theirs = socket.socketpair()
@@ -83,7 +83,7 @@ class ForkServer:
         self._process.wait()
 
 def prepare(args, cwd, is_script, replies, out):
-    "Make this process that of a script, or run another program in it"
+    "Turn this process into that of a script, or run another program in it"
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     for fd,file in enumerate((nothing, out, out)): os.dup2(file, fd)
@@ -96,8 +96,8 @@ def prepare(args, cwd, is_script, replies, out):
     os.close(replies)
     if not is_script: os.execvp(args[0], args)
 
-def attend(replies, out, **request):
-    "Fork a script, and reply with its exit status; returns, as the script, the path of its file"
+def fork_and_wait(replies, out, **request):
+    "Fork a script, and reply with its exit status; in the process of the script, return the path of its file"
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if not pid:
@@ -111,19 +111,19 @@ def attend(replies, out, **request):
 
 def serve(
     control:socket.socket # on which the requests come
-)->str: # path of a script; None = there is nothing more to do
-    "Fork this process for each request; returns in the process of each script, and at the end"
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN) # the processes that attend to scripts are not waited for
+)->str: # path of a script; None = there are no more requests
+    "Fork this process for each request; return in the process of each script, and at the end"
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN) # processes that wait for scripts are not themselves waited for
     while True:
         request,files,*_ = socket.recv_fds(control, 1<<20, 2)
         if not request: return None
         if not os.fork():
             control.close()
-            return attend(*files, **json.loads(request))
+            return fork_and_wait(*files, **json.loads(request))
         for fd in files: os.close(fd)
 
 def main(control):
-    "Import the libraries, then be a script whenever one is asked for"
+    "Import the libraries, then serve requests; in the process of a script, run it"
     for name in libraries: importlib.import_module(name)
     gc.collect()
     gc.freeze() # this memory stays shared

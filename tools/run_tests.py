@@ -1,4 +1,4 @@
-"Run everything that must pass, a line each; the last line counts what passed, failed, was skipped, and old tables"
+"Run all checks, and print a line for each; the last line counts passed, failed and skipped checks, and old tables"
 import csv
 import json
 import os
@@ -25,26 +25,26 @@ from stored_tables import old_tables
 
 root = Path(__file__).resolve().parent.parent
 programs = Path(sys.executable).parent
-seconds_file = root/'tools/check_seconds.json' # of work of each check, which order the next run
-hang = 3600 # seconds after which something hangs; far more than a busy machine takes
-workers = min(8, os.cpu_count()) # everything runs on one thread
+seconds_file = root/'tools/check_seconds.json' # CPU seconds of each check, by which the next run is ordered
+hang = 3600 # seconds after which a check counts as hanging; far more than a busy machine takes
+workers = min(8, os.cpu_count()) # checks that run at once, each on one thread
 room_in_memory = 8 << 30 # bytes that a folder in memory must have to hold the temporary files
 running = set() # numbers of processes, each the first of its group
-work = local() # `seconds`: of work of the programs that this thread has run
+work = local() # `seconds`: CPU seconds of the programs that this thread has run
 
-class Failed(Exception): "Its text is the reason of a failure"
-class Skipped(Exception): "Its text names what is missing here"
+class Failed(Exception): "A check fails; the text is the reason"
+class Skipped(Exception): "A check cannot run here; the text names the missing part"
 
 class Check(NamedTuple):
     "One line of the output"
     name:str # as printed
-    run:Callable # returns what to print below the line, and raises `Failed` or `Skipped`
+    run:Callable # returns text to print below the line, and raises `Failed` or `Skipped`
     args:tuple=() # of `run`
 
 # Processes
 
 def kill(pid):
-    "Kill a process and all that it started"
+    "Kill a process and all processes of its group"
     try: os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError: pass
 
@@ -60,17 +60,17 @@ def own_process(args, cwd, stdout):
                             stderr=subprocess.STDOUT, start_new_session=True)
 
 def forked_process(args, cwd, stdout):
-    "Start a Python script without importing the libraries again; elsewhere than on Linux, libraries may not survive it"
+    "Start a Python script, on Linux without importing the libraries again"
     if sys.platform == 'linux': return fork_server().start(args, cwd, stdout)
     return own_process([sys.executable, *args], cwd, stdout)
 
 def output_of(
-    start:Callable, # of arguments, folder and output file; returns what has `pid` and `wait`
+    start:Callable, # takes arguments, folder and output file; returns a process with `pid` and `wait`
     args:tuple, # path of a program, and its arguments
-    cwd:Path=root, # folder it runs in
+    cwd:Path=root, # folder in which it runs
     limit:float=hang # seconds
-)->str: # what it printed
-    "Run a program to its end, and end what it started; `Failed` shows what it printed"
+)->str: # its output
+    "Run a program to its end, and end the processes that it started; `Failed` has its output"
     with tempfile.TemporaryFile() as out:
         p = start(args, cwd, out)
         running.add(p.pid)
@@ -85,11 +85,11 @@ def output_of(
     return text
 
 def command(*args, cwd=root):
-    "Run a command and return what it prints"
+    "Run a command and return its output"
     return output_of(own_process, args, cwd)
 
 def script(*args):
-    "Run a Python script and return what it prints"
+    "Run a Python script and return its output"
     return output_of(forked_process, args)
 
 # Checks
@@ -125,7 +125,7 @@ def check_outputs(tmp):
     command(sys.executable, tmp/'tools/output_faults.py')
 
 def check_page(page, flags):
-    "Run a notebook and compare its stored outputs; returns a line where some are not compared here"
+    "Run a notebook, compare its stored outputs, and return a line where some are not compared here"
     *notes,last = script(root/'tools/run_page.py', page, '--flags', flags).splitlines() or ['']
     if last != end_of_page: raise Failed('\n'.join([*notes, last, 'the page ended before its last cell']))
     return '\n'.join(notes)
@@ -135,7 +135,7 @@ def check_script(path, flags):
     script(path, *flags.split())
 
 def check_broken_files(flags):
-    "Break a tenth of what the readers read, or with slow cells all of it"
+    "Break a tenth of the files of the readers' tests, or with slow cells all of them"
     command(sys.executable, root/'tests/test_fuzz.py')
     command(sys.executable, root/'tests/fuzz.py', '--share', 1 if 'slow' in flags.split() else .1)
 
@@ -146,7 +146,7 @@ def check_site(tmp):
     for tool in ('check_site.py', 'finish_site.py'): command(sys.executable, tmp/'tools'/tool, '--self_test')
 
 def check_browser(tmp):
-    "Open pages made to be complained about, then the site that `check_site` has built"
+    "Open pages with known faults, then the site that `check_site` has built"
     for args in (['--self_test'], ['--site', tmp/'_docs']):
         text = command(sys.executable, tmp/'tools/browse_site.py', *args)
         if text.startswith('skipped: '): raise Skipped(text)
@@ -158,7 +158,7 @@ def check_readme(tmp):
         must_be_same(root, tmp, glob, 'not made from nbs/index.ipynb. Run make readme.')
 
 def history(run):
-    "Read the rows of a run's history, without the clock"
+    "Read the rows of a run's history, without columns of measured time"
     clock = 'seconds', 'chips_per_second'
     with (run/'history.csv').open(newline='') as f:
         return [{k: v for k,v in row.items() if k not in clock} for row in csv.DictReader(f)]
@@ -168,8 +168,15 @@ def papermill(out):
     return (programs/'papermill', root/'nbs/06_training.ipynb', out, '-k', 'python3', '--cwd', root/'nbs',
             '--no-progress-bar')
 
+def check_refusal(notebook):
+    "Give papermill a parameter that is no option, which must be refused"
+    try: command(*notebook, '-p', 'epoch', 3)
+    except Failed as e:
+        if 'epoch is not a parameter of gapfill_train' not in str(e): raise
+    else: raise Failed("papermill ran with the parameter 'epoch', which does not exist.")
+
 def check_training(tmp):
-    "Compare a small run by papermill with the same run by command, and give papermill a name that is no option"
+    "Compare a small run by papermill with the same run by command, and try an unknown parameter"
     data,runs,notebook = tmp/'smoke_data',tmp/'runs',papermill(tmp/'smoke.ipynb')
     command(programs/'gapfill_sample', data, '--n_train', 8, '--n_validate', 4, '--n_masks', 8, '--size', 32)
     params = dict(dataroot=data, out_dir=runs, epochs=2, batch_size=4, model_cap=4, device='cpu')
@@ -177,10 +184,7 @@ def check_training(tmp):
     command(programs/'gapfill_train', *(a for k,v in dict(params, job_id='command').items() for a in (f'--{k}', v)))
     a,b = (history(runs/job) for job in ('notebook', 'command'))
     if a != b or len(a) != 2: raise Failed(f'papermill and gapfill_train give different histories:\n{a}\n{b}')
-    try: command(*notebook, '-p', 'epoch', 3)
-    except Failed as e:
-        if 'epoch is not a parameter of gapfill_train' not in str(e): raise
-    else: raise Failed("papermill ran with the parameter 'epoch', which does not exist.")
+    check_refusal(notebook)
 
 def scripts():
     "List the scripts that test the experiments and these tools, which are no part of the package"
@@ -213,7 +217,7 @@ class Result(NamedTuple):
     "The outcome of a check"
     name:str
     passed:bool # None = skipped
-    seconds:float # of work; 0 = not counted
+    seconds:float # CPU seconds; 0 = not counted
 
 def timed(check):
     "Run a check and print its line"
@@ -233,12 +237,12 @@ def in_turn(job):
     return [timed(check) for check in job]
 
 def longest_first(jobs, seconds):
-    "Sort jobs by their seconds of work on some day; those that nobody has measured come first"
+    "Sort jobs by their stored CPU seconds, the longest first; a job without stored seconds counts as the longest"
     def took(job): return sum(seconds.get(check.name, hang) for check in job)
     return sorted(jobs, key=took, reverse=True)
 
 def together(jobs):
-    "Run jobs side by side; an end of this program also ends what they started"
+    "Run jobs side by side; when this program ends, end their processes too"
     pool = ThreadPoolExecutor(workers)
     try: return [r for f in as_completed([pool.submit(in_turn, job) for job in jobs]) for r in f.result()]
     finally:
@@ -246,7 +250,7 @@ def together(jobs):
         for pid in list(running): kill(pid)
 
 def copy_tree(tmp):
-    "Copy what git knows or would add, with today's changes"
+    "Copy the files that git tracks or would add, as they are now"
     listed = subprocess.run(['git', 'ls-files', '-coz', '--exclude-standard'], cwd=root, capture_output=True, text=True,
                             check=True).stdout
     for p in (Path(o) for o in listed.split('\0') if o and (root/o).is_file()):
@@ -260,7 +264,7 @@ def folder_in_memory():
     return str(shm)
 
 def environment():
-    "Set the variables of all checks; returns whether there is real data"
+    "Set the environment variables of all checks; return True if there is real data"
     os.environ['PATH'] = f"{programs}{os.pathsep}{os.environ['PATH']}"
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     real = os.environ.get('GAPFILL_REAL_DATA')
@@ -274,12 +278,12 @@ def use_temporary(folder):
     os.environ['TMPDIR'] = tempfile.tempdir = str(folder)
 
 def n_real(nb):
-    "Count the cells of a notebook that want real data"
+    "Count the cells of a notebook that need real data"
     cells = json.loads(nb.read_text(encoding='utf8'))['cells']
     return sum(c['cell_type']=='code' and 'GAPFILL_REAL_DATA' in ''.join(c['source']) for c in cells)
 
 def warn_of_old_tables():
-    "Print a line for each stored table that is older than its code; returns their number"
+    "Print a line for each stored table that is older than its code, and return their number"
     old,unknown = old_tables(root)
     for line in old: print(f'warn {line}')
     for line in unknown: print(f'     {line}')
@@ -294,20 +298,20 @@ def report(results, cells_skipped, n_old):
     print(', '.join(f'{n} {what}' for what,n in counts.items() if n or what in ('passed','failed')))
 
 def stored_seconds():
-    "Read how many seconds of work each check took some day"
+    "Read the stored CPU seconds of each check"
     return json.loads(seconds_file.read_text(encoding='utf8')) if seconds_file.exists() else {}
 
 def store_seconds_of(results):
-    "Store how many seconds of work each check took"
+    "Store the CPU seconds of each check"
     seconds = {r.name: round(r.seconds) for r in sorted(results, key=lambda r: -r.seconds)}
     seconds_file.write_text(json.dumps(seconds, indent=1)+'\n', encoding='utf8')
 
 @call_parse
 def main(
     flags:str='', # run cells with these flags too, such as slow
-    store_seconds:bool=False # store the seconds of work of each check, which order the next run
+    store_seconds:bool=False # store the CPU seconds of each check, by which the next run is ordered
 ):
-    "Test the notebooks and experiments, and that all that is made from the notebooks is up to date"
+    "Test the notebooks, experiments and tools, and check that all files made from the notebooks are up to date"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     real = environment()
     nbs = notebooks(root/'nbs')

@@ -1,8 +1,8 @@
 """Hide clear pixels of a place in the shape of clouds, and change what a filler is shown.
 
-A task hides one date of a place under the clouds of another date (its donor), or under a real mask of elsewhere where
-the place has too few clouds. All other dates keep their own gaps. A case is what the filler is shown in a task: the
-right masks, or masks with an error, or only the dates up to the hidden one."""
+A task hides one date of a place under the clouds of another date (its donor). Where the place has too few clouds, the
+donor is a real mask of another place. All other dates keep their own gaps. A case decides which dates and masks the
+filler gets in a task: the right masks, masks with an error, or only the dates up to the hidden one."""
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -33,16 +33,16 @@ class Task(NamedTuple):
     "Pixels of a date that are hidden, and the cloud that hides them"
     number:int # of the task within the place
     t:int # position of the date
-    donor:int # position of the date whose clouds hide it; -1 = a mask of elsewhere
-    hidden:np.ndarray # clear pixels that are hidden, bool, (H,W)
+    donor:int # position of the date whose clouds hide it; -1 = a mask of another place
+    hidden:np.ndarray # True = a clear pixel that is hidden, bool, (H,W)
     cloud:np.ndarray # reflectance of the cloud there, float32, (C,H,W)
-    shadow:np.ndarray # hidden by a shadow of the donor, bool, (H,W)
+    shadow:np.ndarray # True = hidden by a shadow of the donor, bool, (H,W)
     share:float # share of the date that is hidden or its own gap, 0 to 1
 
 class Donor(NamedTuple):
     "A mask that can hide a date"
-    position:int # of the date that it comes from; -1 = elsewhere
-    gap:np.ndarray # bool, (H,W)
+    position:int # of the date that it comes from; -1 = another place
+    gap:np.ndarray # True = cloud or shadow, bool, (H,W)
 
 def target_dates(
     place:Place,
@@ -110,7 +110,7 @@ def _make_task(place, number, t, donor):
 
 def make_tasks(
     place:Place,
-    masks:np.ndarray # of elsewhere, bool, (N,h,w)
+    masks:np.ndarray # of other places, True = cloud, bool, (N,h,w)
 )->list: # `Task`s
     "Hide each chosen date of a place under one or several donors"
     n = TASKS if len(place.dates) <= LONG else TASKS_LONG
@@ -128,9 +128,9 @@ def make_tasks(
 # Cases
 
 class Shown(NamedTuple):
-    "What a filler is shown in a case"
-    reflectance:np.ndarray # float32, (T,C,H,W)
-    gap:np.ndarray # bool, (T,H,W)
+    "Dates and masks that a filler gets in a case"
+    reflectance:np.ndarray # of the dates, float32, (T,C,H,W)
+    gap:np.ndarray # True = to be filled, bool, (T,H,W)
     scored:np.ndarray # hidden pixels of the date that stay hidden, bool, (H,W)
 
 def _numbered_parts(gap):
@@ -203,7 +203,7 @@ def shown_in(
     task:Task,
     case:str # one of `cases`
 )->Any: # `Shown`; None = the case does not exist
-    "Make what a filler is shown in a case"
+    "Choose the dates and masks that a filler gets in a case"
     if case=='last':
         if task.t < 2: return None
         n = task.t+1

@@ -3,7 +3,7 @@
 `python experiments/places/places.py --folder FOLDER --out nbs/stored/places` reads the files that `sources.csv` lists,
 hides clear pixels of each place (hiding.py), fills them by every filler and stores the tables that the page
 `nbs/experiments/places.ipynb` shows. Sums of errors are kept in --work, one file per place and filler, so a call that
-was stopped goes on, and a new filler costs its own time only. A network that was trained elsewhere is a row too:
+was stopped continues, and a new filler costs its own time only. A network that was trained elsewhere is a row too:
 `--runs NAME:FOLDER_OF_THE_RUN`. So is a model from elsewhere, with the path of its weights and an adaptation of
 `gapfill_evaluate`: `--models NAME:MODEL:WEIGHTS:ADAPT`. Rows of one name with `#` and a number at the end are seeds of a
 row: their errors are averaged. `--keep` adds rows to stored tables; a row that is filled again shows that they are of
@@ -36,8 +36,8 @@ from real_places import Place, band_sets, has_bands, left_out, read_masks, read_
 without_sense = 'zero', 'band_mean' # predictions that ignore the place
 learners = {'bayes, other places': BayesFill, 'kernel, other places': KernelFill} # learn a prior from the other sites
 day_bins = 5, 10, 20, 40, 80 # largest number of days of each group but the last
-mean = torch.tensor(HLS.mean)*HLS.scale
-deviation = torch.tensor([.03,.035,.05,.1,.08,.08]) # of each band, as experiments/prior/prior.py has it
+mean = torch.tensor(HLS.mean)*HLS.scale # of each band, reflectance
+deviation = torch.tensor([.03,.035,.05,.1,.08,.08]) # of each band, reflectance, as in experiments/prior/prior.py
 RIDGE_DATES = 6 # that a ridge from features is shown; it uses the features of two
 EVERY = 4 # the cases of wrong masks are tried in every fourth task
 
@@ -203,7 +203,7 @@ def place_sums(
 by_filler = ['bands','filler']
 by_place = [*by_filler,'place']
 
-def _ratio(sums, by, error='absolute'):
+def _pooled_mae(sums, by, error='absolute'):
     "Compute the pooled mean absolute error of each group"
     total = sums.groupby(by, sort=False)[[error,'n']].sum()
     return (total[error]/total.n).rename('mae')
@@ -220,7 +220,7 @@ def _mean_table(sums, by, site, error='absolute'):
     "Average the error over places for each group: n_places, mae, low, high"
     rows = []
     for key,g in sums.groupby(by, sort=False):
-        mae = _ratio(g, 'place', error)
+        mae = _pooled_mae(g, 'place', error)
         numbers = dict(zip(('mae','low','high'), over_places(mae, site)))
         rows.append(dict(zip(by, key)) | dict(n_places=len(mae)) | numbers)
     return pd.DataFrame(rows)
@@ -232,23 +232,23 @@ def _place_row(key, sums):
     return dict(zip(by_place, key)) | dict(n_dates=len(by_date)) | dict(zip(('mae','low','high'), numbers))
 
 def place_table(
-    sums:pd.DataFrame # of the right masks and of the last dates
-)->pd.DataFrame: # bands, filler, place: MAE with its interval, and that of dates that are the last
+    sums:pd.DataFrame # of all places and rows, see `read_sums`
+)->pd.DataFrame: # bands, filler, place: MAE with its interval, and the MAE of dates that are the last of their series
     "Tabulate the error of each filler at each place"
     right = sums[sums.case=='right'].groupby(by_place, sort=False)
     table = pd.DataFrame([_place_row(key, g) for key,g in right])
-    last = _ratio(sums[sums.case=='last'], by_place).rename('last')
+    last = _pooled_mae(sums[sums.case=='last'], by_place).rename('last')
     return table.merge(last.reset_index(), 'left')
 
 def case_table(
-    sums:pd.DataFrame,
+    sums:pd.DataFrame, # of all places and rows, see `read_sums`
     site:pd.Series # of each place
-)->pd.DataFrame: # bands, filler, case: MAE, that of the right masks at the same pixels, and the loss with its interval
-    "Tabulate the loss of each filler by wrong masks, and by the lack of later dates"
+)->pd.DataFrame: # bands, filler, case: MAE, MAE with the right masks at the same pixels, and the difference (`loss`)
+    "Tabulate how much wrong masks and the lack of later dates add to the error of each filler"
     other = sums[sums.case!='right']
     rows = []
     for key,g in other.groupby([*by_filler,'case'], sort=False):
-        mae,right = (_ratio(g, 'place', e) for e in ('absolute','right'))
+        mae,right = (_pooled_mae(g, 'place', e) for e in ('absolute','right'))
         loss = dict(zip(('loss','low','high'), over_places(mae-right, site)))
         exposed = g.drop_duplicates(['place','task']).exposed.mean()
         facts = dict(zip((*by_filler,'case'), key)) | dict(n_places=len(mae), exposed=exposed)
@@ -286,14 +286,14 @@ def _best_first(table):
     return table.sort_values('mae').sort_values('bands', key=lambda b: b.map(list(band_sets).index), kind='stable')
 
 def summary_table(
-    sums:pd.DataFrame,
+    sums:pd.DataFrame, # of all places and rows, see `read_sums`
     places:pd.DataFrame # place, site, source
 )->pd.DataFrame: # one row per set of bands and filler, best first
     "Summarize each filler: MAE, the worst place, the difference to linear, the last date, the losses"
     facts = places.drop_duplicates('place').set_index('place')
     right = sums[sums.case=='right']
     table = _mean_table(right, by_filler, facts.site)
-    mae = _ratio(right, by_place).reset_index()
+    mae = _pooled_mae(right, by_place).reset_index()
     for columns in (_worst_places(mae), _over_sources(mae, facts.source), _against(mae, facts.site)):
         table = table.merge(columns)
     for columns in _case_columns(case_table(sums, facts.site)): table = table.merge(columns, 'left')
@@ -311,7 +311,7 @@ def _cases_by_clouds(sums, places, site):
     return pd.concat([case_table(part, site).assign(clouds=clouds) for clouds,part in parts.items() if len(part)])
 
 def tables_of(
-    sums:pd.DataFrame,
+    sums:pd.DataFrame, # of all places and rows, see `read_sums`
     places:pd.DataFrame # place, site, source, clouds
 )->dict: # name of the file -> table
     "Make all tables of scores"
@@ -328,16 +328,16 @@ def tables_of(
 class Job(NamedTuple):
     "A place to fill by one row"
     bands:str # one of `band_sets`
-    row:str
-    place:Place
-    places:Any # all of the same bands
-    tasks:Any
+    row:str # name of the row
+    place:Place # to fill
+    places:Any # all `Place`s of the same bands
+    tasks:Any # of `make_tasks`
     others:dict # name -> folder of a run, or a `Model`
-    file:Path # of the sums
-    cases:tuple=tuple(cases) # that are tried
+    file:Path # of the sums of errors
+    cases:tuple=tuple(cases) # cases to try
 
-def _do(job):
-    "Fill a place by one row, unless that was done"
+def _fill_job(job):
+    "Fill a place by one row and store the sums of its errors, unless they are there"
     if job.file.exists(): return
     filler = build(job.row, job.place, job.places, job.others)
     sums = place_sums(filler, job.place, job.tasks, job.cases)
@@ -365,7 +365,7 @@ def jobs_of(
     others:dict, # name -> folder of a run, or a `Model`; each fills the bands that it was trained with
     work # folder of the sums
 )->list: # `Job`s, row by row
-    "List everything that is to be filled"
+    "List the pairs of a place and a row that are to be filled"
     jobs = []
     for bands in band_sets:
         chosen = [select(p, bands) for p in places if has_bands(p, bands)]
@@ -455,10 +455,19 @@ def _rows_wanted(names, others):
     return [*(names or known), *others]
 
 def _fill_all(jobs, processors):
-    "Do all jobs, several at once, and print each row that is done"
+    "Fill by all jobs, several at once, and print each row that is complete"
     with workers(processors) as pool:
-        for job,_ in zip(jobs, in_order(pool, _do, jobs)):
+        for job,_ in zip(jobs, in_order(pool, _fill_job, jobs)):
             if job.place is job.places[-1]: print(f'{job.bands} bands, {job.row}', flush=True)
+
+def _fill_places(folder, rows, others, work, right_masks_only, processors):
+    "Fill all places of a folder by all rows; give the jobs, and why places are left out"
+    places,missing = read_places(folder)
+    for name,why in missing.items(): print(f'{name} is left out: {why}')
+    jobs = jobs_of(places, read_masks(folder), rows, others, work)
+    if right_masks_only: jobs = [j._replace(cases=('right','last')) for j in jobs]
+    _fill_all(jobs, processors)
+    return jobs,missing
 
 @program
 def compare_places(
@@ -477,11 +486,7 @@ def compare_places(
     if not folder: raise ValueError("folder is not given. Pass --folder, or set GAPFILL_REAL_DATA.")
     others = _named_runs(runs) | _named_models(models)
     rows = _rows_wanted(fillers, others)
-    places,missing = read_places(folder)
-    for name,why in missing.items(): print(f'{name} is left out: {why}')
-    jobs = jobs_of(places, read_masks(folder), rows, others, work)
-    if right_masks_only: jobs = [j._replace(cases=('right','last')) for j in jobs]
-    _fill_all(jobs, processors)
+    jobs,missing = _fill_places(folder, rows, others, work, right_masks_only, processors)
     facts = facts_of(jobs)
     absent = pd.DataFrame([*(left_out | missing).items()], columns=['name','why'])
     tables = tables_of(read_sums(jobs), facts)

@@ -41,19 +41,19 @@ class Place(NamedTuple):
     dates:tuple # `datetime.date`, (T,)
     @property
     def days(self):
-        "Days since the first date, float32, (T,)"
+        "Count the days since the first date, float32, (T,)"
         return days_since(self.dates)
     @property
     def doy(self):
-        "Day of the year, float32, (T,)"
+        "Give the day of the year of each date, float32, (T,)"
         return day_of_year(self.dates)
     @property
     def clear_share(self):
-        "Share of each date that is clear, 0 to 1, (T,)"
+        "Compute the share of each date that is clear, 0 to 1, (T,)"
         return self.clear.mean((1,2))
     @property
     def scorable(self):
-        "Positions of the dates that are clear enough to be scored"
+        "Find the positions of the dates that are clear enough to be scored"
         return np.flatnonzero(self.clear_share >= LEAST_CLEAR)
 
 class Source(NamedTuple):
@@ -62,8 +62,8 @@ class Source(NamedTuple):
     files:str # pattern, from the folder of all files
     where:str # place and climate
     repository:str
-    commit:str
-    licence:str
+    commit:str # or version of the repository
+    licence:str # of the repository and of the data
     dates:str # chosen dates and mask, and why
 
 sources = {} # name -> `Source`
@@ -253,22 +253,27 @@ def _read_tiff(raw):
     "Read a GeoTIFF from memory"
     with MemoryFile(raw) as m, m.open() as src: return src.read()
 
+def _biomassters_place(name, files):
+    "Make a place of the Sentinel-2 months among some files"
+    s2 = [(_month(row['month']), _read_tiff(raw)) for row,raw in files if row['modality']=='S2']
+    days,dn = zip(*sorted(s2, key=lambda pair: pair[0]))
+    dn = np.stack(dn)
+    measured = (dn[:,:10] > 0).all(1) & (dn[:,10] != 255)
+    x = (dn[:,_six_of_ten]*1e-4).astype(np.float32)
+    name = f"finland_{name.split('_')[1]}"
+    return make_place(name, 'geobench2_biomassters_fi', name, x, measured, dn[:,10] >= 10, days)
+
 @source('geobench2_biomassters_fi', **_geobench, files='places/geobench2_biomassters_fi/biomassters.tortilla',
         where='Finland, boreal forest', licence='Apache-2.0; BioMassters CC BY 4.0',
         dates='all months there are, each dated the 15th of a year that begins in September; cloud probability of 10 % '
               'or more; snow is taken for cloud by its brightness; pixels of about 80 m')
 def _(folder):
-    out = []
     with open(folder/'biomassters.tortilla', 'rb') as f:
-        for name,files in _parts(f):
-            s2 = [(_month(row['month']), _read_tiff(raw)) for row,raw in files if row['modality']=='S2']
-            days,dn = zip(*sorted(s2, key=lambda pair: pair[0]))
-            dn = np.stack(dn)
-            measured = (dn[:,:10] > 0).all(1) & (dn[:,10] != 255)
-            x = (dn[:,_six_of_ten]*1e-4).astype(np.float32)
-            name = f"finland_{name.split('_')[1]}"
-            out.append(make_place(name, 'geobench2_biomassters_fi', name, x, measured, dn[:,10] >= 10, days))
-    return out
+        return [_biomassters_place(name, files) for name,files in _parts(f)]
+
+def _is_clear(x):
+    "Test whether all dates (T,C,H,W) have few bright pixels and no haze"
+    return (np.quantile(x[:,0], .95, (1,2)) < BRIGHT).all() and (x[:,0].mean((1,2)) < .08).all()
 
 @source('geobench2_pastis_fr', **_geobench, files='places/geobench2_pastis_fr/pastis.tortilla',
         where='France, farmland',
@@ -283,14 +288,14 @@ def _(folder):
             row,raw = next(pair for pair in files if pair[0]['tortilla:id']=='s2')
             with h5py.File(io.BytesIO(raw)) as h: dn = h['data'][:]
             x = (dn[:,_six_of_ten]*1e-4).astype(np.float32)
-            if (np.quantile(x[:,0], .95, (1,2)) >= BRIGHT).any() or (x[:,0].mean((1,2)) >= .08).any(): continue
+            if not _is_clear(x): continue
             days = [date.fromisoformat(str(d)) for d in row['dates']]
             name = f"france_{name.split('_')[1]}"
             measured = (dn > 0).all(1)
             out.append(make_place(name, 'geobench2_pastis_fr', name, x, measured, ~measured, days))
     return out
 
-left_out = { # folder -> why it has no row
+left_out = { # files -> why they have no row
     'real_sample': 'its chips are cut from the files of worldcereal: no other place',
     'places/s2_gfmap/openEO_*.nc': 'three bands',
     'places/s2_gfmap/cdse_sentinel2_l2a.nc': 'neither green nor a second SWIR',
@@ -325,7 +330,7 @@ def read_places(
 def read_masks(
     folder # of all files
 )->np.ndarray: # True = cloud, bool, (N,224,224)
-    "Read the real masks that hide places without masks of their own"
+    "Read the real masks that hide places without clouds of their own"
     paths = sorted((Path(folder)/'real_masks_224').glob('cloud_mask/*.tif'))
     masks = []
     for p in paths:

@@ -41,7 +41,7 @@ p = real[0]
 masks = np.stack([clouds(64, s, (9,k)) for k,s in enumerate((.05,.1,.3,.5,.7,.9,1))])
 tasks = make_tasks(p, masks)
 
-# A place: what is as bright as snow is no clear pixel, and no shadow; a date that was not measured is no date
+# Making a place: a pixel as bright as snow is neither clear nor shadow, and a date without any measurement is left out
 x = np.full((4,6,SIDE,SIDE), np.float32(.1))
 x[1,0,:10] = .6
 nothing = np.zeros((4,SIDE,SIDE), bool)
@@ -98,7 +98,7 @@ square[2:8,2:8] = True
 test_eq(erode(square, 2).sum(), 4)
 test_eq(erode(np.ones((9,9), bool), 2).all(), True) # the edge of the image is no rim
 
-# Pixels that a wrong mask shows hold the cloud of the donor, or a painted one, never the truth
+# Pixels that a wrong mask shows hold the cloud of the donor, or a painted one, never the true reflectance
 for t in tasks:
     shown = shown_in(p, t, 'eroded')
     test_close(shown.reflectance[t.t][:,t.hidden], np.broadcast_to(dark[:,0], (6, t.hidden.sum())))
@@ -115,7 +115,7 @@ for t in tasks:
         test_eq(len(shown.gap), t.t+1)
         test_eq(shown.gap, shown_in(p, t, 'right').gap[:t.t+1])
 
-# A filler that knows the truth errs by 0; one that reads the reference of the sample finds zeros
+# A filler that knows the reference has an error of 0; the sample itself has zeros in place of the reference
 class Perfect(Filler):
     "The truth of a place"
     def __init__(self, place): self.truth = torch.from_numpy(place.reflectance)[None]
@@ -241,13 +241,13 @@ test_close([one.low, one.high], [.15,.6]) # of two sites a sample holds one alon
 test_eq(tables['by_days'].days.tolist(), ['1–5']*2)
 test_close(tables['by_place'].mae.tolist()[:3], [.1,.2,.6])
 
-# The program: what is there is kept, a new filler is added, the tables have the columns of the stored ones
+# The program: stored sums are kept, a new filler is added, the tables have the columns of the stored ones
 stored = Path(__file__).resolve().parents[2]/'nbs/stored/places'
 with tempfile.TemporaryDirectory() as tmp:
     out,work = Path(tmp)/'out',Path(tmp)/'work'
-    doors = dict(read_places=lambda folder: (real[:2], {'q': 'why'}), read_masks=lambda folder: masks,
-                 source_table=lambda folder: pd.DataFrame(dict(source=['simulated'])))
-    with patch.multiple(places, **doors):
+    simulated = dict(read_places=lambda folder: (real[:2], {'q': 'why'}), read_masks=lambda folder: masks,
+                     source_table=lambda folder: pd.DataFrame(dict(source=['simulated'])))
+    with patch.multiple(places, **simulated):
         compare_places('x', out, work, ['linear'])
         file = work/'six'/'p0'/'linear.csv'
         pd.read_csv(file).assign(absolute=1e9).to_csv(file, index=False)

@@ -102,20 +102,25 @@ def rows_of_step(
 )->list: # of `row`
     "Measure the training step of the CGAN, and an epoch of it"
     b = s.bench
-    step,clock = speed.OurStep(make_accelerator(b.device, 'bf16'), b.cap, compiled=speed.on_gpu(b)),Inside(b.device)
+    step = speed.OurStep(make_accelerator(b.device, 'bf16'), b.cap, compiled=speed.on_gpu(b))
+    clock = Inside(b.device)
     n = 16 if b.device=='cuda' else b.batch
     raw = ResidentDataset(bench_split(b), b.device)[0, range(n)]
     start = clock.now()
     step.train(raw)
-    first = clock.now()-start
-    work,rate = step_counts(b.cap, n, b.size)['train_gflop']*n*1e9,matrix_rate(b.device, 'bf16')
+    rows = [card_row('code generation', clock.now()-start, s)]
+    return [*rows, _row_of_rate(step, raw, n, s), *_rows_of_epoch(step, clock, s)]
+
+def _row_of_rate(step, raw, n, s):
+    "Measure the operations of a step on `n` chips, as a share of the matrix rate"
+    b = s.bench
+    work = step_counts(b.cap, n, b.size)['train_gflop']*n*1e9
+    rate = matrix_rate(b.device, 'bf16')
     shares = [100*work/t/rate for t in speed.step_seconds(step, raw, b)]
-    rows = [card_row('code generation', first, s),
-            card_row('training step, share of the matrix rate', median_range(shares), s, tflops_matrix=rate/1e12)]
-    return rows+_rows_of_epoch(step, clock, s)
+    return card_row('training step, share of the matrix rate', median_range(shares), s, tflops_matrix=rate/1e12)
 
 def _rows_of_epoch(step, clock, s):
-    "Measure epochs: seconds of all published chips, and how much of the time the GPU works"
+    "Measure epochs: seconds for the published number of chips, and the share of the time in which the GPU is busy"
     epoch,chips = speed.training_epochs(step, s.bench)
     epoch()
     took = []
@@ -125,7 +130,7 @@ def _rows_of_epoch(step, clock, s):
         took.append((clock.now()-start)*published_chips/chips)
     rows = [card_row('an epoch of 6,231 chips', median_range(took), s)]
     if s.bench.device=='cpu': return rows
-    busy = [100*worked/all_of_it for worked,all_of_it in (speed.profiled(epoch) for _ in range(3))]
+    busy = [100*worked/total for worked,total in (speed.profiled(epoch) for _ in range(3))]
     return [*rows, card_row('GPU busy in a training epoch', median_range(busy), s)]
 
 def _simulated(s):
@@ -135,7 +140,7 @@ def _simulated(s):
     return made_once('card', (s.train, s.side), make)
 
 def _trained(s, folder, precision, seed):
-    "Train the CGAN for a short time; the folder of the run"
+    "Train the CGAN for a short time, and return the folder of the run"
     options = dict(model_cap=s.bench.small, epochs=s.epochs, device=s.bench.device, visualization='none',
                    lr_schedule='cosine')
     with redirect_stdout(io.StringIO()):
@@ -146,17 +151,21 @@ def _interval_of(r, *names):
     "Take a value and its interval from a row of a table"
     return {k: float(r[name]) for k,name in zip(('value','low','high'), names)}
 
-def rows_of_precision(
-    s:Sizes # sizes
-)->list: # of `row`
-    "Measure the error of held-out chips after short trainings in both precisions, with intervals over places and seeds"
-    kinds = 'fp32','bf16'
+def _compared(s, kinds):
+    "Train in each precision, and compare the runs: the summary by filler, and the differences of pairs"
     with tempfile.TemporaryDirectory() as tmp:
         runs = [str(_trained(s, tmp, k, seed)) for seed in range(s.seeds) for k in kinds]
         with redirect_stdout(io.StringIO()):
             out = gapfill_compare(runs=runs, out_dir=f'{tmp}/compared', cache_dir=f'{tmp}/cache', device=s.bench.device,
                                   protocol='strict')
-        summary,pairs = pd.read_csv(out/'summary.csv').set_index('filler'),pd.read_csv(out/'differences.csv')
+        return pd.read_csv(out/'summary.csv').set_index('filler'),pd.read_csv(out/'differences.csv')
+
+def rows_of_precision(
+    s:Sizes # sizes
+)->list: # of `row`
+    "Measure the error of held-out chips after short trainings in both precisions, with intervals over places and seeds"
+    kinds = 'fp32','bf16'
+    summary,pairs = _compared(s, kinds)
     names = {k: f'cgan (precision {k})' for k in kinds}
     maes = {k: _interval_of(summary.loc[name], 'mae', 'mae_low', 'mae_high') for k,name in names.items()}
     pair = pairs[(pairs.metric=='mae') & (pairs.a==names['bf16']) & (pairs.b==names['fp32'])].iloc[0]
@@ -164,7 +173,7 @@ def rows_of_precision(
     return [*rows, card_row('MAE of bf16 minus that of fp32', _interval_of(pair, 'difference', 'low', 'high'), s)]
 
 def _peak_gb(device):
-    "Give the largest memory of the GPU since the last call; None on a CPU"
+    "Give the largest memory of the GPU since the last call, GB, and reset it; None on a CPU"
     if device=='cpu': return None
     peak = torch.cuda.max_memory_allocated()/1e9
     gc.collect()
@@ -173,7 +182,7 @@ def _peak_gb(device):
     return peak
 
 def _speed_and_memory(name, chips_per_second, s):
-    "Make both rows of a network"
+    "Make the rows of the speed of a network and, on a GPU, of its memory"
     rows = [card_row(f'speed of {name}', median_range(chips_per_second), s)]
     gb = _peak_gb(s.bench.device)
     return rows if gb is None else [*rows, card_row(f'memory of {name}', gb, s)]
@@ -237,8 +246,8 @@ def rows_of_fill(
     more = {k: r[k] for k in ('filled','share_in_filler')}
     return [card_row('filling a tile with the CGAN', took, s, **more)]
 
-def _page_passes(page, flags, env):
-    "Run a page with the cells of some flags; its last lines where it fails"
+def _page_fault(page, flags, env):
+    "Run a page with the cells of some flags: the last line of its output where it fails, else empty"
     test = Path(sys.executable).with_name('nbdev_test')
     cmd = [str(test), '--path', str(root/'nbs'/page), *(['--flags', flags] if flags else [])]
     r = subprocess.run(cmd, cwd=root, env=env, capture_output=True, text=True)
@@ -247,9 +256,9 @@ def _page_passes(page, flags, env):
 def rows_of_cells(
     s:Sizes # sizes
 )->list: # of `row`
-    "Run the pages with cells for a GPU"
+    "Run the pages with cells for a GPU, and count those that pass"
     env = os.environ | dict(PYTHONPATH=os.pathsep.join([str(root), os.environ.get('PYTHONPATH', '')]))
-    failed = {page: _page_passes(page, 'cuda' if s.bench.device=='cuda' else '', env) for page in s.pages}
+    failed = {page: _page_fault(page, 'cuda' if s.bench.device=='cuda' else '', env) for page in s.pages}
     reasons = '; '.join(f'{page}: {one_line(why)}' for page,why in failed.items() if why)
     return [card_row('pages with cells for a GPU', sum(not why for why in failed.values()), s, failed=reasons)]
 
@@ -277,7 +286,7 @@ def write_part(
     name:str, # of a part
     result:dict # seconds and rows, or seconds and error
 ):
-    "Store a part beside those of the same circumstances; those of others are forgotten"
+    "Store a part beside those of the same circumstances, and remove those of other circumstances"
     d = read_card(path)
     of_device = about | dict(parts=finished_parts(d, about) | {name: result})
     d.pop('', None) # of `write_empty`
@@ -330,7 +339,7 @@ def measure_parts(names, options, about, out, seconds):
         for r in result.get('rows', []): print(speed.line(r), flush=True)
 
 def _check_parts(names):
-    "Complain about a part that does not exist"
+    "Refuse a part that does not exist"
     if unknown := [n for n in names or () if n not in parts]:
         raise ValueError(f"parts names {unknown[0]}; choose from {', '.join(parts)}.")
 
@@ -342,7 +351,7 @@ def measure_card(
     parts:Param('what to measure: step transformers networks fill precision cells; what is missing unless given',
                 str, nargs='+')=None,
     quick:bool=False, # tiny sizes, to see that it works; its numbers mean nothing
-    empty:bool=False, # store the rows without numbers and stop
+    empty:bool=False, # store the rows without numbers, and measure nothing
     part:str=None # measure it in this process and print its rows
 )->Path: # of the results
     "Measure one GPU in at most twelve minutes"
@@ -367,7 +376,7 @@ def _settings(s):
 def _measure(out, device, minutes, names, quickly):
     "Measure the parts that are asked for, or else those that are missing"
     _check_parts(names)
-    make_accelerator(device) # complains where there is no GPU
+    make_accelerator(device) # raises an error where there is no GPU
     s = sizes_of(device, quickly)
     about = circumstances(device, **_settings(s), quick=quickly)
     there = finished_parts(read_card(out), about)

@@ -1,4 +1,4 @@
-"""What does filling cost beside reading and writing? `python experiments/speed/fill_speed.py FOLDER [--filler linear]`.
+"""Compare filling with reading and writing alone: `python experiments/speed/fill_speed.py FOLDER [--filler linear]`.
 
 make_scene.py makes FOLDER. A is `gapfill_fill` as a user calls it, with the expected error of the fill. B is a plain
 program that reads the same files and writes the same COGs, overviews and quality layers without filling. Both make
@@ -6,7 +6,7 @@ overviews before the COG, because the COG driver's own way is slower. First both
 in grid, type, tiles and observed pixels. Then they run in processes of their own, A B A B, on one thread. CPU seconds
 without imports, peak resident memory with the libraries, and the ratio are printed.
 
-With `--threads N`, A on one core is compared with A on N cores by seconds on the wall. The files must be equal, byte
+With `--threads N`, A on one core is compared with A on N cores by elapsed seconds. The files must be equal, byte
 for byte."""
 import hashlib
 import io
@@ -39,14 +39,14 @@ from bench import memory
 
 flat = dict(driver='GTiff', tiled=True, blockxsize=512, blockysize=512, interleave='band')
 cog = dict(driver='COG', compress='deflate', level=1, predictor='yes', blocksize=512, overviews='force_use_existing')
-shown = 'share_in_filler clock observed filled not_fillable'.split()
+shown = 'share_in_filler clock observed filled not_fillable'.split() # results of a fill that are printed
 
 def mask_files(folder): return sorted(Path(folder).glob('*_mask.tif'))
 
 def scene_of(mask): return mask.with_name(mask.name.replace('_mask', ''))
 
 def make_filler(name, folder):
-    "Give a filler as gapfill_fill takes it: a name, a run, or the run of a network such as unet:4 of width 4"
+    "Give the value of --filler: a name, a run, or a new run of a network, such as unet:4 with the width 4"
     if name in fillers or Path(name).is_dir(): return name
     name,_,width = name.partition(':')
     options = dict(model=name, width=int(width or 16), n_bands=6, time_steps=3, mask_position=['2'])
@@ -58,7 +58,7 @@ def make_filler(name, folder):
     return str(run)
 
 def fill(folder, out, name, batch_size=None, device='cpu'):
-    "A: fill as a user does; what the command returns"
+    "Fill as a user does (A), and return the results of the command"
     masks = mask_files(folder)
     with tempfile.TemporaryDirectory(dir=Path(out).parent) as tmp, redirect_stdout(io.StringIO()):
         return gapfill_fill(scenes=[str(scene_of(m)) for m in masks], masks=list(map(str, masks)),
@@ -77,28 +77,30 @@ def write_cog(path, a, resampling, **grid):
 def read_mask(path):
     with rasterio.open(path) as src: return src.read(1)==1
 
+def write_plain_date(scene, gap, clear, out):
+    "Read a scene, and write it and a quality layer with its gap (H,W) and the number of clear dates (H,W)"
+    with rasterio.open(scene) as src:
+        a,nodata = src.read(),src.nodata
+        grid = dict(crs=src.crs, transform=src.transform, height=src.height, width=src.width)
+    write_cog(out/scene.name, a, Resampling.average, nodata=nodata, **grid)
+    quality = np.stack([gap.astype(np.uint16), gap*np.uint16(45), clear, np.zeros_like(clear)])
+    write_cog(out/f'{scene.stem}.qa.tif', quality, Resampling.nearest, **grid)
+
 def plain(folder, out, name=None, batch_size=None):
-    "B: read, and write the same files without filling"
+    "Read, and write the same files without filling (B)"
     out = Path(out)
     out.mkdir()
     masks = mask_files(folder)
     with rasterio.Env(GDAL_CACHEMAX=128<<20):
         gaps = [read_mask(m) for m in masks]
         clear = (~np.stack(gaps)).sum(0).astype(np.uint16)
-        for mask,gap in zip(masks, gaps):
-            scene = scene_of(mask)
-            with rasterio.open(scene) as src:
-                a,nodata = src.read(),src.nodata
-                grid = dict(crs=src.crs, transform=src.transform, height=src.height, width=src.width)
-            write_cog(out/scene.name, a, Resampling.average, nodata=nodata, **grid)
-            quality = np.stack([gap.astype(np.uint16), gap*np.uint16(45), clear, np.zeros_like(clear)])
-            write_cog(out/f'{scene.stem}.qa.tif', quality, Resampling.nearest, **grid)
+        for mask,gap in zip(masks, gaps): write_plain_date(scene_of(mask), gap, clear, out)
     return {}
 
 # The same files
 
 def _layout(path):
-    "What a reader meets before the pixels: grid, types, tiles, overviews"
+    "Read all of a file but its pixels: grid, types, tiles, overviews"
     with rasterio.open(path) as src:
         keys = 'crs','transform','width','height','count','dtypes','nodata','block_shapes','compression'
         return {k: getattr(src, k) for k in keys} | dict(overviews=src.overviews(1))
@@ -111,7 +113,7 @@ def check_files(
     plain, # folder that B wrote
     folder # scenes and masks
 )->int: # observed pixels that were compared
-    "Complain where A and B write other files than each other, apart from what is filled"
+    "Refuse files of A and B that differ, apart from the filled pixels"
     names = sorted(p.name for p in Path(plain).glob('*.tif'))
     if names != sorted(p.name for p in Path(ours).glob('*.tif')):
         raise ValueError(f"{ours} has other files than {plain}.")
@@ -121,7 +123,7 @@ def check_files(
     return sum(_check_date(ours, plain, mask) for mask in mask_files(folder))
 
 def _check_date(ours, plain, mask):
-    "Compare the pixels of a date: the observed ones, those that are no gap, and the clear dates"
+    "Compare the files of a date: observed pixels, the gap, and the number of clear dates; count the observed pixels"
     scene,gap = scene_of(mask),read_mask(mask)
     a,b = (_bands(Path(d)/scene.name) for d in (ours, plain))
     if not np.array_equal(a[:,~gap], b[:,~gap]): raise ValueError(f"{scene.name}: observed pixels differ.")
@@ -133,12 +135,12 @@ def _check_date(ours, plain, mask):
 # Measuring
 
 def cpu_seconds():
-    "CPU seconds of this process so far"
+    "Measure the CPU seconds of this process so far"
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime+used.ru_stime
 
 def report(what, folder, out, name, batch_size):
-    "Run A or B in this process, and print what it took as JSON"
+    "Run A or B in this process, and print its seconds and memory as JSON"
     before,start = cpu_seconds(),time.perf_counter()
     r = dict(fill=fill, plain=plain)[what](folder, out, name, batch_size)
     took = dict(cpu=cpu_seconds()-before, wall=time.perf_counter()-start,
@@ -146,7 +148,7 @@ def report(what, folder, out, name, batch_size):
     print(json.dumps(took | {k: r[k] for k in shown if k in r}))
 
 def run(what, folder, out, name, batch_size=None, threads=1):
-    "Run A or B in a process of its own; give what it took"
+    "Run A or B in a process of its own, and return its seconds and memory"
     more = ['--batch_size', str(batch_size)] if batch_size else []
     cmd = [sys.executable, __file__, str(folder), '--one', what, '--filler', name, '--out', str(out), *more]
     r = subprocess.run(cmd, env=os.environ | dict(OMP_NUM_THREADS=str(threads)), capture_output=True, text=True)
@@ -154,27 +156,27 @@ def run(what, folder, out, name, batch_size=None, threads=1):
     return json.loads(r.stdout.splitlines()[-1])
 
 def measure(what, folder, name, batch_size=None, threads=1):
-    "Run A or B into a folder that is removed; give what it took, with a hash of its files"
+    "Run A or B in a temporary folder; return its seconds and memory, and a hash of its files"
     with tempfile.TemporaryDirectory(dir=Path(folder).parent) as tmp:
         took = run(what, folder, f'{tmp}/out', name, batch_size, threads)
         files = b''.join(hashlib.sha256(p.read_bytes()).digest() for p in sorted(Path(tmp).glob('out/*.tif')))
     return took | dict(files=hashlib.sha256(files).hexdigest()[:12])
 
 def check_sides(folder, name, batch_size=None):
-    "Run A and B once and compare their files; the observed pixels that were compared"
+    "Run A and B once, compare their files, and count the observed pixels that were compared"
     with tempfile.TemporaryDirectory(dir=Path(folder).parent) as tmp:
         for what in ('fill','plain'): run(what, folder, f'{tmp}/{what}', name, batch_size)
         return check_files(f'{tmp}/fill', f'{tmp}/plain', folder)
 
 def pairs_of_threads(folder, name, runs, threads=2, batch_size=None):
-    "Run A on one core and on several in turn: two lists of what they took; the files must be equal"
+    "Run A on one core and on several in turn: two lists of results of `measure`, whose files must be equal"
     pairs = [[measure('fill', folder, name, batch_size, n) for n in (1, threads)] for _ in range(runs)]
     if len({r['files'] for pair in pairs for r in pair}) > 1:
         raise ValueError(f"{name}: the files differ between 1 and {threads} cores.")
     return [list(side) for side in zip(*pairs)]
 
 def pairs_of_sides(folder, name, runs, batch_size=None):
-    "Run A and B in turn: two lists of what they took"
+    "Run A and B in turn: two lists of results of `measure`"
     pairs = [[measure(what, folder, name, batch_size) for what in ('fill','plain')] for _ in range(runs)]
     return [list(side) for side in zip(*pairs)]
 
@@ -203,9 +205,9 @@ def main(
     runs:int=2, # of each side
     batch_size:int=None, # windows at a time
     threads:int=None, # compare one core with so many, instead of with the plain program
-    alone:bool=False, # measure A alone
-    one:str=None, # fill or plain: run it in this process
-    out:str=None # with --one: folder for the files
+    alone:bool=False, # measure A only
+    one:str=None, # fill (A) or plain (B): run it once in this process
+    out:str=None # folder for the files, needed with --one
 ):
     "Measure filling beside reading and writing"
     if one: return report(one, folder, out, filler, batch_size)

@@ -1,9 +1,9 @@
-"""The published baseline as plainly as it can be written: what our speed is measured against.
+"""Run the published baseline, written as plainly as possible, for comparison with our speed.
 
-The published code carries no licence, so nothing of it is here and nobody needs it to repeat a measurement. What stands
-here was written from a description of what it computes, in the way most people would write it first: a file is opened
-for each item, every mask is spread over all channels, the generator runs whenever a prediction is wanted, and
-torchmetrics finds the numbers. Nothing is slowed down on purpose. Where the description leaves a choice, the cheaper
+The published code carries no licence, so nothing of it is here and nobody needs it to repeat a measurement. This code
+was written from a description of its computation, in the way most people would write it first: a file is opened for
+each item, every mask is copied to all channels, the generator runs whenever a prediction is needed, and
+torchmetrics computes the scores. Nothing is slowed down on purpose. Where the description leaves a choice, the cheaper
 one is taken. The networks are the readable ones of `gapfill_baseline.networks.cgan`, whose tensors have the names of
 ours.
 
@@ -20,13 +20,13 @@ from torch.utils.data import DataLoader, Dataset
 from gapfill_baseline.core import HLS, Sample
 
 # Data. An item is three float32 arrays of T*C channels: the chip with zeros in its gaps, the whole chip, and the gaps.
-# All three leave the CPU, 10.8 MB a chip of 3 dates, 6 bands and 224 × 224 pixels.
+# All three are copied to the device, 10.8 MB per chip of 3 dates, 6 bands and 224 × 224 pixels.
 
 class PlainChips(Dataset):
-    "Read one chip an item, from its files each time"
+    "Chips that are read from their files, one per item"
     def __init__(self,
         items:list, # of (path of the chip, path of the mask over each date or None)
-        n_bands:int=6 # bands a date
+        n_bands:int=6 # bands per date
     ): self.items,self.n_bands = items,n_bands
     def __len__(self): return len(self.items)
     def __getitem__(self, i):
@@ -42,7 +42,7 @@ def plain_items(
     ds, # `GapDataset`
     epoch:int=0 # counted from 0
 )->list: # of (path of the chip, path of the mask over each date or None)
-    "List the files that an epoch of `ds` shows, in its order, so that both sides see the same"
+    "List the files of an epoch of `ds` in its order, so that both programs get the same chips"
     plan,chips,masks = ds.plan(epoch),list(ds.chips.path),list(ds.masks.path)
     return [(chips[i], [masks[m] if m >= 0 else None for m in row]) for i,row in zip(plan.chips, plan.masks)]
 
@@ -52,29 +52,29 @@ def by_date(
     x:torch.Tensor, # (B,T*C,H,W)
     n_bands:int # of each date
 )->torch.Tensor: # (B,T,C,H,W)
-    "Part channels into dates and bands"
+    "Split channels into dates and bands"
     return x.unflatten(1, (-1, n_bands))
 
 def predict(
     generator, # `PlainGenerator`
     observed:torch.Tensor # 0 in the gap, (B,T*C,H,W)
 )->torch.Tensor: # prediction, same shape
-    "Let the generator predict a batch"
+    "Predict a batch with the generator"
     return generator(by_date(observed, generator.n_bands)).flatten(1, 2)
 
-# Numbers
+# Scores
 
 def plain_metrics(
     pred, # reflectance, (B,C,H,W)
-    target, # true reflectance, same shape
+    target, # reference reflectance, same shape
     cloud # 1 = hidden, float32, same shape
 )->dict: # mse, mae, ssim, scalar tensors
-    """Measure the published numbers by torchmetrics.
+    """Compute the published scores by torchmetrics.
 
-    The release that the published numbers were made with leaves a border of 5 px out of its mean. Current ones do not,
-    so the map is asked for and cut, then averaged over each image and over images as the library does it. A mean over
+    The release that the published scores were computed with leaves a border of 5 px out of the mean SSIM. Current ones
+    do not, so the map of SSIM is cut, then averaged over each image and over images as the library does. A mean over
     all pixels at once would be wrong in the sixth digit for a batch of 16 in float32."""
-    from torchmetrics.functional.image import structural_similarity_index_measure # `need` tells those who have it not
+    from torchmetrics.functional.image import structural_similarity_index_measure # `need` names it where it is missing
     from torchmetrics.functional.regression import mean_absolute_error, mean_squared_error
     p,t = (pred*cloud).contiguous(),(target*cloud).contiguous()
     part = cloud.mean()
@@ -87,14 +87,14 @@ def plain_metrics(
 class PlainStep:
     """Train and validate batch by batch.
 
-    The critics' weights get gradients in the generator step too, which nobody uses. Losses and numbers are Python
+    The critics' weights get gradients in the generator step too, which are not used. Losses and scores become Python
     numbers after each batch."""
     def __init__(self,
         generator, # `PlainGenerator`
         critic, # `PlainCritic`
         alpha:float=5, # weight of the squared error
-        lrs:tuple=(5e-4,1e-4), # rates of generator and critic
-        metrics=plain_metrics # (pred, target, cloud) -> dict of numbers
+        lrs:tuple=(5e-4,1e-4), # learning rates of generator and critic
+        metrics=plain_metrics # (pred, target, cloud) -> dict of scores
     ):
         self.g,self.d,self.alpha,self.metrics = generator,critic,alpha,metrics
         adam = lambda net, lr: torch.optim.Adam(net.parameters(), lr, betas=(0., .9))
@@ -107,7 +107,7 @@ class PlainStep:
     def g_loss(self,
         pred, # reflectance, (B,C,H,W)
         observed, # 0 in the gap, same shape
-        target, # true reflectance, same shape
+        target, # reference reflectance, same shape
         cloud # 1 = hidden, same shape
     ): # scalar
         "Add the hinge loss of the generator and alpha times the squared error"
@@ -118,7 +118,7 @@ class PlainStep:
     def d_loss(self,
         filled, # by the generator, (B,C,H,W)
         observed, # 0 in the gap, same shape
-        target, # true reflectance, same shape
+        target, # reference reflectance, same shape
         cloud # 1 = hidden, same shape
     ): # scalar
         "Add up the hinge losses of the critics"
@@ -162,8 +162,8 @@ class PlainStep:
         out = dict(g_loss=g_loss, d_loss=d_loss) | self.metrics(pred, target, cloud)
         return {k: v.item() if v.device.type != 'meta' else None for k,v in out.items()}
 
-# Adam divides a gradient by its own size, so a gradient of nearly nothing may push a weight either way. What is
-# compared is the sum of all differences with the sum of all changes.
+# Adam divides a gradient by its own size, so a gradient of nearly 0 can move a weight in either direction. Two updates
+# are therefore compared by the sum of all differences as a share of the sum of all changes.
 
 def weights_of(
     net:nn.Module # a network
@@ -182,11 +182,11 @@ def moved_apart(
     moved = sum(float((a[k]-w).abs().sum()) for k,w in before.items())
     return off/moved
 
-# Statistics: the three numbers over all bands of the middle date, and of each band alone.
+# Statistics: the three scores over all bands of the middle date, and of each band alone.
 
 def plain_chip(
     pred, # reflectance of one chip, (T*C,H,W)
-    target, # true reflectance, same shape
+    target, # reference reflectance, same shape
     cloud, # 1 = hidden, same shape
     bands # names of the bands
 )->dict: # Overall SSIM, MSE and MAE, Mask Ratio, and SSIM, MSE and MAE of each band
@@ -207,9 +207,9 @@ def plain_stats(
     bands, # names of the bands
     path, # CSV to write
     batch_size:int=16, # chips at a time
-    device='cpu' # where
-)->pd.DataFrame: # one row a chip
-    "Read, predict in training mode, measure, write"
+    device='cpu' # of the networks
+)->pd.DataFrame: # one row per chip
+    "Read chips, predict them in training mode, score them, and write the table"
     generator.train()
     rows = []
     for batch in DataLoader(PlainChips(items, len(bands)), batch_size=batch_size):
@@ -226,16 +226,16 @@ def plain_sample(
     item, # observed, target, cloud of `PlainChips`, (T*C,H,W)
     days, # since the first date, float32, (T,)
     doy, # days of the year, float32, (T,)
-    n_bands:int=6 # bands a date
+    n_bands:int=6 # bands per date
 )->Sample: # a batch of one chip
-    "Make what a filler takes"
+    "Make the input of a filler"
     observed,target,cloud = (by_date(torch.as_tensor(x)[None], n_bands) for x in item)
     gap = cloud[:,:,0] > 0
     return Sample(observed, gap, days[None], doy[None], target, torch.ones_like(gap), torch.zeros(1, dtype=torch.int64))
 
 def plain_band(
     pred, # reflectance of one band, (H,W)
-    target, # true reflectance, same shape
+    target, # reference reflectance, same shape
     gap # True = hidden, bool, same shape
 )->dict: # mae, rmse and psnr of the pixels in the gap; published_mse, published_mae, published_ssim
     "Score one band of one date"
@@ -249,13 +249,24 @@ def plain_band(
 
 def plain_date(
     pred, # reflectance of one date, (C,H,W)
-    target, # true reflectance, same shape
+    target, # reference reflectance, same shape
     gap # True = hidden, bool, (H,W)
 )->list: # one dict of scores per band
     "Score the spectral angle of a date, and each band alone"
     from torchmetrics.functional.image import spectral_angle_mapper
     angle = spectral_angle_mapper(*(x[:,gap][None,...,None] for x in (pred, target))).rad2deg().item()
     return [dict(sam=angle) | plain_band(p, t, gap) for p,t in zip(pred, target)]
+
+def plain_rows(
+    filler, # a `Filler`
+    s:Sample # a batch of one chip
+)->list: # one dict per hidden date and band
+    "Fill a chip, and score each band of each hidden date"
+    mean,rows = filler(s).mean[0],[]
+    for t in s.gap[0].flatten(1).any(1).nonzero()[:,0].tolist():
+        scores = plain_date(mean[t], s.target[0,t], s.gap[0,t])
+        rows += [dict(time_step=t+1, band=c) | one for c,one in enumerate(scores)]
+    return rows
 
 @torch.no_grad()
 def plain_compare(
@@ -265,15 +276,11 @@ def plain_compare(
     doy, # days of the year, float32, (N,T)
     path # CSV to write
 )->pd.DataFrame: # one row per filler, chip, hidden date and band
-    "Read, fill, score, write"
+    "Read chips, fill them, score them, and write the table"
     rows = []
     for i in range(len(chips)):
         s = plain_sample(chips[i], days[i], doy[i], chips.n_bands)
-        for name,filler in fillers.items():
-            mean = filler(s).mean[0]
-            for t in s.gap[0].flatten(1).any(1).nonzero()[:,0].tolist():
-                scores = plain_date(mean[t], s.target[0,t], s.gap[0,t])
-                rows += [dict(filler=name, chip=i, time_step=t+1, band=c) | one for c,one in enumerate(scores)]
+        for name,filler in fillers.items(): rows += [dict(filler=name, chip=i) | r for r in plain_rows(filler, s)]
     df = pd.DataFrame(rows)
     df.to_csv(path, index=False)
     return df
@@ -281,7 +288,7 @@ def plain_compare(
 # Pair grids. The table of pixels and what seaborn makes of it grow with the number of chips.
 
 def plain_pairs(
-    pixels:pd.DataFrame, # a row a pixel, a column a band
+    pixels:pd.DataFrame, # one row per pixel, one column per band
     path # PNG to write
 ): # seaborn's `PairGrid`
     "Draw band against band by seaborn"

@@ -1,14 +1,14 @@
-"""The published code's own training step, from a copy that the user fetched.
+"""Run the training step of the published code, from a copy that the user fetched.
 
-The published code carries no licence, so nothing of it is here. Whoever wants to measure against it fetches it himself:
+The published code carries no licence, so nothing of it is here. To measure against it, fetch a copy:
 
     git clone https://github.com/ClarkCGA/gfm-gap-filling-baseline ../published
     python experiments/speed/speed.py --rows published --published ../published
 
-Its networks and its two steps are imported from that folder and run as they are. Two things are ours: the optimisers,
-since today's PyTorch refuses the first of its betas, an integer; and the device, which it fixes to a GPU. Modules that
-it imports for pictures and progress bars, and does not use in a step, are replaced by empty ones where they are
-missing."""
+Its networks and its two steps are imported from that folder and run as they are. Two things are made here: the
+optimisers, since today's PyTorch refuses the first of the published betas, an integer; and the choice of the device,
+which the published code fixes to a GPU. Modules for pictures and progress bars, which a step does not use, are replaced
+by empty ones where they are missing."""
 import importlib
 import importlib.util
 import sys
@@ -19,13 +19,13 @@ from types import ModuleType
 import torch
 
 _needed = 'trainer.py', 'loss.py', 'models/generator.py', 'models/discriminator.py'
-_own = 'trainer','loss','models' # names of its modules, which are not in a package
+_own = 'trainer','loss','models' # names of the published modules, which are in no package
 _for_pictures = 'torchvision','tqdm'
 
 def published_folder(
     folder # a copy of the published repository, or the folder in it with the code
 )->Path: # the folder with the code
-    "Find the published code, or complain in one line"
+    "Find the published code in a folder, or raise an error"
     for trainer in sorted(Path(folder).rglob('trainer.py')):
         if all((trainer.parent/name).is_file() for name in _needed): return trainer.parent
     raise ValueError(f"published is {folder}, which holds no trainer.py beside loss.py and models; "
@@ -51,8 +51,8 @@ def _importing_from(folder):
         sys.modules.update(kept)
 
 def _load(folder):
-    "Import its trainer, losses, generators and critics"
-    import torchmetrics.image # before there is an empty torchvision, which it would ask for its version
+    "Import the published trainer, losses, generators and critics"
+    import torchmetrics.image # before an empty torchvision exists, whose version torchmetrics would ask for
     with _importing_from(published_folder(folder)):
         names = 'trainer','loss','models.generator','models.discriminator'
         return [importlib.import_module(name) for name in names]
@@ -64,9 +64,9 @@ class PublishedStep:
         weights:dict, # state dict of generator and critic, by these names
         cap:int=64, # model_cap
         channels:int=18, # dates × bands
-        device='cpu', # where
+        device='cpu', # of the networks
         alpha:float=5, # weight of the squared error
-        lrs:tuple=(5e-4,1e-4) # rates of generator and critic
+        lrs:tuple=(5e-4,1e-4) # learning rates of generator and critic
     ):
         trainer,self.loss,generators,critics = _load(folder)
         self.g = generators.ResnetEncoderDecoder(channels, init_nc=cap, output_nc=channels).to(device)
@@ -75,7 +75,7 @@ class PublishedStep:
         self.d.load_state_dict(weights['critic'])
         self.steps = self._trainer(trainer.Trainer, alpha, lrs, device)
     def _trainer(self, cls, alpha, lrs, device):
-        "Make its trainer without its `__init__`, which wants a GPU"
+        "Make the published trainer without its `__init__`, which needs a GPU"
         from torchmetrics.image import StructuralSimilarityIndexMeasure
         from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
         adam = lambda net, lr: torch.optim.Adam(net.parameters(), lr, betas=(0., .9))
@@ -87,7 +87,7 @@ class PublishedStep:
         t.structural_similarity = StructuralSimilarityIndexMeasure(data_range=1.).to(device)
         return t
     def train(self,
-        batch # observed, target, cloud on the device, (B,T*C,H,W)
+        batch # observed, target, cloud on the device, each float32, (B,T*C,H,W)
     )->dict: # g_loss, d_loss, mse, mae
         "Train on a batch"
         observed,target,cloud = batch

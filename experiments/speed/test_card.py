@@ -35,7 +35,7 @@ def test_parts():
 
 def test_cells():
     "A page that fails is named, the others count"
-    with patch.object(card, '_page_passes', lambda page, *_: 'AssertionError: 1' if page=='b.ipynb' else ''):
+    with patch.object(card, '_page_fault', lambda page, *_: 'AssertionError: 1' if page=='b.ipynb' else ''):
         r, = rows_of_cells(small._replace(pages=('a.ipynb','b.ipynb','c.ipynb')))
     test_eq((r['value'],r['reached'],r['failed']), (2,'below','b.ipynb: AssertionError: 1'))
 

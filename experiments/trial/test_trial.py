@@ -1,4 +1,4 @@
-"Runs end to end on a few chips, go on after a stop, and are compared with lines at the right epoch"
+"Test trial.py: a trial of a few chips, a call that continues, and the epoch from which a network is the better one"
 import tempfile
 from pathlib import Path
 from unittest.mock import patch

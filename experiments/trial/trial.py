@@ -2,7 +2,7 @@
 
 `python experiments/trial/trial.py --work data/trial --out nbs/stored/trial` makes the chips, trains each network with
 three seeds, and stores the tables that the page `nbs/experiments/trial.ipynb` shows. All of it takes about 30 hours of
-one core. A call that was stopped goes on at the epoch that it had begun; `--minutes` stops each training after some
+one core. A call that was stopped continues with the epoch that it had begun; `--minutes` stops each training after some
 time, and `--runs cgan_0 unet_1` names the runs to train, so that several calls can share the work."""
 import os
 import resource
@@ -23,23 +23,23 @@ from gapfill_baseline.program import program, whole
 from gapfill_baseline.train.fit import open_data, score_filler
 from gapfill_baseline.train.runs import read_config, read_history
 
-chips = '--n_train 2250 --n_validate 224 --n_masks 400' # a tenth of the training chips is held out
-a_tenth = '--n_train 225 --n_validate 22 --n_masks 40' # of them
-common = '--mask_position all --visualization none --device cpu'
-adam = '--batch_size 8'
-networks = dict(
+chips = '--n_train 2250 --n_validate 224 --n_masks 400' # of `gapfill_sample`; a tenth of the training chips is held out
+a_tenth = '--n_train 225 --n_validate 22 --n_masks 40' # the same for a tenth of the chips
+common = '--mask_position all --visualization none --device cpu' # of every training
+small_batches = '--batch_size 8'
+networks = dict( # name -> options of `gapfill_train`
     cgan='--model cgan --model_cap 16 --batch_size 4 --epochs 40',
-    unet=f'--model unet {adam} --epochs 40',
-    vit=f'--model vit {adam} --epochs 40',
-    ridgeunet=f'--model ridgeunet {adam} --epochs 20')
+    unet=f'--model unet {small_batches} --epochs 40',
+    vit=f'--model vit {small_batches} --epochs 40',
+    ridgeunet=f'--model ridgeunet {small_batches} --epochs 20')
 halves = dict(unet=20, vit=20, ridgeunet=10) # epochs of a run of half the length, whose learning rate also falls to 0
-lines = 'mean', 'linear', 'regression', 'bayes', 'kernel'
+lines = 'mean', 'linear', 'regression', 'bayes', 'kernel' # fillers without training, horizontal lines in the figure
 
 class Run(NamedTuple):
     "A training run of the trial"
-    name:str # folder
-    network:str
-    seed:int
+    name:str # of the run and its folder
+    network:str # one of `networks`
+    seed:int # of the random numbers
     options:str # of `gapfill_train`
 
 def all_runs(
@@ -77,7 +77,7 @@ def train(
     out:Path, # folder of runs
     minutes:float=None # stop after so much time; None = when it is finished
 ):
-    "Train a run, or go on with it, unless it is finished"
+    "Train a run, or continue it, unless it is finished"
     folder = out/run.name
     if is_finished(folder): return
     also = ['--resume'] if folder.exists() else []
@@ -189,12 +189,11 @@ def flatness(
         rows.append(dict(network=network, shorter=half.min(), longer=full.min(), gain=100*(1-full.min()/half.min())))
     return pd.DataFrame(rows)
 
-def store_tables(
+def tables_of(
     work:Path, # of the trial
-    out:Path, # folder for the tables
     runs # `Run`s that are wanted; those without an epoch are left out
-):
-    "Store the curves, the errors of fillers without training, and where a network overtakes them"
+)->dict: # name of the file -> table
+    "Make the curves, the errors of fillers without training, and the epochs from which a network is better"
     folder = work/'runs'
     runs = [run for run in runs if (folder/run.name/'history.csv').exists()]
     cpu = cpu_table(work, dict.fromkeys(run.network for run in runs))
@@ -202,8 +201,16 @@ def store_tables(
     full = [run for run in runs if not run.name.endswith('_half')]
     seeds = {run.seed: folder/run.name for run in full}
     table = line_table(seeds.values())
-    tables = dict(curves=curves, runs=run_table(curves, folder), lines=table, flatness=flatness(curves),
-                  overtakes=overtakes(curves[curves.run.isin([run.name for run in full])], table))
+    return dict(curves=curves, runs=run_table(curves, folder), lines=table, flatness=flatness(curves),
+                overtakes=overtakes(curves[curves.run.isin([run.name for run in full])], table))
+
+def store_tables(
+    work:Path, # of the trial
+    out:Path, # folder for the tables
+    runs # `Run`s that are wanted; those without an epoch are left out
+):
+    "Store all tables"
+    tables = tables_of(work, runs)
     out.mkdir(parents=True, exist_ok=True)
     for name,t in tables.items():
         with whole(out/f'{name}.csv') as part: t.to_csv(part, index=False, float_format='%.5g')
@@ -214,7 +221,7 @@ def trial(
     out:str='nbs/stored/trial', # folder for the tables
     seeds:int=3, # of each network
     runs:Param('names of some runs, such as cgan_0; all unless given', str, nargs='+')=None,
-    minutes:float=None, # for each run in this call; it goes on in the next one
+    minutes:float=None, # for each run in this call; the next call continues it
     only_tables:bool=False # train nothing
 ):
     "Train every network for long, and store its error against its compute"

@@ -24,15 +24,15 @@ def hide_more(
     gap = s.gap | s.gap.roll(shift, dims=1)
     return s._replace(gap=gap, observed=s.observed*~gap[:,:,None]),gap & ~s.gap
 
-_OF_OFFSET,_OF_GAIN = 20,5000 # pixels without error that shrink them
-_USUAL_SQUARE = .05**2 # of the difference of a pixel from the mean of its band, reflectance
+_OF_OFFSET,_OF_GAIN = 20,5000 # pixels without error that are added to the fit of the offset and of the gain
+_USUAL_SQUARE = .05**2 # usual squared difference of a pixel from the mean of its band, reflectance²
 
 def level_of(
     predicted:Tensor, # reflectance, float32, (B,T,C,H,W)
-    observed:Tensor, # of the same pixels
+    observed:Tensor, # reflectance of the same pixels, float32, (B,T,C,H,W)
     known:Tensor, # True where both count, bool, (B,T,H,W)
     each:float=1. # number of pixels that each of them stands for
-)->tuple: # gain minus 1, mean prediction, and offset at that mean, float32, (B,1,C,1,1)
+)->tuple: # gain minus 1; mean prediction, and offset at that mean, reflectance; float32, (B,1,C,1,1)
     "Fit the error of a prediction by a gain and an offset of each chip and band"
     w = known[:,:,None].to(predicted)
     def total(x): return each*(x*w).sum((1,3,4), keepdim=True)
@@ -49,9 +49,9 @@ class AtLevel(Filler):
     "A model whose bands are changed by a gain and an offset of each chip"
     def __init__(self,
         filler, # a `Filler`
-        gain:Tensor, # minus 1, (B,1,C,1,1)
-        mean:Tensor, # reflectance that the gain leaves as it is, (B,1,C,1,1)
-        offset:Tensor # reflectance, (B,1,C,1,1)
+        gain:Tensor, # minus 1, float32, (B,1,C,1,1)
+        mean:Tensor, # reflectance that the gain leaves as it is, float32, (B,1,C,1,1)
+        offset:Tensor # reflectance, float32, (B,1,C,1,1)
     ):
         self.filler,self.gain,self.mean,self.offset = filler,gain,mean,offset
         self.time_steps,self.reach = filler.time_steps,filler.reach
@@ -60,11 +60,11 @@ class AtLevel(Filler):
         return p._replace(mean=p.mean + self.gain*(p.mean-self.mean) + self.offset)
     def __repr__(self): return f"AtLevel({self.filler})"
 
-_PIXELS = 1024 # of a chip, that the level of a model of single pixels is fitted to
+_PIXELS = 1024 # of a chip, to which the level of a model of single pixels is fitted
 
 def every_nth(
     s:Sample, # a batch
-    most:int=_PIXELS # pixels of a chip to take, about
+    most:int=_PIXELS # pixels of a chip to take, about this number
 )->tuple: # the batch as images of one row, and the number of pixels that each of them stands for
     "Take evenly spread pixels of each chip"
     n = s.gap.shape[-2]*s.gap.shape[-1]
@@ -72,7 +72,7 @@ def every_nth(
     return some,n/some.gap.shape[-1]
 
 class Calibrated(Filler):
-    "A model whose bands are brought to the level of each chip"
+    "A model whose bands are corrected to the level of each chip"
     def __init__(self,
         filler # a `Filler`
     ):
@@ -80,7 +80,7 @@ class Calibrated(Filler):
         self.time_steps = filler.time_steps
         if hasattr(filler, 'net'): self.net = filler.net
     def at_level_of(self, s):
-        "Fit the level of each chip of a batch: an `AtLevel`"
+        "Fit the level of each chip of a batch, and return the model at this level, an `AtLevel`"
         some,each = every_nth(s) if self.filler.reach==0 else (s,1)
         hidden = [hide_more(some, shift) for shift in (1,-1)]
         predicted = torch.cat([self.filler.predict(more).mean for more,_ in hidden], 1)

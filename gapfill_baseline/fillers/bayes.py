@@ -87,7 +87,7 @@ def examples(
 
 # %% ../../nbs/fillers/02_bayes.ipynb #f02e1972
 def _place_products(x):
-    "Mean products of 1 and the bands of all dates of a place (D,C,H,W), float64, (1+D·C,1+D·C)"
+    "Compute the mean products of 1 and the bands of all dates of a place (D,C,H,W), float64, (1+D·C,1+D·C)"
     features = x.flatten(0, 1).flatten(1)
     features = torch.cat([torch.ones_like(features[:1]), features])
     return (features@features.T).double()/features.shape[1]
@@ -110,11 +110,11 @@ def _ridge(size, penalty):
     return torch.diag(ridge)
 
 def _residual_covariance(total, yy, xy, xx):
-    "Compute the covariance of what the slopes `total` (M,1+kC,C) leave, (M,C,C)"
+    "Compute the covariance of the residuals of the slopes `total` (M,1+kC,C), (M,C,C)"
     return yy-total.mT@xy-xy.mT@total+total.mT@xx@total
 
 def _fit_examples(products, n_pixels, n_bands, which, weights, penalty=40.):
-    "Fit the slopes (M,C,1+kC) and residual covariances (M,C,C) of examples; give their mean products (M,1+kC,1+kC) too"
+    "Fit examples: slopes (M,C,1+kC), covariances of the residuals (M,C,C), and mean products (M,1+kC,1+kC)"
     x,y = _rows_of(which[:,1:], n_bands),_rows_of(which[:,:1], n_bands)[:,1:]
     xx = products[x[:,:,None],x[:,None]]
     xy = products[x[:,:,None],y[:,None]]
@@ -124,7 +124,7 @@ def _fit_examples(products, n_pixels, n_bands, which, weights, penalty=40.):
     return slopes.mT,covariance,xx
 
 def _some_rows(rows, most, seed=0):
-    "Draw at most some rows of a table"
+    "Draw at most `most` rows of a table"
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
     return rows[order[:most]]
 
@@ -162,7 +162,7 @@ def slope_prior(
     fits:Sequence, # `Slopes` of some places
     mean:Tensor, # usual reflectance of each band, float32, (C,)
     deviation:Tensor, # usual deviation of each band, reflectance, float32, (C,)
-    trust:float=.25, # share of the regression on the dates that the prior mean keeps
+    trust:float=.25, # share of the prediction of the regression on the dates that the prior mean keeps
     penalty:float=.02, # of that regression, per example
     margin:float=.01 # added to the variance of each slope
 )->SlopePrior:
@@ -204,7 +204,7 @@ def _band_map(prior, positions):
     return to_all,some
 
 def _noise_without(prior, covariance, unpredicted):
-    "Add to the noise of a prior what the bands that are left out would have predicted, (C,C)"
+    "Add to the covariance of the residuals the part that the left-out bands would have predicted, (C,C)"
     n_bands = len(prior.mean)
     of_bands = covariance.unflatten(1, (n_bands,-1)).unflatten(0, (n_bands,-1))
     return torch.linalg.inv(prior.noise)+torch.einsum('iajb,ab->ij', of_bands, unpredicted)
@@ -343,7 +343,7 @@ def _costs(s, away, b, t):
     return (distance/(share+_HARDLY_CLEAR)).masked_fill(itself, torch.inf)
 
 def _two_cheapest(cost, away):
-    "Choose the cheapest date (K,T), and then another one, where those on its side are dearer: (K,2)"
+    "Choose the date of the smallest cost (K,T), and another one, where dates on the side of the first cost more, (K,2)"
     first = cost.argmin(1, keepdim=True)
     same_side = (away > 0) == (away.gather(1, first) > 0)
     cost = torch.where(same_side, _SAME_SIDE*cost, cost).scatter(1, first, torch.inf)

@@ -27,21 +27,21 @@ from ..reading.bands import band_words
 # %% ../../nbs/networks/06_declared.ipynb #0b621b0d
 class Declaration(NamedTuple):
     "Facts about the inputs and outputs of a model"
-    bands:tuple              # names that it needs, in its order
-    optional:tuple=()        # names that it uses where the data have them; they follow `bands`, in this order
-    unit:str='reflectance'   # or 'dn', reflectance × 10000
-    mean:tuple=None          # of each of `bands` and `optional`, in the unit; None = not normalised
-    std:tuple=None           # of each of them, in the unit
+    bands:tuple              # names of the bands that the model needs, in its order
+    optional:tuple=()        # names of bands that it uses where the data have them; they follow `bands`, in this order
+    unit:str='reflectance'   # of inputs and prediction: reflectance, or dn, which is reflectance × 10000
+    mean:tuple=None          # mean of each band of `bands` and `optional`, in the unit; None = not normalised
+    std:tuple=None           # standard deviation of each of these bands, in the unit
     patch:int=1              # height and width are multiples of this, pixels
-    dates:tuple=(1,None)     # smallest and largest number of dates; None = no limit
+    dates:tuple=(1,None)     # smallest and largest number of dates of a chip; None = no limit
     tile:int=None            # side of the images, pixels; None = any multiple of `patch`
     batch:int=None           # chips at a time, for programs of a fixed size; None = any
     pixelwise:bool=False     # True = a prediction uses its own pixel alone, so pixels may come in any arrangement
 
-units = dict(reflectance=1., dn=1/HLS.scale) # number of each unit in reflectance 1
+units = dict(reflectance=1., dn=1/HLS.scale) # name -> value of a reflectance of 1 in this unit
 
 # %% ../../nbs/networks/06_declared.ipynb #30573174
-def _numbers(x, n):
+def _are_numbers(x, n):
     "Test for `n` finite numbers"
     if not isinstance(x, (list,tuple)) or len(x)!=n: return False
     return all(isinstance(v, Real) and math.isfinite(v) for v in x)
@@ -51,7 +51,7 @@ def _check_numbers(d, source):
     n = len(d.bands)+len(d.optional)
     for name in ('mean','std'):
         value = getattr(d, name)
-        if (value is None)!=(d.mean is None) or value is not None and not _numbers(value, n):
+        if (value is None)!=(d.mean is None) or value is not None and not _are_numbers(value, n):
             raise ValueError(f"{source}: {name} is {value}; declare mean and std with a number for each of {n} bands.")
     if d.std and min(d.std) <= 0: raise ValueError(f"{source}: std is {d.std}; every number must be above 0.")
 
@@ -66,6 +66,9 @@ def _check_sizes(d, source):
     if most and most < least: raise ValueError(f"{source}: dates is {d.dates}; {advice}")
     if d.tile and d.tile%d.patch:
         raise ValueError(f"{source}: tile is {d.tile}, which is not a multiple of patch {d.patch}.")
+
+def _check_pixelwise(d, source):
+    "Refuse a model of single pixels that declares patches or tiles"
     if d.pixelwise not in (True, False):
         raise ValueError(f"{source}: pixelwise is {d.pixelwise!r:.80}; declare True or False.")
     if d.pixelwise and (d.tile or d.patch > 1):
@@ -93,6 +96,7 @@ def check_declaration(
     if d.unit not in units: raise ValueError(f"{source}: unit is {d.unit!r}; choose from {', '.join(units)}.")
     _check_numbers(d, source)
     _check_sizes(d, source)
+    _check_pixelwise(d, source)
     return d
 
 # %% ../../nbs/networks/06_declared.ipynb #f597ead3
@@ -104,12 +108,12 @@ class ModelInput(NamedTuple):
     doy:Tensor      # day of the year, 1 = the first of January, float32, (B,T)
     year:Tensor     # calendar year, NaN where unknown, float32, (B,T)
     lat:Tensor      # latitude of the centre of the chip, degrees, NaN where unknown, float32, (B,)
-    lon:Tensor      # longitude, the same
+    lon:Tensor      # longitude of the centre of the chip, degrees, NaN where unknown, float32, (B,)
     bands:tuple     # names of the C bands: the needed ones, then the optional ones that the data have
 
     def map(self,
         f # takes a tensor and returns one
-    ):
+    )->'ModelInput':
         "Apply a function to every tensor"
         return ModelInput(*(f(x) for x in self[:-1]), self.bands)
 
@@ -143,7 +147,7 @@ def as_model(
 def date_windows(
     n:int, # dates of a chip
     most:int # dates that the model takes at once; None = no limit
-)->list: # of the first date of each window, and the dates that are taken from it
+)->list: # of pairs: position of the first date of a window, and positions of the dates that are taken from it
     "Divide the dates of a chip among windows"
     if not most or n <= most: return [(0,list(range(n)))]
     step = max(1, most//2)
@@ -152,7 +156,7 @@ def date_windows(
     return [(start,[t for t in range(n) if best[t]==k]) for k,start in enumerate(starts) if k in best]
 
 # %% ../../nbs/networks/06_declared.ipynb #461b0f72
-_USUAL_DISTANCE = 16 # days between dates that are added to a single one
+_USUAL_DISTANCE = 16 # days between the dates that are added to a chip of one date
 _LONGEST_YEAR = 366 # days
 
 def _later(values, n, step):
@@ -163,7 +167,7 @@ def _later(values, n, step):
 def pad_dates(
     x:ModelInput, # of a batch
     least:int # dates that the model needs
-)->ModelInput: # with at least so many dates
+)->ModelInput: # with at least `least` dates
     "Add hidden dates"
     n = least-x.gap.shape[1]
     if n <= 0: return x
@@ -380,7 +384,7 @@ def features(self:DeclaredNet,
 
 # %% ../../nbs/networks/06_declared.ipynb #ceb01f45
 def _run_file(path):
-    "Run a Python file: its names"
+    "Run a Python file, and return its names"
     names = dict(__name__=Path(path).stem, __file__=str(path))
     content = regular_file(path).read_bytes()
     try: exec(compile(content, str(path), 'exec'), names)
@@ -432,7 +436,7 @@ def _is_plain_pickle(archive, name):
     return True
 
 def _package_fault(archive):
-    "Describe a part of a package that could run code when it is loaded; None where there is none"
+    "Describe the first part of a package that could run code when it is loaded; None where there is none"
     names = archive.namelist()
     if not any(n.endswith('/models/model.json') for n in names):
         return 'has no models/model.json; save it with torch 2.9 or newer'

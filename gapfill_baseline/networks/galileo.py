@@ -47,7 +47,7 @@ def _enlarge(n, side):
     return torch.linalg.pinv(shrink)
 
 def resize_kernel(
-    kernel:Tensor, # (n,C,p,p)
+    kernel:Tensor, # weights of a convolution, (n,C,p,p)
     side:int # of the new kernel, pixels
 )->Tensor: # float32, (n,C,side,side)
     "Resize a kernel for patches of another size"
@@ -147,11 +147,11 @@ class FlexiblePatches(nn.Module):
 
 # %% ../../nbs/networks/09_galileo.ipynb #fa5fee23
 class Patches(NamedTuple):
-    "Patches of some chips, and what is known of them"
-    values:Tensor # normalised bands, then NDVI, (B,T,C+1,H,W)
-    hidden:Tensor # bool, (B,T,rows,columns)
+    "Patches of some chips, with their months and places"
+    values:Tensor # normalised bands, then NDVI, float32, (B,T,C+1,H,W)
+    hidden:Tensor # True = the patch is hidden, bool, (B,T,rows,columns)
     months:Tensor # 0 = January, int64, (B,T)
-    xyz:Tensor # place on the unit sphere, (B,3)
+    xyz:Tensor # place on the unit sphere, float32, (B,3)
     known:Tensor # True = the place is known, bool, (B,)
 
 # %% ../../nbs/networks/09_galileo.ipynb #e3545065

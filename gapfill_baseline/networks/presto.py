@@ -67,9 +67,9 @@ def band_slots(
 
 # %% ../../nbs/networks/08_presto.ipynb #5341cda7
 def check_nir(
-    nir:str # option of a network
+    nir:str # the band that `nir` is
 ):
-    "Refuse a near infrared that Sentinel-2 does not have"
+    "Refuse a name that is no near infrared band of Sentinel-2"
     if nir not in ('B8A','B08'): raise ValueError(f"nir is {nir}; choose B8A or B08.")
 
 # %% ../../nbs/networks/08_presto.ipynb #ba7ddaac
@@ -85,7 +85,7 @@ def ndvi_of(
     x:Tensor, # reflectance, 0 inside the gap, (...,C)
     slots:list # of each of the C bands: its group, and its position in the group
 )->Tensor: # -1 to 1, 0 where red and near infrared are both 0, (...,1)
-    "Compute the vegetation index"
+    "Compute the NDVI, (nir-red)/(nir+red)"
     groups = whole_groups(slots)
     nir = groups.get('S2_NIR_10m') or groups['S2_NIR_20m']
     red,nir = x[...,slots.index(('S2_RGB',2))],x[...,nir[0]]
@@ -127,7 +127,7 @@ def refuse_long(
     n_dates:int, # of a series
     most:int # that a network takes
 ):
-    "Refuse a series that is longer than the tables of a network"
+    "Refuse a series with more dates than the tables of a network"
     if n_dates > most: raise ValueError(f"The series has {n_dates} dates; the network takes at most {most}. Cut it.")
 
 # %% ../../nbs/networks/08_presto.ipynb #d7c68ffa
@@ -143,7 +143,7 @@ class PrestoCoder(nn.Module):
         self.month_embed = nn.Embedding(12, month_width, _weight=_month_table(month_width)).requires_grad_(False)
 
     def encoding(self, months, groups):
-        "Encode every group of every date: (B,T), vectors of the groups (G,n) -> (B,T,G,width)"
+        "Encode every group of every date: months (B,T) and vectors of the groups (G,n) -> (B,T,G,width)"
         B,T = months.shape
         refuse_long(T, self.pos_embed.shape[1])
         size = (B,T,len(groups),-1)
@@ -160,9 +160,9 @@ def attention_mask(
 
 # %% ../../nbs/networks/08_presto.ipynb #2aeaf989
 class PixelSeries(NamedTuple):
-    "Series of some pixels"
-    values:Tensor # of the bands, then NDVI; 0 where hidden, float32, (P,T,C+1)
-    hidden:Tensor # bool, (P,T)
+    "Series of P pixels"
+    values:Tensor # reflectance of the bands, then NDVI; 0 where hidden, float32, (P,T,C+1)
+    hidden:Tensor # True = hidden, bool, (P,T)
     chip:Tensor # position of the chip in the batch, int64, (P,)
 
 # %% ../../nbs/networks/08_presto.ipynb #af8b0cda
@@ -190,7 +190,7 @@ class PrestoEncoder(PrestoCoder):
         self.channel_embed = nn.Embedding(len(_GROUPS), width//4)
 
     def visible(self, series, context):
-        "Find the tokens that can be attended to: the place, then each group of each date, (P,1+T·G)"
+        "Mark the tokens to attend to: the place, then each group of each date, bool, (P,1+T·G)"
         dates = (~series.hidden).repeat_interleave(len(context.groups), 1)
         return torch.cat([context.known[series.chip][:,None], dates], 1)
 

@@ -119,10 +119,15 @@ class PrithviEncoder(nn.Module):
         self.norm = nn.LayerNorm(v.width, v.eps)
         self.temporal_embed_enc = _Scale() if v.time_place else None
         self.location_embed_enc = _Scale() if v.time_place else None
+
+    def tokens(self, inputs):
+        "Embed all patches, and add the encodings of position, time and place, (B,N,width)"
+        x = self.patch_embed.proj(inputs.bands.transpose(1,2)).flatten(2).mT
+        return x + _added(inputs, x.shape[-1], self.version, self.temporal_embed_enc, self.location_embed_enc)
+
     def forward(self, inputs):
         "Encode the class token and the patches; give zeros for hidden ones, (B,1+N,width)"
-        x = self.patch_embed.proj(inputs.bands.transpose(1,2)).flatten(2).mT
-        x = x + _added(inputs, x.shape[-1], self.version, self.temporal_embed_enc, self.location_embed_enc)
+        x = self.tokens(inputs)
         order,n_tokens = visible_first(inputs.hidden),x.shape[1]
         x = torch.cat([self.cls_token.expand(len(x),-1,-1).to(x), _take(x, order)], 1)
         hidden = inputs.hidden.gather(1, order)

@@ -21,11 +21,11 @@ class PrithviVersion(NamedTuple):
     patch:int  # side of a patch, pixels
     dates:int  # number of dates in training
     time_place:bool # whether time and place are encoded
-    mean:tuple # that normalise, DN of each band of HLS
-    std:tuple  # that normalise, DN of each band of HLS
-    eps:float  # ε of the norms
-    n_numbers:int=None # in all tensors of the file
-    n_bytes:int=None   # of the published file, where it is known
+    mean:tuple # of each band of HLS in training, for the normalisation, DN
+    std:tuple  # standard deviation of each band, for the normalisation, DN
+    eps:float  # ε of the layer norms
+    n_numbers:int=None # in all tensors of the file; None = not known
+    n_bytes:int=None   # of the published file; None = not known
     decoder_width:int=512 # of a token of the decoder
     decoder_depth:int=8   # blocks of the decoder
     decoder_heads:int=16  # of the decoder's attention
@@ -67,7 +67,7 @@ def _task_prefix(names):
     return ''
 
 def _short_name(name, prefix):
-    "Remove the names of enclosing modules"
+    "Remove the prefix of a task, and `encoder.` or `decoder.`, from the name of a tensor"
     return re.sub(r'^(encoder|decoder)\.', '', name.removeprefix(prefix))
 
 def plain_state(
@@ -87,7 +87,7 @@ def plain_state(
 def long_name(
     name:str # of a tensor, as `plain_state` gives it
 )->str: # with `encoder.` or `decoder.`
-    "Put the module of a tensor before its name"
+    "Put `encoder.` or `decoder.` before the name of a tensor"
     is_decoder = name.startswith('decoder_') or name=='mask_token' or '_embed_dec.' in name
     return ('decoder.' if is_decoder else 'encoder.') + name
 
@@ -110,7 +110,7 @@ def count_blocks(
 def check_autoencoder(
     state:State # tensors by short names
 ):
-    "Refuse tensors that are no masked autoencoder"
+    "Refuse tensors that are not those of a masked autoencoder"
     for name,n_axes in (('patch_embed.proj.weight',5), ('decoder_embed.weight',2)):
         if name not in state:
             raise ValueError(f"{state.source} lacks {name}; it holds no masked autoencoder with its decoder.")
@@ -156,7 +156,7 @@ def same_sizes(
     return [v for v in prithvi_versions.values() if _row_sizes(v)==sizes]
 
 def _candidates(state, time_place):
-    "List the versions of a file; a version without a plain sister may lack its tensors of time and place"
+    "List the versions of a file; it may lack time and place where only a `_tl` version has its sizes and constants"
     same = same_sizes(state)
     exact = [v for v in same if v.time_place==time_place]
     if time_place: return exact
@@ -179,7 +179,7 @@ def _choose(found, time_place, state, name):
 def prithvi_version(
     state:State, # tensors by short names, see `plain_state`
     name:str=None # of `prithvi_versions`, if the user knows it
-)->PrithviVersion: # whether it encodes time and place is that of the file
+)->PrithviVersion: # `time_place` says whether the file has tensors of time and place
     "Find the version of a file"
     if name is not None and name not in prithvi_versions:
         raise ValueError(f"version is {name}; choose from {', '.join(prithvi_versions)}.")

@@ -59,7 +59,7 @@ _columns = ['run','filler','band','days','n','share','mae','low','high'] # of ex
 _fewest = 5 # windows or dates that an interval needs
 
 def _clusters(held):
-    "Choose what the bootstrap draws, windows or else dates: cluster of each row, and a phrase"
+    "Choose the clusters of the bootstrap, windows or else dates: cluster of each row, and a phrase for the text"
     for kind in ('window','date'):
         cluster = np.unique(getattr(held, kind), return_inverse=True)[1]
         n = cluster.max(initial=-1)+1
@@ -96,6 +96,10 @@ def _covered(days, filled):
     "Compute the share of the filled pixels in bins of days that have held-out ones, 0 to 1"
     return filled[count_days(days) > 0].sum()/max(filled.sum(), 1)
 
+def _share_of_bins(filled):
+    "Give the share of the filled pixels in each bin of days: name -> 0 to 1, `all` = 1"
+    return dict(all=1.) | dict(zip(days_names(), filled/max(filled.sum(), 1)))
+
 def error_table(
     held:HeldOut, # held-out pixels, one or more
     bands:Sequence, # names, (C,)
@@ -107,7 +111,7 @@ def error_table(
     error = _with_mean(np.abs(held.error.astype(float)))
     cluster,interval = _clusters(held)
 
-    share = dict(all=1.) | dict(zip(days_names(), filled/max(filled.sum(), 1)))
+    share = _share_of_bins(filled)
     rows = [row for name,at in _rows_of_bins(held.days).items() if at.any() or share[name]
             for row in _bin_rows(name, share[name], bands, at, _bin_scores(at, error, weight, cluster))]
     out = pd.DataFrame(rows, columns=_columns[2:])
@@ -194,7 +198,7 @@ def _tag(path):
     with open_raster(path) as src: return src.tags().get('run')
 
 def _is_table(table):
-    "True if a table has the columns of expected_error.csv, with numbers where numbers belong"
+    "Test whether a table has the columns of expected_error.csv, with numbers where numbers belong"
     plain = isinstance(table.index, pd.RangeIndex) # rows of more fields than columns have another index
     return plain and list(table)==_columns and table[_columns[4:]].apply(pd.api.types.is_numeric_dtype).all()
 

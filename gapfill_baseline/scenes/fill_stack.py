@@ -50,7 +50,7 @@ class Job(NamedTuple):
     max_days:int=None # days to the nearest clear date of a pixel that is filled, at most; None = any
     @property
     def by_pixel(self):
-        "Tell whether each pixel is filled from its own dates, without windows"
+        "Test whether each pixel is filled from its own dates, without windows"
         return self.filler.reach==0 and not self.fill_all and self.time_steps is None
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #4ef6d8cc
@@ -249,16 +249,10 @@ class _ChosenDates(_WindowRow):
         "Predict a batch of pairs, and return the seconds of each kind of work with it"
         start = time.perf_counter()
         xs,places = self.xs[pairs[:,0]],pairs[:,1]
-        dates = np.array(self.want)[places]
-        shown,gap = self._shown(xs, dates)
+        shown,gap = self._shown(xs, np.array(self.want)[places])
         dn = np.stack([self.dn[t][...,x:x+self.size] for t,x in zip(shown, xs)])
         values,in_filler = self._run_filler(dn, gap, shown)
-
-        batch = np.arange(len(pairs)),(shown==dates[:,None]).argmax(1) # window, and date to fill among those shown
-        usable = self._usable(gap)[batch]
-        nearest = look_distance(gap, self.days[shown].astype(int))[batch]
-        values = [v[batch] for v in values]
-        return self._windows(xs, places, usable, values, nearest),_times(start, in_filler)
+        return self._windows(xs, places, shown, gap, values),_times(start, in_filler)
 
     def _shown(self, xs, dates):
         "Choose the dates that each window shows, (B,k), and give their gaps, (B,k,h,w)"
@@ -266,8 +260,13 @@ class _ChosenDates(_WindowRow):
         shown = dates_to_see(gap, self.days, dates, self.job.time_steps)
         return shown,gap[np.arange(len(xs))[:,None],shown]
 
-    def _windows(self, xs, places, usable, values, nearest):
-        "List the predictions of single windows, each for one date"
+    def _windows(self, xs, places, shown, gap, values):
+        "List the predictions of single windows, each for one date of those shown"
+        at = (shown==np.array(self.want)[places][:,None]).argmax(1) # date to fill among those shown
+        batch = np.arange(len(xs)),at
+        usable = self._usable(gap)[batch]
+        nearest = look_distance(gap, self.days[shown].astype(int))[batch]
+        values = [v[batch] for v in values]
         dates = [slice(p, p+1) for p in places]
         one = [slice(b, b+1) for b in range(len(xs))]
         return [_WindowPrediction(x, date, usable[b], [v[b] for v in values], nearest[b])
@@ -542,13 +541,13 @@ def _fill_settings(stack, job, name, weights='', uncertainty=False):
 _begin_again = 'To start again, pass --overwrite without --resume.'
 
 def _differ_in_version_only(before, now):
-    "True if two fills differ in nothing but the version of the package"
+    "Test whether two fills differ in nothing but the version of the package"
     return before != now and before | dict(software='')==now | dict(software='')
 
 def _is_count(v): return isinstance(v, int) and not isinstance(v, bool) and v >= 0
 
 def _is_state(state):
-    "True if a state holds settings, pixel counts and a number of strips"
+    "Test whether a state holds settings, pixel counts and a number of strips"
     settings,counts = state.get('what'),state.get('counts')
     if not isinstance(settings, dict) or not isinstance(counts, dict): return False
     good = [isinstance(v, list) and len(v)==3 and all(map(_is_count, v)) for v in counts.values()]
@@ -621,6 +620,17 @@ def _check_job(job, shown):
 
 _LEVEL = 90 # percent, of the intervals that `max_error` needs
 
+def _tried(job, stack, shown, uncertainty):
+    "Run the filler of a job once; set the number of dates to show, and whether the scale is computed"
+    if isinstance(getattr(job.filler, 'net', None), torch.nn.Module): job.filler.net.to(job.device)
+    n_dates = len(stack.dates)
+    predicts_scale = try_filler(job.filler, stack, min(shown or n_dates, n_dates), job.device, job.size)
+    if uncertainty and not predicts_scale:
+        raise ValueError(f"uncertainty was asked for, and {job.filler} predicts none. "
+                         "Train with --uncertainty, or leave it out.")
+    return job._replace(time_steps=shown if shown and shown < n_dates else None,
+                        scale=bool(uncertainty) or (predicts_scale and job.interval is not None))
+
 def make_job(
     stack, # a `Stack`
     filler:Filler, # predicts the gaps
@@ -637,15 +647,7 @@ def make_job(
     if job.max_error is not None and job.interval is None: job = job._replace(interval=_LEVEL)
     _check_job(job, shown)
     _check_limits(job)
-
-    if isinstance(getattr(filler, 'net', None), torch.nn.Module): filler.net.to(job.device)
-    n_dates = len(stack.dates)
-    predicts_scale = try_filler(filler, stack, min(shown or n_dates, n_dates), job.device, job.size)
-    if uncertainty and not predicts_scale:
-        raise ValueError(f"uncertainty was asked for, and {filler} predicts none. "
-                         "Train with --uncertainty, or leave it out.")
-    return job._replace(time_steps=shown if shown and shown < n_dates else None,
-                        scale=bool(uncertainty) or (predicts_scale and job.interval is not None))
+    return _tried(job, stack, shown, uncertainty)
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #ed489355
 class _Plan(NamedTuple):
@@ -690,7 +692,7 @@ def _has_tag(path, settings):
     return tags.get('run')==_run_tag(settings | dict(software=tags.get('software')))
 
 def _is_result(path, settings):
-    "True if a file is a complete result of these settings"
+    "Test whether a file is a complete result of these settings"
     if not Path(path).exists() or not _has_tag(path, settings): return False
     try: check_ends(path)
     except RasterioError: return False
@@ -855,6 +857,14 @@ def _summary(plan, state, clock, start, held=None, finished=False):
                 held_out=held,
                 seconds=seconds, clock=dict(clock), share_in_filler=clock.get('filler', 0)/seconds)
 
+def _run_alone(plan, finished, resume, overwrite, clock, cache):
+    "Run a fill in its locked folder, and remove the folder; return the state and the held-out pixels"
+    state,lock = _open_work(plan.work, plan.settings, resume, overwrite)
+    try: held = _run(plan, state, finished, clock, cache)
+    finally: lock.release()
+    shutil.rmtree(plan.work)
+    return state,held
+
 @torch.no_grad()
 def fill_stack(
     stack, # a `Stack`
@@ -888,8 +898,5 @@ def fill_stack(
         _remove_work(plan.work)
         return _summary(plan, {}, clock, start, finished=True)
 
-    state,lock = _open_work(plan.work, plan.settings, resume, overwrite)
-    try: held = _run(plan, state, finished, clock, cache)
-    finally: lock.release()
-    shutil.rmtree(plan.work)
+    state,held = _run_alone(plan, finished, resume, overwrite, clock, cache)
     return _summary(plan, state, clock, start, held)

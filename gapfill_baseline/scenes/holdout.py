@@ -24,12 +24,12 @@ class HeldOut(NamedTuple):
     "Errors at hidden clear pixels, one row per pixel"
     error:np.ndarray  # prediction - observed, in the unit of the scene (reflectance where known), float32, (n,C)
     date:np.ndarray   # position of the date in the stack, int64, (n,)
-    days:np.ndarray   # to the pixel's nearest clear date, after hiding, `NO_LOOK` if there is none, uint16, (n,)
+    days:np.ndarray   # days to the pixel's nearest clear date, after hiding, `NO_LOOK` if there is none, uint16, (n,)
     share:np.ndarray  # share of the date that is hidden in its window, own gap included, 0..1, float32, (n,)
     window:np.ndarray # number of the sampled window, int64, (n,)
     scale:np.ndarray=None # predicted scale of the error, float32, (n,C); None = the filler predicts none
     weight:np.ndarray=None # pixels of the gap that a row stands for, float64, (n,)
-    gaps:np.ndarray=None # pixels to fill in the sampled windows by days, see `days_bin`, int64, (D,)
+    gaps:np.ndarray=None # number of pixels to fill in the sampled windows, in bins of days (`days_bin`), int64, (D,)
 
 # %% ../../nbs/scenes/06a_holdout.ipynb #cefe0ab2
 def _patches(n, size, block):
@@ -136,7 +136,7 @@ class _Shapes:
         used = self.part(t, k, mask)*hidden.sum()/mask.sum()
         return near + far + self.season[t,k]/60 - .3*math.log(used)
 
-    def company(self, t, k, mask, most):
+    def neighbours(self, t, k, mask, most):
         "List at most `most` dates to hide together with date `k`, as long as its days come closer to those of date `t`"
         wanted = self.log_days(t, self.gap[t])[0]
         gap = self.gap[:,mask & ~self.gap[k]] # of the pixels that are hidden
@@ -160,7 +160,7 @@ def _draw_dates(n, k, phase):
 class _Hiding(NamedTuple):
     "A shape on the dates that it hides"
     of:int # position of the date whose gap it stands for
-    dates:tuple # positions; the first one was chosen, the others are its company
+    dates:tuple # positions; the first one receives the shape, the others are its neighbours
     mask:np.ndarray # bool, (h,w)
 
 def _square(mask, share, rng):
@@ -182,10 +182,10 @@ def _hide(shapes, gap, t, taken, rng):
     mask = _turn(gap[t], n)
     part = shapes.part(t, k, coarse)
     if part < 1: mask = _square(mask, part, rng)
-    return _Hiding(t, (k,*shapes.company(t, k, coarse, len(gap)//4)), mask)
+    return _Hiding(t, (k,*shapes.neighbours(t, k, coarse, len(gap)//4)), mask)
 
 def _hidings(gap, n_fill, days, doy, most, phase, rng):
-    "Choose what to hide in a window: a list of `_Hiding` of different dates"
+    "Choose shapes to hide in a window: a list of `_Hiding` of different dates"
     shapes = _Shapes(gap, days, doy)
     out,taken = [],[]
     for t in _draw_dates(n_fill, most, phase):
@@ -370,11 +370,11 @@ def _n_runs(stack, job, budget, least):
     "Count the runs of the filler that the budget allows; scenes below 1024 × 1024 px get enough for `least` shapes"
     windows = [len(window_starts(n, job.size, job.overlap)) for n in stack.grid[2:]]
     n = max(1, int(budget*math.prod(windows)))
-    if not _small(stack): return n
+    if not _is_small(stack): return n
     return max(n, 4, math.ceil(least/_hidden_at_once(len(stack.dates), job)))
 
-def _small(stack):
-    "True if a scene has less than 1024 × 1024 px"
+def _is_small(stack):
+    "Test whether a scene has less than 1024 × 1024 px"
     return math.prod(stack.grid[2:]) < 1024**2
 
 def fill_windows(
@@ -416,7 +416,7 @@ def hold_out(
 )->HeldOut: # without rows where nothing can be hidden
     "Hide clear pixels of some windows as clouds would, and return the errors of a filler there"
     n_runs = _n_runs(stack, job, budget, least)
-    windows = fill_windows(stack, job, seed) if _small(stack) else sample_windows(stack, job.size, 2*n_runs, seed)
+    windows = fill_windows(stack, job, seed) if _is_small(stack) else sample_windows(stack, job.size, 2*n_runs, seed)
     parts,gaps = [],np.zeros(N_DAYS_BINS, int)
     with workers() as pool:
         read = ahead(pool, _read_windows(stack, job, windows, n_runs))
@@ -436,7 +436,7 @@ def save_held_out(
         with open(part, 'wb') as file: np.savez(file, **fields)
 
 def _is_held_out(held, n_bands):
-    "True if the columns of held-out pixels fit each other and the bands"
+    "Test whether the columns of held-out pixels fit each other and the bands"
     n = len(held.days)
     shapes = [(n,n_bands)] + [(n,)]*4 + [(n,n_bands),(n,),(N_DAYS_BINS,)]
     columns = zip(HeldOut._fields, held, shapes)
@@ -445,7 +445,7 @@ def _is_held_out(held, n_bands):
 def load_held_out(
     path, # NPZ file of `save_held_out`
     n_bands:int # bands of the scene
-)->HeldOut: # equal to what was stored
+)->HeldOut: # equal to the stored one
     "Read held-out pixels; a damaged file raises a ValueError"
     try:
         with np.load(path, allow_pickle=False) as stored: held = HeldOut(**stored)

@@ -105,12 +105,15 @@ def _as_float(x, units):
     lo,hi = _bounds(units, x.ndim, x.device)
     return torch.where(torch.isfinite(lo), _clip(x.round(), lo, hi), x)
 
+def _off_nodata_of_dates(dn, units, hi):
+    "Move numbers that equal the nodata of their date to the next number"
+    nodata = _spread(units.nodata, dn.ndim, dn.device).to(dn.dtype)
+    hi = torch.as_tensor(hi, device=dn.device).to(dn.dtype)
+    return torch.where(dn==nodata, torch.where(nodata < hi, nodata+1, nodata-1), dn)
+
 def _off_nodata(dn, units, hi):
-    "Move numbers that equal nodata to the next number"
-    if isinstance(units.nodata, np.ndarray):
-        nodata = _spread(units.nodata, dn.ndim, dn.device).to(dn.dtype)
-        hi = torch.as_tensor(hi, device=dn.device).to(dn.dtype)
-        return torch.where(dn==nodata, torch.where(nodata < hi, nodata+1, nodata-1), dn)
+    "Move numbers that equal nodata to the next number; `hi` is the largest number of the type"
+    if isinstance(units.nodata, np.ndarray): return _off_nodata_of_dates(dn, units, hi)
     info = np.iinfo(units.dtype)
     if units.nodata is None or not info.min <= units.nodata <= info.max: return dn
     nodata = int(units.nodata)
@@ -283,10 +286,11 @@ def _predict_pixels(filler, dn, hidden, days, doy, units, device, prior):
     mean = filler.predict(sample).mean
     return mean[0,:,:,0],time.perf_counter()-start
 
-def _put_date(mean, hidden, at, dn, units, can):
-    "Put predictions (C,n) for the pixels `at` into a date (C,N), where they are hidden (n,)"
-    of_gap = np.flatnonzero(hidden)
-    put_predictions(dn, at[of_gap], some_pixels(mean, of_gap), units, can)
+def _put_dates(mean, hidden, at, dn, units_at, can):
+    "Put predictions (T,C,n) for the pixels `at` into the dates of `units_at`, (T,C,N), where they are hidden, (T,n)"
+    for t,units in units_at.items():
+        of_gap = np.flatnonzero(hidden[t])
+        put_predictions(dn[t], at[of_gap], some_pixels(mean[t], of_gap), units, None if can is None else can[t])
 
 def fill_pixels(
     filler, # a `Filler` whose `reach` is 0
@@ -312,5 +316,5 @@ def fill_pixels(
         hidden = gap.take(at, 1)
         mean,took = _predict_pixels(filler, dn.take(at, 2), hidden, days, doy, units, device, prior)
         seconds += took
-        for t in want: _put_date(mean[t], hidden[t], at, dn[t], units_at[t], None if can is None else can[t])
+        _put_dates(mean, hidden, at, dn, units_at, can)
     return seconds
