@@ -34,7 +34,7 @@ groups = dict(
         'gapfill_chips': '12a_chips'})
 folders = dict(reading='Reading', datasets='Datasets', fillers='Fillers', networks='Networks', train='Training',
                results='Results', scenes='Scenes', evaluation='Evaluation')
-optional = {'experiments/trial'} # named before it is written
+optional = set() # pages that may be named before they are written
 
 def entries(
     group:dict, # text -> notebook

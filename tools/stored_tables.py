@@ -18,6 +18,7 @@ code = {'sample': (*compared, 'gapfill_baseline/sample.py'), # what the numbers 
         'swapped': (*compared, 'gapfill_baseline/datasets/splits.py'),
         'places': (*(f'gapfill_baseline/{o}' for o in (*fillers, *scoring, 'reading', 'scenes/stack.py')),
                    'experiments/places'),
+        'trial': (*compared[:-1], 'gapfill_baseline/sample.py', 'experiments/trial'),
         'foundation': (*(f'gapfill_baseline/{o}' for o in (*fillers, 'metrics.py', 'reading', 'evaluation')),
                        'experiments/places')}
 
