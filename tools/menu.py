@@ -34,14 +34,13 @@ groups = dict(
         'gapfill_chips': '12a_chips'})
 folders = dict(reading='Reading', datasets='Datasets', fillers='Fillers', networks='Networks', train='Training',
                results='Results', scenes='Scenes', evaluation='Evaluation')
-optional = set() # pages that may be named before they are written
 
 def entries(
     group:dict, # text -> notebook
     there:set # notebooks that exist, from nbs, without suffix
 )->list: # of the menu
     "Write the entries of a group; raise ValueError for a page that does not exist"
-    gone = sorted(set(group.values())-there-optional)
+    gone = sorted(set(group.values())-there)
     if gone: raise ValueError(f"The menu names pages that do not exist: {gone}. Write them, or mend tools/menu.py.")
     return [dict(text=text, href=f'{path}.ipynb') for text,path in group.items() if path in there]
 
