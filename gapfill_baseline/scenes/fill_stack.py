@@ -51,7 +51,7 @@ class Job(NamedTuple):
     @property
     def by_pixel(self):
         "Test whether each pixel is filled from its own dates, without windows"
-        return self.filler.reach==0 and not self.fill_all and self.time_steps is None
+        return self.filler.reach==0 and not (self.fill_all or self.scale or self.time_steps)
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #4ef6d8cc
 def _trial_sample(stack, time_steps, device, size):
