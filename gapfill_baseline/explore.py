@@ -129,12 +129,12 @@ _swipe_js = '''
 function render({ model, el }) {
   const box = document.createElement('div');
   box.className = 'gapfill-swipe';
-  box.dataset.lmSuppressShortcuts = 'true';
   el.append(box);
   box.innerHTML =
     '<div class="frame"><img class="right"><img class="left"><span class="name l"></span>' +
     '<span class="name r"></span><div class="bar"></div><div class="mark"></div></div>' +
-    '<input type="range" min="0" max="1" step="0.005" aria-label="line between the pictures">';
+    '<input type="range" min="0" max="1" step="0.005" aria-label="line between the pictures"' +
+    ' data-lm-suppress-shortcuts="true">';
   const $ = s => box.querySelector(s), frame = $('.frame'), bar = $('.bar'), slider = $('input'), urls = {};
   const picture = side => {
     const old = urls[side];
