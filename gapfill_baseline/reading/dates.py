@@ -77,7 +77,7 @@ def as_date(
     for form in forms.get(len(text), ('%Y-%m-%d','%Y/%m/%d')):
         try: return datetime.strptime(text, form).date()
         except ValueError: pass
-    raise ValueError(f"date {d!r} is not one; a date is written YYYY-MM-DD.")
+    raise ValueError(f"{d!r} is not a date in the form YYYY-MM-DD.")
 
 def read_dates(
     path # a text file with one date per line

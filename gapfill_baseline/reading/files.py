@@ -8,6 +8,7 @@ __all__ = ['max_bytes', 'open_raster', 'read_all']
 # %% ../../nbs/reading/01_files.ipynb #bbb8a8a2
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -18,18 +19,30 @@ warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
 
 # %% ../../nbs/reading/01_files.ipynb #83b9bbe6
 _formats = dict(GTiff='GeoTIFF', JP2OpenJPEG='JPEG 2000 file')
+_other_kinds = { # first bytes -> what the file is, and the way out
+    b'\x89HDF': 'a NetCDF or HDF5 file. Pass it as a cube', b'CDF': 'a NetCDF file. Pass it as a cube',
+    b'PK\x03\x04': 'a ZIP archive (.zip or .npz). Unpack it', b'\x1f\x8b': 'a gzip archive. Unpack it',
+    b'\x93NUMPY': 'a NumPy array without a place on the map. Write it as a GeoTIFF'}
+
+def _refuse_unreadable(path, formats):
+    "Refuse a file that no driver could open, by what its first bytes show"
+    with open(path, 'rb') as f: head = f.read(8)
+    if not head: raise ValueError(f"{path} is empty. Copy it again.")
+    kind = next((v for magic,v in _other_kinds.items() if head.startswith(magic)), None)
+    if kind: raise ValueError(f"{path} is {kind}.")
+    raise ValueError(f"{path} is not a readable {formats} (truncated, or of another kind). Copy it again.")
 
 def open_raster(
     path, # a GeoTIFF, or a file of another of the drivers
     drivers:Sequence=('GTiff',) # GDAL drivers that may read it
 ): # open for reading
     "Open a raster with named drivers only"
+    if Path(path).is_dir(): raise ValueError(f"{path} is a folder. Pass its files, as in {path}/*.tif")
     regular_file(path, 'a GeoTIFF')
     for driver in drivers:
         try: return rasterio.open(path, driver=driver)
         except RasterioError: pass
-    formats = ' or '.join(_formats[d] for d in drivers)
-    raise ValueError(f"{path} is not a readable {formats} (truncated, or of another kind). Copy it again.")
+    _refuse_unreadable(path, ' or '.join(_formats[d] for d in drivers))
 
 # %% ../../nbs/reading/01_files.ipynb #4961c298
 max_bytes = 2**30 # of a raster that is read in one piece

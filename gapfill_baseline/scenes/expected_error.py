@@ -57,6 +57,7 @@ def days_names()->list: # of text
 
 _columns = ['run','filler','band','days','n','share','mae','low','high'] # of expected_error.csv
 _fewest = 5 # windows or dates that an interval needs
+_least_covered = .1 # share of the filled pixels whose days held-out pixels must have
 
 def _clusters(held):
     "Choose the clusters of the bootstrap, windows or else dates: cluster of each row, and a phrase for the text"
@@ -144,7 +145,9 @@ def _too_little(held, filled):
     "Explain why nothing can be estimated; empty = it can"
     if not held.gaps.sum() or (filled is not None and not filled.sum()): return 'no gap was filled'
     if len(held.error) < 100: return f'{len(held.error)} clear pixels could be hidden, and 100 are needed'
-    return ''
+    covered = _covered(held.days, held.gaps if filled is None else filled)
+    if covered >= _least_covered: return ''
+    return f'only {covered:.1%} of the filled pixels are as many days from a clear date as pixels that could be hidden'
 
 def expected_error(
     stack, # a `Stack`

@@ -227,7 +227,9 @@ def _no_granule(path, files):
     if path.is_dir() and archive: return f"{path} holds no granule but {archive.name}. Unpack it first."
     if archive: return f"{path} is packed. Unpack it first, and pass the folder."
     reason = 'holds no granule' if path.is_dir() else 'is no file of a granule'
-    return f"{path} {reason}; names such as {_examples()} are expected."
+    other = next((f for f in files if f.suffix.lower() in ('.tif','.tiff')), None)
+    scenes = f' Pass other GeoTIFFs such as {other.name} with --scenes.' if other else ''
+    return f"{path} {reason}; names such as {_examples()} are expected.{scenes}"
 
 def find_granules(
     paths:Sequence # folders at any depth, or files
