@@ -47,7 +47,7 @@ def as_reflectance(
 
 def _observed(dn, hidden, units, device):
     "Turn the digital numbers of a batch into reflectance on a device, 0 inside the gap"
-    x = _to_device(dn, device).float()
+    x = _to_device(dn, device).to(torch.float32, copy=True) # the scene keeps its numbers
     scale,offset = (_spread(v, np.ndim(v)+2, device) for v in (units.scale, units.offset))
     x.mul_(scale)
     if isinstance(offset, Tensor) or offset: x += offset
