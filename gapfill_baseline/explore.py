@@ -420,6 +420,7 @@ def show(self:Explorer): # array of axes
 
 # %% ../nbs/07a_explore.ipynb #1a9ccaa8
 _error_layers = dict(interval='half-width', scale='predicted scale') # text by kind of file
+_earlier_names = dict(days_to_look='days_to_clear') # name of a layer in files of earlier versions -> its name
 
 def _read_coarse(path, most, resampling):
     "Read a raster with at most `most` pixels a side: float64, (C,h,w), NaN where nodata, and names of the bands"
@@ -440,7 +441,7 @@ def _rgb_of(bands):
 def _quality_of(path, most):
     "Read the quality layers of a filled date: name -> float64, (h,w); 65535 means no value"
     qa,names = _read_coarse(path, most, Resampling.nearest)
-    return {n: np.where(a==65535, np.nan, a) for n,a in zip(names, qa)}
+    return {_earlier_names.get(n, n): np.where(a==65535, np.nan, a) for n,a in zip(names, qa)}
 
 def _errors_of(folder, name, most):
     "Read the half-widths and predicted scales of a filled date that were written: text -> float64, (h,w)"
@@ -473,7 +474,7 @@ def filled_dates(
     return names
 
 _classes = dict(status=tuple(statuses), reason=reasons)
-_layer_units = dict(days_to_look='days to the nearest clear date', clear_dates='number of dates') # others: reflectance
+_layer_units = dict(days_to_clear='days to the nearest clear date', clear_dates='number of dates') # others: reflectance
 
 def _draw_classes(ax, a, layer):
     "Draw a layer of classes with a colour bar of their names"
