@@ -420,6 +420,7 @@ def show(self:Explorer): # array of axes
 
 # %% ../nbs/07a_explore.ipynb #1a9ccaa8
 _error_layers = dict(interval='half-width', scale='predicted scale') # text by kind of file
+_earlier_names = dict(days_to_look='days_to_clear') # name of a layer in files of earlier versions -> its name
 
 def _read_coarse(path, most, resampling):
     "Read a raster with at most `most` pixels a side: float64, (C,h,w), NaN where nodata, and names of the bands"
@@ -431,6 +432,27 @@ def _read_coarse(path, most, resampling):
         names = [name or f'band {k+1}' for k,name in enumerate(src.descriptions)]
         return a.filled(np.nan)*scale+np.array(src.offsets)[:,None,None],names
 
+def _rgb_of(bands):
+    "Find red, green and blue among bands by their names; take the first band three times where one is missing"
+    words = band_words(bands)
+    if not {'red','green','blue'} <= set(words): return [0,0,0]
+    return [words.index(b) for b in ('red','green','blue')]
+
+def _quality_of(path, most):
+    "Read the quality layers of a filled date: name -> float64, (h,w); 65535 means no value"
+    qa,names = _read_coarse(path, most, Resampling.nearest)
+    return {_earlier_names.get(n, n): np.where(a==65535, np.nan, a) for n,a in zip(names, qa)}
+
+def _errors_of(folder, name, most):
+    "Read the half-widths and predicted scales of a filled date that were written: text -> float64, (h,w)"
+    layers = {}
+    for kind,text in _error_layers.items():
+        path = Path(folder)/f'{name}.{kind}.tif'
+        if not path.exists(): continue
+        error,bands = _read_coarse(path, most, Resampling.nearest)
+        layers |= {f'{text}, {band}': a for band,a in zip(bands, error)}
+    return layers
+
 def scene_layers(
     folder, # of `gapfill_fill`
     name:str, # of a filled date, without .tif
@@ -438,17 +460,8 @@ def scene_layers(
 )->dict: # text -> float64, (h,w), or (3,h,w) of the filled date; NaN where there is no value
     "Read the layers of a filled date"
     filled,bands = _read_coarse(Path(folder)/f'{name}.tif', most, Resampling.average)
-    words = band_words(bands)
-    rgb = [words.index(b) for b in ('red','green','blue')] if {'red','green','blue'} <= set(words) else [0,0,0]
-    layers = dict(filled=filled[rgb])
-    qa,names = _read_coarse(Path(folder)/f'{name}.qa.tif', most, Resampling.nearest)
-    layers |= {n: np.where(a==65535, np.nan, a) for n,a in zip(names, qa)}
-    for kind,text in _error_layers.items():
-        path = Path(folder)/f'{name}.{kind}.tif'
-        if not path.exists(): continue
-        error,bands = _read_coarse(path, most, Resampling.nearest)
-        layers |= {f'{text}, {band}': a for band,a in zip(bands, error)}
-    return layers
+    quality = _quality_of(Path(folder)/f'{name}.qa.tif', most)
+    return dict(filled=filled[_rgb_of(bands)]) | quality | _errors_of(folder, name, most)
 
 # %% ../nbs/07a_explore.ipynb #0a9a001d
 def filled_dates(
@@ -461,7 +474,7 @@ def filled_dates(
     return names
 
 _classes = dict(status=tuple(statuses), reason=reasons)
-_layer_units = dict(days_to_look='days to the nearest clear date', clear_dates='number of dates') # others: reflectance
+_layer_units = dict(days_to_clear='days to the nearest clear date', clear_dates='number of dates') # others: reflectance
 
 def _draw_classes(ax, a, layer):
     "Draw a layer of classes with a colour bar of their names"

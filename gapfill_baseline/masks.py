@@ -211,17 +211,25 @@ class GapDataset(Dataset):
         self.hide,self.frozen = hide,frozen
         self.seed = seed
         self.train = frozen is None # gaps are drawn anew each epoch
-        self.time_steps,self.n_bands = chip_pack.data.shape[1:3]
-        self.size = list(chip_pack.data.shape[3:])
-        self.bands = _bands_of(chip_pack, self.n_bands)
-        self.prior = torch.tensor(expected_reflectance(self.bands or [None]*self.n_bands))
-        self.crop = _checked_crop(crop, self.size)
-        self.rows = _rows(chip_pack.names, chips.chip_id)
-        self.mask_rows = _rows(mask_pack.names, masks.mask_id)
-        self.days,self.doy = _days_and_doy(chip_dates(chips, self.time_steps))
+        self._set_shape(crop)
+        self._set_rows()
         self.located = None # years (n,T) and coordinates (n,2), of `locate`
         self.nearly_hidden = None # share of the hidden dates that are nearly all hidden; None = as masks are drawn
         self._plan = -1,None # epoch and plan used last
+
+    def _set_shape(self, crop):
+        "Set dates, bands and size of the chips, the reflectance to expect, and the window to cut"
+        self.time_steps,self.n_bands = self.chip_pack.data.shape[1:3]
+        self.size = list(self.chip_pack.data.shape[3:])
+        self.bands = _bands_of(self.chip_pack, self.n_bands)
+        self.prior = torch.tensor(expected_reflectance(self.bands or [None]*self.n_bands))
+        self.crop = _checked_crop(crop, self.size)
+
+    def _set_rows(self):
+        "Set the row of each chip and mask in its pack, and the dates of the chips"
+        self.rows = _rows(self.chip_pack.names, self.chips.chip_id)
+        self.mask_rows = _rows(self.mask_pack.names, self.masks.mask_id)
+        self.days,self.doy = _days_and_doy(chip_dates(self.chips, self.time_steps))
 
     def __len__(self): return len(self.chips)
 
@@ -404,11 +412,12 @@ def _one_mask_per_date(by_chip, time_steps):
 
 # %% ../nbs/02_masks.ipynb #ad6355f3
 def _has_premasked(
-    catalog:Catalog # tables of the dataset
-)->bool: # True = the folder of pre-masked chips exists
-    "Test whether a dataset has pre-masked validation chips"
+    catalog:Catalog, # tables of the dataset
+    split:str # train, validate or holdout
+)->bool: # True = validate, and the folder of pre-masked chips exists
+    "Test whether a split has pre-masked chips"
     premasked = catalog.layout.premasked
-    return bool(premasked) and (catalog.root/premasked).parent.is_dir()
+    return split=='validate' and bool(premasked) and (catalog.root/premasked).parent.is_dir()
 
 # %% ../nbs/02_masks.ipynb #5276dfb6
 def _mark_readable(ids, pack, name):
@@ -457,6 +466,21 @@ def _same_pool(
     return together[together.chip_id.isin(usable.chip_id)].sort_values('chip_id', ignore_index=True)
 
 # %% ../nbs/02_masks.ipynb #703c5d75
+def _used_chips(chips, split, training_length, seed):
+    "Draw the training chips that are used; take all chips of another split"
+    return _subset(chips, training_length, seed) if split=='train' else chips
+
+def _check_tables(catalog, chips, split, time_steps, cloud_range, premasked):
+    "Refuse a split whose chips have other dates or that has no masks, before hours of packing"
+    chip_dates(chips, time_steps)
+    if not premasked: select_masks(catalog.masks, split, cloud_range)
+
+def _pack_pool(catalog, chips, cache_dir, time_steps, n_bands, skip_bad):
+    "Pack the chips of a split with those of their pools: a `Pack`, and the names of the bands in all splits"
+    bands = dataset_bands(catalog.chips.path, time_steps, n_bands)
+    pool = _same_pool(catalog.chips, chips)
+    return pack_chips(pool, cache_dir, time_steps, n_bands, skip_bad, bands),bands
+
 def open_split(
     catalog:Catalog, # tables of the dataset
     split:str, # train, validate or holdout
@@ -473,17 +497,12 @@ def open_split(
 )->GapDataset: # of that split
     "Open the chips and masks of a split, packed and ready to draw from"
     chips = select_chips(catalog.chips, split)
-    use_premasked = split=='validate' and premasked and _has_premasked(catalog)
+    use_premasked = premasked and _has_premasked(catalog, split)
     if split!='train': cloud_range = .01,1.
-    # called here for their errors only, which must come before hours of packing
-    chip_dates(chips, time_steps)
-    if not use_premasked: select_masks(catalog.masks, split, cloud_range)
-
+    _check_tables(catalog, chips, split, time_steps, cloud_range, use_premasked)
     patterns = mask_positions(positions, time_steps)
-    used = _subset(chips, training_length, seed) if split=='train' else chips
-
-    bands = dataset_bands(catalog.chips.path, time_steps, n_bands) # of all splits
-    chip_pack = pack_chips(_same_pool(catalog.chips, chips), cache_dir, time_steps, n_bands, skip_bad, bands)
+    used = _used_chips(chips, split, training_length, seed)
+    chip_pack,bands = _pack_pool(catalog, chips, cache_dir, time_steps, n_bands, skip_bad)
     shape = chip_pack.data.shape[1:]
     is_readable = _mark_readable(used.chip_id, chip_pack, f'{split} chips')
 

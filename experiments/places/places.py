@@ -27,7 +27,7 @@ from gapfill_baseline.networks.declared import DeclaredNet, OtherBands, read_mod
 from gapfill_baseline.parallel import in_order, workers
 from gapfill_baseline.program import program, whole
 from gapfill_baseline.results.intervals import pooled_interval
-from gapfill_baseline.scenes.windows import NO_LOOK, dates_to_see, look_distance
+from gapfill_baseline.scenes.windows import NO_CLEAR_DATE, days_to_clear, select_dates
 from gapfill_baseline.train.kinds import load_filler, run_bands
 from gapfill_baseline.train.runs import read_config
 from hiding import cases, make_tasks, right_gap, shown_in
@@ -123,7 +123,7 @@ def dates_for(
     largest = getattr(filler, 'most_dates', declaration and declaration.dates[1])
     k = filler.time_steps or largest
     if not k or k > len(gap): return np.arange(len(gap))
-    return dates_to_see(gap[None], place.days[:len(gap)], np.array([t]), k)[0]
+    return select_dates(gap[None], place.days[:len(gap)], np.array([t]), k)[0]
 
 @torch.no_grad()
 def fill_date(
@@ -150,7 +150,7 @@ def group_days(
     days:np.ndarray # to the nearest clear date, (H,W)
 )->np.ndarray: # position of the group, 0 to len(day_bins)+1; the last = never clear
     "Group pixels by the days to their nearest clear date"
-    return np.where(days==NO_LOOK, len(day_bins)+1, np.searchsorted(day_bins, days))
+    return np.where(days==NO_CLEAR_DATE, len(day_bins)+1, np.searchsorted(day_bins, days))
 
 class Errors(NamedTuple):
     "Absolute errors of a case and of the right masks, at the same pixels"
@@ -177,7 +177,7 @@ def _cases_of(place, task, chosen):
 
 def _task_rows(filler, place, task, chosen):
     "Fill the date of a task in the chosen cases: rows of sums"
-    days = group_days(look_distance(right_gap(place, task), place.days)[task.t])
+    days = group_days(days_to_clear(right_gap(place, task), place.days)[task.t])
     of_task = dict(task=task.number, date=str(place.dates[task.t]), share=task.share)
     rows,right = [],None
     for case,shown in _cases_of(place, task, chosen):

@@ -153,12 +153,12 @@ class Three(Filler):
 test_eq(fill_date(Three(), shown_in(p, tasks[0], 'right'), p, tasks[0].t)[:,tasks[0].hidden].max(), p.doy[tasks[0].t])
 
 # Sums of errors by days to the nearest clear date
-days = np.array([[1,5,6,80,81,NO_LOOK]])
+days = np.array([[1,5,6,80,81,NO_CLEAR_DATE]])
 test_eq(group_days(days).tolist(), [[0,0,1,4,5,6]])
 test_eq([days_labels()[k] for k in group_days(days)[0]], ['1–5','1–5','6–10','41–80','over 80','never clear'])
 test_eq(len(days_labels()), len(day_bins)+2)
 whole_date = max(tasks, key=lambda t: t.share)
-away = look_distance(right_gap(p, whole_date), p.days)[whole_date.t][whole_date.hidden]
+away = days_to_clear(right_gap(p, whole_date), p.days)[whole_date.t][whole_date.hidden]
 assert (group_days(away) >= days_labels().index('11–20')).all() # dates are 20 days apart
 
 # Leave-one-site-out: noise at the own site changes nothing, noise elsewhere does; one site may have two places

@@ -107,7 +107,7 @@ def calibrate_intervals(
 # %% ../../nbs/scenes/06b_conformal.ipynb #d26aad85
 def half_width(
     intervals:Intervals, # calibrated
-    days:np.ndarray, # to the nearest clear date, `NO_LOOK` = none, (n,)
+    days:np.ndarray, # to the nearest clear date, `NO_CLEAR_DATE` = none, (n,)
     share:np.ndarray, # of the date that is hidden in the window, 0..1, (n,)
     scale:np.ndarray=None # predicted scale of the error, reflectance, (C,n)
 )->np.ndarray: # reflectance, float32, (C,n); inf = unknown

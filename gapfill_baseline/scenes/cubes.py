@@ -786,11 +786,12 @@ def _all_bands(datasets, paths):
     factor = {cube: whole_factor(place.grid, grid) for cube,place in zip(cubes, places)}
     return _Bands(grid, {n: layer._replace(factor=factor[layer.cube]) for n,layer in layers.items()}, left_out)
 
-def _notes(days, layers, unused, mask_note, grid):
+def _notes(days, choice, found, mask_note):
     "Join the notes on a cube that its description shows"
-    notes = [mask_note, 'no CRS is named' if grid.crs is None else '']
+    notes = [mask_note, 'no CRS is named' if found.grid.crs is None else '']
+    unused = choice.unused+found.left_out
     if unused: notes.append(f"bands not used: {' '.join(unused)}")
-    assumed = [layer for layer in layers.values() if layer.marks.assumed]
+    assumed = [layer for layer in choice.layers.values() if layer.marks.assumed]
     resolutions = {layer.factor for layer in assumed if layer.marks.zeros}
     if assumed: notes.append(_assumption(assumed[0].marks, len(resolutions)))
     several = [str(d) for d,at in days.items() if len(at) > 1]
@@ -825,8 +826,9 @@ def _choose(files, layers, bands, how, path):
     unused = [n for n in others if n not in chosen.values()]
     return _Choice(with_marks, mask, mask_name, unused)
 
-def _block(files, layer, grid):
-    "Compute the size of the chunks of a layer, in pixels of the stack"
+def _block(files, choice, grid):
+    "Compute the size of the chunks of the first layer, in pixels of the stack"
+    layer = next(iter(choice.layers.values()))
     chunks = files[layer.path][layer.var].encoding.get('preferred_chunks') or {}
     sizes = {layer.cube.y: grid.height, layer.cube.x: grid.width}
     return tuple(chunks[d]*layer.factor if d in chunks else size for d,size in sizes.items())
@@ -835,6 +837,10 @@ def _looks(choice, days):
     "Make the looks of each date"
     parts = tuple(choice.layers.values())
     return [[CubeLook(parts, choice.mask, k) for k in at] for at in days.values()]
+
+def _date_names(path, days):
+    "Name each date by the first cube and its day"
+    return [f'{Path(path).stem}_{d}' for d in days]
 
 def assemble_cubes(
     datasets:Sequence, # `xarray.Dataset` of each file, as `open_cube` gives them
@@ -852,11 +858,10 @@ def assemble_cubes(
     rule,mask_note = _rule_of(files, choice.mask, choice.mask_name, how)
     units = [_units_of_layers(files, choice.layers, how)]*len(days)
 
-    names = [f'{Path(paths[0]).stem}_{d}' for d in days]
-    notes = _notes(days, choice.layers, choice.unused+found.left_out, mask_note, found.grid)
-    block = _block(files, next(iter(choice.layers.values())), found.grid)
-    return make(tuple(choice.layers), tuple(days), names, _looks(choice, days), found.grid, units,
-                block=block, rule=rule, notes=notes)
+    notes = _notes(days, choice, found, mask_note)
+    block = _block(files, choice, found.grid)
+    return make(tuple(choice.layers), tuple(days), _date_names(paths[0], days), _looks(choice, days), found.grid,
+                units, block=block, rule=rule, notes=notes)
 
 def stack_from_cube(
     paths, # a NetCDF file or Zarr store, or several of one place and the same dates, the finest first

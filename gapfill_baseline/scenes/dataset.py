@@ -18,7 +18,7 @@ from .files import make_reading
 from .fill_stack import job_intervals, judged, make_job, pixel_strips, window_strips
 from .holdout import hold_out
 from .products import qa_bands, quality, reasons
-from .windows import NO_LOOK
+from .windows import NO_CLEAR_DATE
 
 # %% ../../nbs/scenes/11_dataset.ipynb #b53e96c8
 class DatasetStack(CubeStack):
@@ -120,9 +120,9 @@ def _put_time(result, strip, t, at, gap):
     for layer,band,dn in zip(result.layers, result.bands, strip.dn[t]):
         _put_band(result, layer, band[at], dn, gap, fillable)
     reason = None if strip.reason is None else strip.reason[t]
-    status,days,_,reason = quality(gap, fillable, np.where(fillable, strip.days[t], NO_LOOK), strip.clear, reason)
+    status,days,_,reason = quality(gap, fillable, np.where(fillable, strip.days[t], NO_CLEAR_DATE), strip.clear, reason)
     result.turn(result.quality['status'])[at] = status
-    result.turn(result.quality['days_to_look'])[at] = days
+    result.turn(result.quality['days_to_clear'])[at] = days
     result.turn(result.quality['reason'])[at] = reason
     for k,half in enumerate(result.half.values()): result.turn(half)[at] = _half_width(strip, t, k, gap)
 
@@ -142,8 +142,8 @@ def _put_band(result, layer, out, dn, gap, fillable):
 _about = dict(
     status=dict(long_name='how a pixel came about', flag_values=np.array([0,1,2], np.uint16),
                 flag_meanings='observed filled not_fillable'),
-    days_to_look=dict(long_name='days to the nearest clear date that was seen',
-                      comment='0 where observed, 65535 where there is none'),
+    days_to_clear=dict(long_name='days to the nearest clear date that was shown to the filler',
+                       comment='0 where observed, 65535 where there is none'),
     clear_dates=dict(long_name='number of dates on which a pixel is clear'),
     reason=dict(long_name='why a pixel is not fillable', flag_values=np.arange(len(reasons), dtype=np.uint16),
                 flag_meanings=' '.join(text.replace(' ', '_') for text in reasons)))
@@ -196,7 +196,7 @@ def fill_dataset(
     max_error:float=None, # do not fill pixels whose half-width in any band exceeds this reflectance; see interval
     max_days:int=None, # do not fill pixels whose nearest clear date is further away
     **options # of `make_reading`: mask_values, mask_threshold, dilate, nodata, scale, offset, ...
-): # `xarray.Dataset` with the same variables, filled, and status, days_to_look, clear_dates, reason and half-widths
+): # `xarray.Dataset` with the same variables, filled, and status, days_to_clear, clear_dates, reason and half-widths
     "Fill the gaps of an xarray Dataset"
     stack = stack_from_dataset(ds, bands, mask_band, **options)
     filler = _open_filler(filler, min(len(stack), time_steps or len(stack)))

@@ -29,8 +29,8 @@ from .holdout import hold_out, load_held_out, save_held_out
 from .products import NO_OBSERVATION, NOT_FINITE, TOO_FAR, TOO_WIDE, Strip, check_ends
 from .products import output_paths, product_kinds, products, reasons, refuse_existing, write_cog
 from ..fillers.windows import blend_weights, check_windows
-from .windows import NO_LOOK, PIXELS_AT_ONCE, as_sample, dates_to_see, empty_blend
-from .windows import fill_pixels, fillable, look_distance, put_predictions, some_pixels, windows_with_gap
+from .windows import NO_CLEAR_DATE, PIXELS_AT_ONCE, as_sample, days_to_clear, empty_blend
+from .windows import fill_pixels, fillable, put_predictions, select_dates, some_pixels, windows_with_gap
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #ec445292
 class Job(NamedTuple):
@@ -142,7 +142,7 @@ class _PixelFill:
         (row,dn,gap),seconds_read = read
         start = time.perf_counter()
         can = fillable(gap, False)
-        nearest = look_distance(gap, self.days.astype(int))
+        nearest = days_to_clear(gap, self.days.astype(int))
         want = self.want
         observation = can[want]
         in_filler = self._predict(dn, gap, can)
@@ -257,7 +257,7 @@ class _ChosenDates(_WindowRow):
     def _shown(self, xs, dates):
         "Choose the dates that each window shows, (B,k), and give their gaps, (B,k,h,w)"
         gap = self._cut(self.gap, xs)
-        shown = dates_to_see(gap, self.days, dates, self.job.time_steps)
+        shown = select_dates(gap, self.days, dates, self.job.time_steps)
         return shown,gap[np.arange(len(xs))[:,None],shown]
 
     def _windows(self, xs, places, shown, gap, values):
@@ -265,7 +265,7 @@ class _ChosenDates(_WindowRow):
         at = (shown==np.array(self.want)[places][:,None]).argmax(1) # date to fill among those shown
         batch = np.arange(len(xs)),at
         usable = self._usable(gap)[batch]
-        nearest = look_distance(gap, self.days[shown].astype(int))[batch]
+        nearest = days_to_clear(gap, self.days[shown].astype(int))[batch]
         values = [v[batch] for v in values]
         dates = [slice(p, p+1) for p in places]
         one = [slice(b, b+1) for b in range(len(xs))]
@@ -428,7 +428,7 @@ class _WindowFill:
 
     def _days(self, gap, of_want, blend):
         "Count the days to the nearest clear date that a window showed, uint16, (N,h,w); 0 where a pixel is clear"
-        shown = look_distance(gap, self.days)[self.want] if blend.days is None else blend.days[:,0].numpy()
+        shown = days_to_clear(gap, self.days)[self.want] if blend.days is None else blend.days[:,0].numpy()
         return np.where(of_want, shown, 0).astype(np.uint16)
 
     def _filled(self, dn, gap, blend, can):
@@ -607,8 +607,8 @@ def _check_limits(job):
         raise ValueError(f"interval is {job.interval}; pass a level from 50 to 99 percent.")
     if job.max_error is not None and not 0 < job.max_error < np.inf:
         raise ValueError(f"max_error is {job.max_error}; pass a reflectance above 0, such as 0.05.")
-    if job.max_days is not None and not 0 <= job.max_days < NO_LOOK:
-        raise ValueError(f"max_days is {job.max_days}; pass a number of days from 0 to {NO_LOOK-1}.")
+    if job.max_days is not None and not 0 <= job.max_days < NO_CLEAR_DATE:
+        raise ValueError(f"max_days is {job.max_days}; pass a number of days from 0 to {NO_CLEAR_DATE-1}.")
 
 def _check_job(job, shown):
     "Refuse windows, batches and numbers of dates that are out of range"

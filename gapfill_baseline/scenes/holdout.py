@@ -16,15 +16,15 @@ from ..core import day_of_year, days_since
 from ..parallel import ahead, in_order, workers
 from ..program import whole
 from ..fillers.windows import blend_weights, window_starts
-from .windows import NO_LOOK, as_dn, as_reflectance, as_sample, dates_to_see
-from .windows import fillable, look_distance
+from .windows import NO_CLEAR_DATE, as_dn, as_reflectance, as_sample, days_to_clear
+from .windows import fillable, select_dates
 
 # %% ../../nbs/scenes/06a_holdout.ipynb #1cf8bf07
 class HeldOut(NamedTuple):
     "Errors at hidden clear pixels, one row per pixel"
     error:np.ndarray  # prediction - observed, in the unit of the scene (reflectance where known), float32, (n,C)
     date:np.ndarray   # position of the date in the stack, int64, (n,)
-    days:np.ndarray   # days to the pixel's nearest clear date, after hiding, `NO_LOOK` if there is none, uint16, (n,)
+    days:np.ndarray   # days to the pixel's nearest clear date, after hiding, `NO_CLEAR_DATE` = none, uint16, (n,)
     share:np.ndarray  # share of the date that is hidden in its window, own gap included, 0..1, float32, (n,)
     window:np.ndarray # number of the sampled window, int64, (n,)
     scale:np.ndarray=None # predicted scale of the error, float32, (n,C); None = the filler predicts none
@@ -78,9 +78,9 @@ def sample_windows(
 # %% ../../nbs/scenes/06a_holdout.ipynb #e82e3e6d
 def _days_on_sides(gap, days):
     "Count the days to the closest other clear dates before and after, the smaller number first: int64, (2,T,...)"
-    sides = np.full((2,*gap.shape), NO_LOOK)
+    sides = np.full((2,*gap.shape), NO_CLEAR_DATE)
     for side,order in zip(sides, (range(len(gap)), range(len(gap))[::-1])):
-        last = np.full(gap.shape[1:], -10*NO_LOOK)
+        last = np.full(gap.shape[1:], -10*NO_CLEAR_DATE)
         for t in order:
             np.minimum(side[t], abs(days[t]-last), out=side[t])
             last = np.where(gap[t], last, days[t])
@@ -200,10 +200,10 @@ DAYS_EDGES = (5,10,20,40) # days, upper ends of all bins but the last two: furth
 N_DAYS_BINS = len(DAYS_EDGES)+2
 
 def days_bin(
-    days:np.ndarray # to the nearest clear date, `NO_LOOK` = none
+    days:np.ndarray # to the nearest clear date, `NO_CLEAR_DATE` = none
 )->np.ndarray: # number of the bin, the last one = no clear date, int64
     "Number the bins of days, see `DAYS_EDGES`"
-    return np.searchsorted(DAYS_EDGES, days) + (np.asarray(days)==NO_LOOK)
+    return np.searchsorted(DAYS_EDGES, days) + (np.asarray(days)==NO_CLEAR_DATE)
 
 def count_days(
     days:np.ndarray # to the nearest clear date, (n,)
@@ -270,14 +270,14 @@ class _HoldOut:
         "Choose the dates to show for each of `dates`: all of them, or for each date those of the fill"
         if self.job.time_steps is None: return [self._view(gap, np.arange(len(gap)), dates)]
         one = [np.array([t]) for t in dates]
-        shown = [dates_to_see(gap[None], self.days, t, self.job.time_steps)[0] for t in one]
+        shown = [select_dates(gap[None], self.days, t, self.job.time_steps)[0] for t in one]
         return [self._view(gap, s, [t]) for s,t in zip(shown, dates)]
 
     def _view(self, gap, shown, dates):
         "Find the pixels that count, and their days, where dates `shown` are shown"
         gap = gap[shown]
         usable = np.ones_like(gap) if self.job.fill_all else fillable(gap, self.job.filler.reach!=0)
-        return _View(shown, list(dates), usable, look_distance(gap, self.days[shown]))
+        return _View(shown, list(dates), usable, days_to_clear(gap, self.days[shown]))
 
     def gaps(self, gap):
         "Count the pixels to fill of a window by date and days, int64, (T,D)"

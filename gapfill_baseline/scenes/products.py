@@ -22,7 +22,7 @@ from rasterio.shutil import copy as copy_raster
 from ..reading.units import describe_units
 from ..program import to_disk
 from .stack import Grid
-from .windows import NO_LOOK
+from .windows import NO_CLEAR_DATE
 
 # %% ../../nbs/scenes/06_products.ipynb #f97fd06d
 def _reserve_bytes(file, n):
@@ -190,7 +190,7 @@ TOO_FAR = 3
 TOO_WIDE = 4
 reasons = ('none', 'no observation to fill from', 'prediction not finite', 'nearest clear date too far',
            'interval too wide') # texts by number
-qa_bands = 'status','days_to_look','clear_dates','reason'
+qa_bands = 'status','days_to_clear','clear_dates','reason'
 
 def quality(
     gap:np.ndarray, # of one date, True = was to be filled, bool, (h,W)
@@ -284,7 +284,7 @@ def _qa_bands(stack, t):
     return dict(names=qa_bands, dtype='uint16',
                 tags=dict(content='quality', status='0 observed, 1 filled, 2 not fillable',
                           reason=', '.join(f'{k} {text}' for k,text in enumerate(reasons)),
-                          days_to_look='days to the nearest clear look that was seen, 65535 none',
+                          days_to_clear='days to the nearest clear date that was shown to the filler, 65535 none',
                           clear_dates='dates on which the pixel is clear'))
 
 def _error_units(stack, t):
@@ -310,7 +310,7 @@ def _qa_rows(strip, i, stack, t):
     "Make the quality layer of a date in a strip"
     can,reason = strip.can[i],None if strip.reason is None else strip.reason[i]
     has_date = can if reason is None else can | (reason >= TOO_FAR)
-    return quality(strip.gap[i], can, np.where(has_date, strip.days[i], NO_LOOK), strip.clear, reason)
+    return quality(strip.gap[i], can, np.where(has_date, strip.days[i], NO_CLEAR_DATE), strip.clear, reason)
 
 def _scale_rows(strip, i, stack, t):
     "Turn the predicted scale of a date in a strip into numbers"

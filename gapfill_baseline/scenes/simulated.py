@@ -302,18 +302,22 @@ def make_granules(
     layers,grid = (None,None) if fmask is None else _fmasks(fmask, corner, size, len(dates))
     folders = []
     for t,day in enumerate(dates):
-        product = products[t%len(products)]
+        product = _in_turn(products, t)
         name,place = _tile_and_grid(size, product, tile, grid)
         land = _Land(size, day, region, seed)
-        f = layers[t] if layers else land.fmask(cloud[t%len(cloud)])
+        f = layers[t] if layers else land.fmask(_in_turn(cloud, t))
         dn = land.clouded(f, np.random.default_rng((seed,t)))
         folders.append(_write_new(Path(dest), _Acquisition(product, name, day, dn, f, place)))
-        if truth: _write_band(_truth_of(folders[-1]), land.dn(), place, HLS.nodata)
+        if truth: _write_truth(folders[-1], land, place)
     return folders
 
-def _truth_of(folder):
-    "Name the file of the land below a granule"
-    return folder.parent/f"truth/{folder.name.removesuffix('.SAFE')}.tif"
+def _in_turn(values, t):
+    "Take value t of a list that starts again after its end"
+    return values[t%len(values)]
+
+def _write_truth(folder, land, grid):
+    "Write the land below a granule beside it"
+    _write_band(folder.parent/f"truth/{folder.name.removesuffix('.SAFE')}.tif", land.dn(), grid, HLS.nodata)
 
 def _check_products(products):
     "Refuse products that cannot be simulated"
