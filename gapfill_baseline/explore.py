@@ -518,14 +518,18 @@ class SceneExplorer(widgets.VBox):
         super().__init__([_line(self.date, self.layer), self.about, self.picture])
         for control in (self.date, self.layer): control.observe(lambda _: self._draw(), 'value')
         self._draw()
+    def figure(self):
+        "Draw the chosen layer"
+        fig = Figure(figsize=(4.6,5.8), layout='constrained')
+        layer = self.layers_of(self.date.value)[self.layer.value]
+        draw_layer(layer, f'{self.date.value}, {self.layer.value}', fig.subplots())
+        return fig
     def _draw(self):
-        "Draw the chosen layer, and count the pixels by status"
-        layers = self.layers_of(self.date.value)
-        fig = Figure(figsize=(4.6,5.4), layout='constrained')
-        draw_layer(layers[self.layer.value], f'{self.date.value}, {self.layer.value}', fig.subplots())
+        "Show the chosen layer, and count the pixels by status"
         buffer = io.BytesIO()
-        fig.savefig(buffer, dpi=110)
+        self.figure().savefig(buffer, dpi=110)
         self.picture.value = buffer.getvalue()
+        layers = self.layers_of(self.date.value)
         shares = [f"{(layers['status']==k).mean():.0%} {text}" for k,text in enumerate(statuses)]
         self.about.value = ', '.join(shares)
 
