@@ -166,6 +166,17 @@ def _takes_unknown(trial):
     mean,_ = trial.predict(trial.chips()._replace(year=None, place=None))
     return None if mean.isfinite().all() else 'without them it gives values that are not finite'
 
+_too_large,_too_small = 20,1e-3 # sizes of a prediction that no reflectance has, in means of the chips
+
+@_rule('predictions in the unit that it declares')
+def _predicts_in_unit(trial):
+    "Compare the size of a prediction with that of the chips"
+    s = trial.chips()
+    size,expected = (x.abs().mean().item() for x in (trial.predict(s)[0], s.target))
+    if size==0 or _too_small < size/expected < _too_large: return None
+    return (f'its predictions average {size:.2g} reflectance where the chips average {expected:.2g}; '
+            'check `unit`, `mean` and `std` of the declaration')
+
 # %% ../../nbs/evaluation/02_check_model.ipynb #4407d348
 def _try_rule(rule, trial):
     "Try one rule: its fault or None"
