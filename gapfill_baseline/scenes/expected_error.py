@@ -57,7 +57,7 @@ def days_names()->list: # of text
 
 _columns = ['run','filler','band','days','n','share','mae','low','high'] # of expected_error.csv
 _fewest = 5 # windows or dates that an interval needs
-_least_covered = .1 # share of the filled pixels whose days held-out pixels must have
+_least_covered = .25 # share of the filled pixels whose days held-out pixels must have
 
 def _clusters(held):
     "Choose the clusters of the bootstrap, windows or else dates: cluster of each row, and a phrase for the text"
