@@ -31,13 +31,18 @@ def git(root, *args):
     if done.returncode: raise Unknown((done.stderr.strip() or f'git {args[0]} failed').splitlines()[0])
     return done.stdout.splitlines()
 
+def state(root, paths):
+    "Name the commit of a checkout, with `-dirty` where files below these paths differ from it"
+    dirty = git(root, 'diff', '--name-only', 'HEAD', '--', *paths)
+    return git(root, 'rev-parse', '--short', 'HEAD')[0] + ('-dirty' if dirty else '')
+
 def note_made(
     root:Path, # folder of the checkout
     name:str, # of a folder in nbs/stored
     command:str # that made its tables
 ):
     "Write the commit, the date and the command beside tables that were just made"
-    try: commit = git(root, 'describe', '--always', '--dirty', '--exclude=*')[0]
+    try: commit = state(root, code[name])
     except Unknown: commit = 'unknown'
     made = dict(commit=commit, date=date.today().isoformat(), command=command)
     (root/'nbs/stored'/name/'made.json').write_text(json.dumps(made, indent=1)+'\n', encoding='utf8')

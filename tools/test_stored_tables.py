@@ -61,6 +61,12 @@ with tempfile.TemporaryDirectory() as tmp, patch.object(stored_tables, 'code', o
     assert made(repo)['commit'].endswith('-dirty')
     test_eq(len(old_tables(repo)[0]), 1)
 
+    # The tables themselves may differ from those of the commit
+    commit_all(repo)
+    (repo/'nbs/stored/sample/made.json').write_text('{}')
+    note_made(repo, 'sample', 'make results')
+    assert not made(repo)['commit'].endswith('-dirty')
+
     # A shallow clone, a folder without a repository and a machine without git say so and warn of nothing
     commit_all(repo)
     (repo/'more').write_text('')
