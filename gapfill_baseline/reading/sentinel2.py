@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['baseline_with_offset', 'first_day_with_offset', 'units_before', 'units_since', 'baseline_units', 'read_metadata',
-           'read_item', 'item_units', 'name_units', 'sentinel2_units']
+           'read_item', 'item_units', 'name_units', 'sentinel2_units', 'ask_offset']
 
 # %% ../../nbs/reading/07_sentinel2.ipynb #2b78e3e9
 import json
@@ -162,3 +162,15 @@ def sentinel2_units(
     units,assumed = _find_item(path, name, tile, stamp),''
     if not units: units,assumed = name_units(name, day)
     return dict.fromkeys(_band_ids, units),assumed
+
+# %% ../../nbs/reading/07_sentinel2.ipynb #fabd9a64
+def ask_offset(
+    mask_kind:str, # kind of the mask, such as scl
+    units, # `BandUnits` of each date
+    days # `datetime.date` of each
+)->str: # for the description of a stack; empty where nothing is in doubt
+    "Ask for the offset of Sentinel-2 L2A where the numbers of late dates have assumed units"
+    late = [u for u,day in zip(units, days) if day >= first_day_with_offset]
+    if mask_kind!='scl' or not any(u.dtype.kind=='u' and not u.known for u in late): return ''
+    return (f'Sentinel-2 L2A of ESA has an offset since {first_day_with_offset}, which some archives remove: '
+            'if these numbers have it, pass --scale 1e-4 --offset -0.1')

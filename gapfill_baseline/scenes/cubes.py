@@ -30,6 +30,7 @@ from ..reading.cf import is_degrees, is_time, metres_of, read_marks, read_times,
 from ..reading.cf import unit_factor, unmeasured
 from ..reading.dates import as_date
 from ..reading.masks import choose_rule
+from ..reading.sentinel2 import ask_offset
 from ..reading.units import BandUnits, check_type, common_dtype, looks_scaled, written_nodata
 from .files import Reading, join_units, make_reading, usual_mask
 from .stack import Grid, Stack, grid_difference, whole_factor
@@ -858,7 +859,7 @@ def assemble_cubes(
     rule,mask_note = _rule_of(files, choice.mask, choice.mask_name, how)
     units = [_units_of_layers(files, choice.layers, how)]*len(days)
 
-    notes = _notes(days, choice, found, mask_note)
+    notes = '; '.join(filter(None, (_notes(days, choice, found, mask_note), ask_offset(rule.kind, units, days))))
     block = _block(files, choice, found.grid)
     return make(tuple(choice.layers), tuple(days), _date_names(paths[0], days), _looks(choice, days), found.grid,
                 units, block=block, rule=rule, notes=notes)

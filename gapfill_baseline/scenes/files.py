@@ -22,7 +22,7 @@ from ..reading.bands import match_bands, name_bands, plain_name, split_names
 from ..reading.dates import as_date, find_dates
 from ..reading.files import open_raster
 from ..reading.masks import MaskOptions, choose_rule, needs_values
-from ..reading.sentinel2 import first_day_with_offset
+from ..reading.sentinel2 import ask_offset
 from ..reading.units import BandUnits, one_source, read_units, written_nodata
 from ..reading.validity import Validity, alpha_band, read_validity
 from .stack import Grid, Look, Part, Stack, grid_difference, grid_of, whole_factor
@@ -401,13 +401,6 @@ def _assumed(opened):
     if first.zeros: return 'no file says what was not measured: a pixel that is 0 in all bands is taken for it'
     return f'no file says what was not measured: {first.nodata[0]} is taken for it'
 
-def _unsure_offset(rule, units, days):
-    "Ask for the offset of Sentinel-2 L2A where the numbers of late dates have assumed units; '' otherwise"
-    late = [u for u,day in zip(units, days) if day >= first_day_with_offset]
-    if rule.kind!='scl' or not any(u.dtype.kind=='u' and not u.known for u in late): return ''
-    return (f'Sentinel-2 L2A of ESA has an offset since {first_day_with_offset}, which some archives remove: '
-            'if these numbers have it, pass --scale 1e-4 --offset -0.1')
-
 class _Series(NamedTuple):
     "Scenes of a series after each was opened once"
     bands:tuple # names of the bands of the stack
@@ -432,7 +425,7 @@ def _stack_of(series, positions, days, outputs, how, notes):
     looks = [[opened[k].look for k in at] for at in positions]
     units = [opened[at[0]].units for at in positions]
     notes = _notes(opened, mask_note, **notes)
-    offset_note = _unsure_offset(rule, units, days)
+    offset_note = ask_offset(rule.kind, units, days)
     if offset_note: notes = f'{notes}; {offset_note}'
     return Stack(series.bands, days, outputs, looks, series.grid, units, series.block, rule, notes)
 
