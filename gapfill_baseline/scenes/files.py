@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rasterio.windows import Window
 from ..core import HLS
-from ..program import as_list
+from ..program import as_list, counted
 from ..reading.bands import match_bands, name_bands, plain_name, split_names
 from ..reading.dates import as_date, find_dates
 from ..reading.files import open_raster
@@ -471,7 +471,8 @@ def to_dates(
     once:bool=True # refuse a date that comes twice
 )->list: # `datetime.date`, in the order given
     "Convert dates to `datetime.date`, and check their number"
-    if len(dates)!=n: raise ValueError(f"{len(dates)} dates for {n} scenes. Pass one date per scene.")
+    if len(dates)!=n:
+        raise ValueError(f"{counted(len(dates), 'date')} for {counted(n, 'scene')}. Pass one date per scene.")
     days = [as_date(d) for d in dates]
     twice = [d for d in days if days.count(d) > 1]
     if once and twice: raise ValueError(f"date {twice[0]} comes twice. Pass one scene per date.")
@@ -504,7 +505,7 @@ def stack_from_files(
     if not files: raise ValueError("files is empty. Pass one GeoTIFF per date.")
     _refuse_twice(files)
     if masks is not None and len(masks)!=len(files):
-        raise ValueError(f"{len(masks)} masks for {len(files)} scenes. Pass one mask per scene.")
+        raise ValueError(f"{counted(len(masks), 'mask')} for {counted(len(files), 'scene')}. Pass one mask per scene.")
     days,where = _found_dates(files) if dates is None else (to_dates(dates, len(files), once=False),'')
     scenes = [Scene(d, tuple(as_list(f)), m) for d,f,m in zip(days, files, masks or [None]*len(files))]
     how = make_reading(**options) if how is None else how
@@ -603,7 +604,8 @@ def _mask_files(masks, T, grid, how):
     paths = as_list(masks)
     if len(paths)==T: return [_mask_of_date(p, (), None, grid, how) for p in paths]
     if len(paths)==1 and T > 1: return _mask_bands(paths[0], T, grid, how)
-    raise ValueError(f"{len(paths)} masks for {T} dates. Pass one per date, or one file with a band per date.")
+    raise ValueError(f"{counted(len(paths), 'mask')} for {counted(T, 'date')}. "
+                     "Pass one per date, or one file with a band per date.")
 
 def _mask_bands(path, T, grid, how):
     "Take the bands of a file as masks, one per date"

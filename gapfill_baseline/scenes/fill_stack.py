@@ -30,7 +30,8 @@ from .products import NO_OBSERVATION, NOT_FINITE, TOO_FAR, TOO_WIDE, Strip, chec
 from .products import output_paths, product_kinds, products, reasons, refuse_existing, write_cog
 from ..fillers.windows import blend_weights, check_windows
 from .windows import NO_CLEAR_DATE, PIXELS_AT_ONCE, as_sample, days_to_clear, empty_blend
-from .windows import fill_pixels, fillable, put_predictions, select_dates, some_pixels, windows_with_gap
+from .windows import fill_pixels, fillable, put_predictions, select_dates, some_pixels
+from .windows import windows_with_gap
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #ec445292
 class Job(NamedTuple):
@@ -591,6 +592,11 @@ def _open_work(folder, settings, resume=False, overwrite=False):
     return dict(what=settings, done=0, counts={}),lock
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #b4b6d384
+def _list_dates(dates, most=10):
+    "Write dates for a message; of many only their number and their ends"
+    if len(dates) <= most: return ', '.join(dates)
+    return f'{len(dates)} dates from {dates[0]} to {dates[-1]}, which --dry_run lists'
+
 def _date_positions(stack, dates_out):
     "Find the positions of the dates to write"
     if dates_out in (None, 'all'): return tuple(range(len(stack.dates)))
@@ -598,7 +604,7 @@ def _date_positions(stack, dates_out):
     wanted = [str(d) for d in (dates_out if several else [dates_out])]
     dates = [str(d) for d in stack.dates]
     unknown = [d for d in wanted if d not in dates]
-    if unknown: raise ValueError(f"dates_out is {unknown[0]}; the scenes have {', '.join(dates)}.")
+    if unknown: raise ValueError(f"dates_out is {unknown[0]}; the scenes have {_list_dates(dates)}.")
     return tuple(sorted({dates.index(d) for d in wanted}))
 
 def _check_limits(job):
