@@ -339,7 +339,7 @@ def _size_and_time(path):
 
 def _reading(stack):
     "Hash everything that decides the pixels and gaps that a stack reads from its files"
-    decisive = stack.bands,stack.dates,stack.grid,stack.of,stack.looks,stack.date_units,stack.rule
+    decisive = stack.bands,stack.dates,stack.grid,stack.of,stack.acquisitions,stack.date_units,stack.rule
     return sha256(repr(decisive).encode()).hexdigest()[:16]
 
 def _note(stacks, tiles, r):

@@ -6,6 +6,7 @@
 __all__ = ['open_filler', 'pick_bands', 'summary', 'fill']
 
 # %% ../nbs/12_fill.ipynb #28d48e65
+from math import isfinite
 from pathlib import Path
 from functools import partial
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from .scenes.expected_error import read_errors, write_errors
 from .scenes.fill_stack import fill_stack, is_finished
 from .scenes.many import archive_summary, fill_archive, read_archive
 from .scenes.open import first_lines, open_stack, show_stack
+from .scenes.products import TOO_WIDE, reasons
 from .scenes.score import pool_scores, score_stack
 from .train.kinds import load_filler, run_bands
 from .train.runs import find_weights, named_file, read_config, refuse_unasked, usable_folder
@@ -89,14 +91,22 @@ def _date_line(date, counts):
     observed,filled = (n/sum(counts) for n in counts[:2])
     return f"{date:12} {observed:9.1%} {filled:9.1%} {counts[2]/sum(counts):13.1%}"
 
+def _none_is_sure(narrowest, level):
+    "Tell the narrowest interval, where it is known, to a user whose --max_error refuses all"
+    if not isfinite(narrowest): return []
+    return [f"--max_error refuses every prediction: the narrowest interval of {level} has a half-width of "
+            f"{narrowest:.4f}. Pass a larger value."]
+
 def _interval_lines(r):
     "Describe the refused pixels and the calibration of the intervals, a line each"
     refused = [f"{n:,} px, {reason}" for reason,n in r['reasons'].items() if n]
     lines = [f"not fillable: {'; '.join(refused)}"] if any([*r['reasons'].values()][1:]) else []
     if not r['intervals']: return lines
     level,n = f"{r['intervals']['level']:.0%}",r['intervals']['pixels']
-    if n: return [*lines, f"intervals of {level}: calibrated on {n:,} hidden clear pixels"]
-    return [*lines, f"intervals of {level}: not calibrated, since no clear pixels could be hidden; they are nodata"]
+    if not n:
+        return [*lines, f"intervals of {level}: not calibrated, since no clear pixels could be hidden; they are nodata"]
+    if not r['filled'] and r['reasons'][reasons[TOO_WIDE]]: lines += _none_is_sure(r['intervals']['narrowest'], level)
+    return [*lines, f"intervals of {level}: calibrated on {n:,} hidden clear pixels"]
 
 def summary(
     r:dict # of `fill_stack`

@@ -302,7 +302,7 @@ def pixels(self:GapDataset,
 
 # %% ../nbs/02_masks.ipynb #de352828
 @patch
-def looks(self:GapDataset,
+def choose_dates(self:GapDataset,
     epoch:int, # counted from 0
     slots:np.ndarray, # of the epoch, (B,)
     i:np.ndarray # chip in each slot, (B,)
@@ -322,7 +322,7 @@ def __getitem__(self:GapDataset, key):
     epoch,slots = key[0],np.asarray(key[1])
     plan = self.plan(epoch)
     i = plan.chips[slots]
-    *which,days,doy = self.looks(epoch, slots, i)
+    *which,days,doy = self.choose_dates(epoch, slots, i)
     dn = self.pixels(*which)
     bits = self.cloud_bits(plan.masks[slots])
     if self.crop: dn,bits = self._window(dn, bits, plan.corner[slots])

@@ -76,7 +76,7 @@ class _Result:
     def __init__(self, ds, stack):
         self.ds = ds
         self.stack = stack
-        self.layers = stack.looks[0].parts
+        self.layers = stack.acquisitions[0].parts
         self.cube = self.layers[0].cube
         self.arrays = {o.var: np.array(ds[o.var].values) for o in self.layers}
         self.bands = [self._view(o) for o in self.layers]
@@ -108,10 +108,10 @@ def _put(result, strip):
     height,width = strip.gap.shape[1:]
     place = slice(strip.row, strip.row+height),slice(strip.column, strip.column+width)
     window = Window(strip.column, strip.row, width, height)
-    for t,looks in enumerate(stack.of):
-        for k in looks:
-            gap = strip.gap[t] if len(looks)==1 else stack._read_looks([k], window)[1][0]
-            _put_time(result, strip, t, (stack.looks[k].time, *place), gap)
+    for t,acquisitions in enumerate(stack.of):
+        for k in acquisitions:
+            gap = strip.gap[t] if len(acquisitions)==1 else stack._read_acquisitions([k], window)[1][0]
+            _put_time(result, strip, t, (stack.acquisitions[k].time, *place), gap)
     result.turn(result.quality['clear_dates'])[place] = strip.clear
 
 def _put_time(result, strip, t, at, gap):

@@ -25,7 +25,7 @@ from ..reading.masks import MaskOptions, choose_rule, needs_values
 from ..reading.sentinel2 import ask_offset
 from ..reading.units import BandUnits, one_source, read_units, written_nodata
 from ..reading.validity import Validity, alpha_band, read_validity
-from .stack import Grid, Look, Part, Stack, grid_difference, grid_of, whole_factor
+from .stack import Acquisition, Grid, Part, Stack, grid_difference, grid_of, whole_factor
 
 # %% ../../nbs/scenes/01a_files.ipynb #9d92635b
 class Reading(NamedTuple):
@@ -321,7 +321,7 @@ class Scene(NamedTuple):
 
 class _Opened(NamedTuple):
     "Files, units and mask of one scene"
-    look:Look
+    acquisition:Acquisition
     units:BandUnits
     mask:Any # `_Mask` or None
     left:tuple # names of bands that are not used
@@ -330,7 +330,7 @@ class _Opened(NamedTuple):
 def _opened(parts, units, mask, left=()):
     "Bring together the files, units and mask of one scene"
     assumed = any(p.validity.assumed for p in parts)
-    return _Opened(Look(parts, mask and mask.part), units, mask, left, assumed)
+    return _Opened(Acquisition(parts, mask and mask.part), units, mask, left, assumed)
 
 def _open_rasters(opened, paths, how):
     "Open files that `opened` closes"
@@ -371,7 +371,7 @@ def _output_names(scenes):
     return [n if stems.count(n)==1 else f'{n}_{s.day}' for n,s in zip(stems, scenes)]
 
 def _by_day(scenes):
-    "Group positions of scenes by day: scenes of one day are looks of one date"
+    "Group positions of scenes by day: scenes of one day are acquisitions of one date"
     days = {}
     for k,s in enumerate(scenes): days.setdefault(s.day, []).append(k)
     return dict(sorted(days.items()))
@@ -397,7 +397,7 @@ def _notes(opened, mask_note, notes='', merged=()):
 
 def _assumed(opened):
     "Name the rule that is assumed where no file has a nodata value or a mask"
-    first = next(p.validity for o in opened for p in o.look.parts if p.validity.assumed)
+    first = next(p.validity for o in opened for p in o.acquisition.parts if p.validity.assumed)
     if first.zeros: return 'no file says what was not measured: a pixel that is 0 in all bands is taken for it'
     return f'no file says what was not measured: {first.nodata[0]} is taken for it'
 
@@ -422,12 +422,12 @@ def _stack_of(series, positions, days, outputs, how, notes):
     "Make a stack of opened scenes; `positions` lists those of each date"
     opened = series.opened
     rule,mask_note = _rule_of([o.mask for o in opened], how)
-    looks = [[opened[k].look for k in at] for at in positions]
+    acquisitions = [[opened[k].acquisition for k in at] for at in positions]
     units = [opened[at[0]].units for at in positions]
     notes = _notes(opened, mask_note, **notes)
     offset_note = ask_offset(rule.kind, units, days)
     if offset_note: notes = f'{notes}; {offset_note}'
-    return Stack(series.bands, days, outputs, looks, series.grid, units, series.block, rule, notes)
+    return Stack(series.bands, days, outputs, acquisitions, series.grid, units, series.block, rule, notes)
 
 def assemble(
     scenes:Sequence, # `Scene`s, in any order

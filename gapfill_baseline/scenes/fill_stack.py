@@ -24,7 +24,7 @@ from ..program import Clock, changed, close, hold, out_of_memory, progress, read
 from ..reading.bands import expected_reflectance
 from ..reading.files import open_raster
 from ..reading.units import Units
-from .conformal import calibrate_intervals, half_width
+from .conformal import calibrate_intervals, half_width, narrowest
 from .holdout import hold_out, load_held_out, save_held_out
 from .products import NO_OBSERVATION, NOT_FINITE, TOO_FAR, TOO_WIDE, Strip, check_ends
 from .products import output_paths, product_kinds, products, reasons, refuse_existing, write_cog
@@ -527,7 +527,7 @@ def _file_stamp(path):
 def _fill_settings(stack, job, name, weights='', uncertainty=False):
     "Collect everything that decides the result of a fill, as text by name"
     stamps = [_file_stamp(path) for files in stack.sources for path in files]
-    reading = getattr(stack, 'looks', ''),stack.date_units,stack.rule.table
+    reading = getattr(stack, 'acquisitions', ''),stack.date_units,stack.rule.table
     settings = dict(
         software=f"gapfill_baseline {version('gapfill_baseline')}",
         filler=name, weights=weights,
@@ -851,6 +851,11 @@ def _run(plan, state, finished, clock, cache):
         return held
 
 # %% ../../nbs/scenes/07_fill_stack.ipynb #cf31ce5e
+def _about_intervals(held, job):
+    "Describe the intervals of a fill"
+    smallest = narrowest(job_intervals(held, job))
+    return dict(level=job.interval/100, pixels=len(held.error), narrowest=smallest)
+
 def _summary(plan, state, clock, start, held=None, finished=False):
     "Summarize a fill"
     counts = state.get('counts', {})
@@ -859,7 +864,7 @@ def _summary(plan, state, clock, start, held=None, finished=False):
     return dict(paths=plan.paths, dates=[str(plan.stack.dates[t]) for t in plan.job.want], counts=counts,
                 observed=total[0], filled=total[1], not_fillable=total[2], finished_already=finished,
                 reasons=dict(zip(reasons[1:], state.get('reasons', [0]*len(reasons[1:])))),
-                intervals=None if held is None else dict(level=plan.job.interval/100, pixels=len(held.error)),
+                intervals=None if held is None else _about_intervals(held, plan.job),
                 held_out=held,
                 seconds=seconds, clock=dict(clock), share_in_filler=clock.get('filler', 0)/seconds)
 

@@ -88,7 +88,7 @@ class SeriesDataset(GapDataset):
         if self.drawn[0] != epoch:
             self.drawn = epoch,_draw_dates(self.places, self.time_steps, self.plan(epoch).chips, self.seed, epoch)
         return self.drawn[1]
-    def looks(self, epoch, slots, i):
+    def choose_dates(self, epoch, slots, i):
         "Return the dates of a batch: rows and dates of chips, days since the first, and days of the year"
         p = self.places.place[i]
         at = p[:,None],self._positions(epoch)[slots]
@@ -178,9 +178,9 @@ class ResidentDataset(GapDataset):
         self.mask_pack = _pack_on(ds.mask_pack, ds.mask_rows, ds.masks.mask_id, device)
         self.rows = np.arange(len(ds))
         self.mask_rows = np.arange(len(ds.masks))
-    def looks(self, epoch, slots, i):
+    def choose_dates(self, epoch, slots, i):
         "Return the dates of a batch, as the split does"
-        return self.ds.looks(epoch, slots, i)
+        return self.ds.choose_dates(epoch, slots, i)
     def cloud_bits(self, masks):
         "Lay masks over dates, on the device"
         bits = self.mask_pack.data[np.maximum(masks, 0)]
