@@ -550,7 +550,7 @@ def gapfill_evaluate(
 def gapfill_check_model(
     model:str, # a Python file, which is run; a .pt2 package; or the name of a published network
     weights:str=None, # file of the weights of a named network, or for load of a Python file
-    bands:Param('names of the bands of the chips; the six of HLS unless given', str, nargs='+')=None,
+    bands:Param('names of the bands of the chips; of HLS, or else of the model, unless given', str, nargs='+')=None,
 ):
     "Try a model on simulated chips: does it read the reference, depend on other chips, or fail on what it declares?"
     o = SimpleNamespace(**locals())

@@ -16,7 +16,6 @@ import rasterio
 import torch
 from rasterio.warp import transform
 from .compare import find_chips, open_chips, refuse_tables, score_and_write
-from .core import HLS
 from .evaluation.adapt import Calibrated, TokenRidge
 from .evaluation.check_model import check_model, rules
 from .evaluation.row import protocol_of, report_markdown, row_of
@@ -24,7 +23,7 @@ from .learner import make_accelerator
 from .masks import GapDataset
 from .models import fillers
 from .networks.base import NetFill
-from .networks.declared import DeclaredNet, read_model
+from .networks.declared import DeclaredNet, OtherBands, read_model
 from .networks.prithvi import Prithvi, card_text, model_card
 from .program import Clock, as_list, file_hash, read_json, whole
 from .results.scoring import Entry, filler_entries, remove_store, run_entries
@@ -276,11 +275,19 @@ def evaluate(
     return _evaluate(o, out, _open(o), train)
 
 # %% ../nbs/13_evaluate.ipynb #a39456be
+def _net_to_check(model, bands):
+    "Show a model the bands that are asked for, or those of HLS, or where it takes others its own"
+    if bands: return DeclaredNet(model, bands)
+    try: return DeclaredNet(model)
+    except OtherBands:
+        print(f"bands of the chips: {' '.join(model.declaration.bands)}, as the model declares them")
+        return DeclaredNet(model, model.declaration.bands)
+
 def check(
     o:SimpleNamespace # options of `gapfill_check_model`
 )->dict: # rule -> fault
     "Try a model on simulated chips, and print the rules that it breaks"
-    net = DeclaredNet(read_model(str(o.model), o.weights), as_list(o.bands) or HLS.bands)
+    net = _net_to_check(read_model(str(o.model), o.weights), as_list(o.bands))
     faults = check_model(net)
     for rule,fault in faults.items(): print(f'not kept: {rule}: {fault}')
     print(f'{len(rules)-len(faults)} of {len(rules)} rules are kept')

@@ -126,7 +126,7 @@ def _check_names(names, count, where):
     "Refuse another number of names than of bands, and a name that is there twice"
     if len(names)!=count:
         raise ValueError(f"{where} has {count} bands; {len(names)} names ({' '.join(names)}). "
-                         "Pass bands, a name for each.")
+                         "Pass --bands, a name for each.")
     if len(set(names)) < len(names): raise ValueError(f"bands {' '.join(names)} has a name twice.")
 
 def _are_in(given, there, product):

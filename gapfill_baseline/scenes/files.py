@@ -530,14 +530,20 @@ def _repeated(path, names, T):
     if not all(names) or any(len(v)!=T for v in at.values()): return []
     return [[_Layer(path, at[n][t]+1, n) for n in different] for t in range(T)]
 
+def _way_out(count, T, bands):
+    "Tell what is missing where a file has other layers than `T` dates of these bands"
+    all_dates,left = divmod(count, len(bands))
+    if count%T: return "--dates, one for each date of the file"
+    if left or all_dates <= T: return f"--bands, the {count//T} names of a date"
+    return f"--dates, all {all_dates}, if each has these bands; or --bands, the {count//T} names of a date"
+
 def _in_turn(path, count, T, bands):
     "Sort layers without names: all bands of a date, then of the next one"
     if count==T and not bands: bands = [plain_name(Path(path).stem)]
     bands = list(bands or HLS.bands)
     if count!=T*len(bands):
-        way_out = "--dates, one for each date of the file" if count%T else f"--bands, the {count//T} names of a date"
-        raise ValueError(f"{path} has {count} bands; {T} dates × {len(bands)} bands need {T*len(bands)}. "
-                         f"Pass {way_out}.")
+        raise ValueError(f"{path} has {count} bands; {counted(T, 'date')} × {len(bands)} bands need {T*len(bands)}. "
+                         f"Pass {_way_out(count, T, bands)}.")
     return [[_Layer(path, t*len(bands)+c+1, n) for c,n in enumerate(bands)] for t in range(T)]
 
 def _layers_of_file(
