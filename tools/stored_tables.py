@@ -18,7 +18,8 @@ code = {'sample': (*compared, 'gapfill_baseline/sample.py'), # what the numbers 
         'swapped': (*compared, 'gapfill_baseline/datasets/splits.py'),
         'places': (*(f'gapfill_baseline/{o}' for o in (*fillers, *scoring, 'reading', 'scenes/stack.py')),
                    'experiments/places'),
-        'trial': (*compared[:-1], 'gapfill_baseline/sample.py', 'experiments/trial'),
+        'trial': (*compared[:-1], 'gapfill_baseline/sample.py', 'experiments/trial/trial.py'),
+        'cgan': (*compared[:-1], 'gapfill_baseline/sample.py', 'experiments/trial/pages.py'),
         'foundation': (*(f'gapfill_baseline/{o}' for o in (*fillers, 'metrics.py', 'reading', 'evaluation')),
                        'experiments/places')}
 
