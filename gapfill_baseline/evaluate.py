@@ -276,7 +276,7 @@ def evaluate(
 
 # %% ../nbs/13_evaluate.ipynb #a39456be
 def _net_to_check(model, bands):
-    "Show a model the bands that are asked for, or those of HLS, or where it takes others its own"
+    "Make a network of a model for the bands that the user names, else for those of HLS, else for its own"
     if bands: return DeclaredNet(model, bands)
     try: return DeclaredNet(model)
     except OtherBands:

@@ -91,8 +91,8 @@ def _date_line(date, counts):
     observed,filled = (n/sum(counts) for n in counts[:2])
     return f"{date:12} {observed:9.1%} {filled:9.1%} {counts[2]/sum(counts):13.1%}"
 
-def _none_is_sure(narrowest, level):
-    "Tell the narrowest interval, where it is known, to a user whose --max_error refuses all"
+def _narrowest_line(narrowest, level):
+    "Name the narrowest interval, where it is known, to a user whose --max_error refuses every prediction"
     if not isfinite(narrowest): return []
     return [f"--max_error refuses every prediction: the narrowest interval of {level} has a half-width of "
             f"{narrowest:.4f}. Pass a larger value."]
@@ -105,7 +105,7 @@ def _interval_lines(r):
     level,n = f"{r['intervals']['level']:.0%}",r['intervals']['pixels']
     if not n:
         return [*lines, f"intervals of {level}: not calibrated, since no clear pixels could be hidden; they are nodata"]
-    if not r['filled'] and r['reasons'][reasons[TOO_WIDE]]: lines += _none_is_sure(r['intervals']['narrowest'], level)
+    if not r['filled'] and r['reasons'][reasons[TOO_WIDE]]: lines += _narrowest_line(r['intervals']['narrowest'], level)
     return [*lines, f"intervals of {level}: calibrated on {n:,} hidden clear pixels"]
 
 def summary(

@@ -25,7 +25,6 @@ sys.path.append(str(root/'tools'))
 from stored_tables import note_made
 
 shown = 13 # position of the chip that the page visualize shows
-files = 'history.csv', 'fill.npz', 'chip_stats.csv', 'band_correlations.csv'
 
 def store_fill(
     run:Path, # folder of the run
